@@ -1,0 +1,77 @@
+package engine
+
+import (
+	"github.com/holdfast-io/holdfast/engine/mutate"
+)
+
+// Status is the outcome of one rule on one object, in PolicyReport's words.
+type Status uint8
+
+// The outcomes. Warn is a failure of a policy that is not scored.
+const (
+	Pass Status = iota
+	Fail
+	Warn
+	Error
+	Skip
+)
+
+func (s Status) String() string {
+	switch s {
+	case Pass:
+		return "pass"
+	case Fail:
+		return "fail"
+	case Warn:
+		return "warn"
+	case Error:
+		return "error"
+	default:
+		return "skip"
+	}
+}
+
+// Action is what a failed validation means for a write.
+type Action uint8
+
+// Audit lets the write pass and reports it; Enforce denies it.
+const (
+	Audit Action = iota
+	Enforce
+)
+
+func (a Action) String() string {
+	if a == Enforce {
+		return "Enforce"
+	}
+	return "Audit"
+}
+
+// Decision is the verdict of one rule on one object. A denial is a Decision with status Fail and
+// action Enforce; an error is one that could not be evaluated.
+type Decision struct {
+	Policy *Policy
+	Rule   *Rule
+	Status Status
+	Action Action
+	// Message is for the person who reads the denial or the report.
+	Message string
+	// Path is where in the object a pattern failed, like /spec/containers/0/image/. May be empty.
+	Path string
+	// Err is the cause of an Error, or of a Skip because the object is not auditable by this rule.
+	Err error
+	// Patch brings the object to what a mutate rule wants; set on a failed mutate rule of an audit.
+	Patch []mutate.Operation
+}
+
+// Denies reports whether the decision stops a write.
+func (d *Decision) Denies() bool { return d.Status == Fail && d.Action == Enforce }
+
+// Mutation is the outcome of the mutate rules on one object.
+type Mutation struct {
+	// Object is the object as the rules want it: the very map of the request when nothing changes.
+	Object map[string]any
+	// Patch leads from the request's object to Object; empty when nothing changes.
+	Patch     []mutate.Operation
+	Decisions []Decision
+}

@@ -1,0 +1,126 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/holdfast-io/holdfast/engine/mutate"
+)
+
+// Validate judges the request by the validate rules that match it, in order. Rules of policies that are
+// off at admission are left out.
+func (s *Snapshot) Validate(ctx context.Context, req *Request, in *Inputs) []Decision {
+	return s.begin(ctx, req, in).validate(s.index[Validate].rules(req.Kind.Kind), atAdmission)
+}
+
+// Mutate applies the mutate rules that match the request, in order, each on what the one before made. A
+// rule that cannot be evaluated changes nothing and is an Error among the decisions.
+func (s *Snapshot) Mutate(ctx context.Context, req *Request, in *Inputs) (Mutation, error) {
+	e := s.begin(ctx, req, in)
+	return e.mutated(e.mutate(s.index[Mutate].rules(req.Kind.Kind), atAdmission))
+}
+
+// Audit judges an object at rest: the validate rules on the object as it is, and the mutate rules, which
+// fail if they would still change it. Rules of policies with background off are left out. The patch of
+// the answer leads to the object that the mutate rules want.
+func (s *Snapshot) Audit(ctx context.Context, req *Request, in *Inputs) (Mutation, error) {
+	decisions := s.begin(ctx, req, in).validate(s.index[Validate].rules(req.Kind.Kind), atRest)
+	e := s.begin(ctx, req, in)
+	e.atRest = true
+	return e.mutated(append(decisions, e.mutate(s.index[Mutate].rules(req.Kind.Kind), atRest)...))
+}
+
+func atAdmission(p *Policy) bool { return p.Admission }
+func atRest(p *Policy) bool      { return p.Background }
+
+// applies finds out whether the rule is to be evaluated. Without an answer there is a decision instead:
+// an error, or "not auditable".
+func (r *Rule) applies(e *evaluation) (bool, *Decision) {
+	if r.Policy.Namespace != "" && r.Policy.Namespace != e.req.Namespace {
+		return false, nil
+	}
+	if e.req.User == nil && !r.operations.has(e.req.Operation) {
+		// At rest there is no operation to speak of: say why the rule gives no verdict, if it is about
+		// this kind of object at all.
+		if !r.selectsKind(e.req) {
+			return false, nil
+		}
+		_, reason := r.Auditable()
+		return false, r.notAuditable(reason)
+	}
+	if !r.operations.has(e.req.Operation) {
+		return false, nil
+	}
+	matched, err := r.match.match(e)
+	if err != nil || matched == no {
+		return false, r.failed(err)
+	}
+	excluded, err := r.exclude.match(e)
+	if err != nil || excluded == yes {
+		return false, r.failed(err)
+	}
+	if matched == unknown || excluded == unknown {
+		return false, r.notAuditable("matches by request.userInfo")
+	}
+	if e.req.User == nil {
+		if fact := r.needs.request(); fact != "" {
+			return false, r.notAuditable("needs " + fact)
+		}
+	}
+	return true, nil
+}
+
+// selectsKind reports whether one of the rule's kinds is the request's.
+func (r *Rule) selectsKind(req *Request) bool {
+	for i := range r.match.filters {
+		for _, k := range r.match.filters[i].kindList {
+			if k.Match(req.Kind, req.SubResource) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func (r *Rule) decide(status Status, message string) *Decision {
+	return &Decision{Policy: r.Policy, Rule: r, Status: status, Message: message}
+}
+
+func (r *Rule) failed(err error) *Decision {
+	if err == nil {
+		return nil
+	}
+	d := r.decide(Error, "could not be evaluated: "+err.Error())
+	d.Err = err
+	return d
+}
+
+func (r *Rule) notAuditable(reason string) *Decision {
+	d := r.decide(Skip, "not auditable: "+reason)
+	d.Err = fmt.Errorf("%w: %s", ErrNotAuditable, reason)
+	return d
+}
+
+// each walks the rules in order and honours applyRules: One, which ends a policy with its first rule
+// that gave a verdict.
+func (e *evaluation) each(rules []*Rule, at func(*Policy) bool, evaluate func(*Rule) *Decision) []Decision {
+	var decisions []Decision
+	var done *Policy
+	for _, r := range rules {
+		if r.Policy == done || !at(r.Policy) {
+			continue
+		}
+		ok, d := r.applies(e)
+		if ok {
+			d = evaluate(r)
+		}
+		if d == nil {
+			continue
+		}
+		decisions = append(decisions, *d)
+		if r.Policy.applyOne && (d.Status == Pass || d.Status == Fail || d.Status == Warn) {
+			done = r.Policy
+		}
+	}
+	return decisions
+}

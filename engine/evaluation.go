@@ -1,0 +1,184 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/holdfast-io/holdfast/engine/expr"
+)
+
+// evaluation is one request on its way through the rules: what several rules ask is found out once.
+type evaluation struct {
+	ctx     context.Context
+	req     *Request
+	in      *Inputs
+	env     expr.Env
+	root    map[string]any
+	object  map[string]any // what the rules judge: changes as mutate rules apply
+	before  map[string]any // what it was at first
+	changed bool
+	atRest  bool // an audit: mutate rules find drift
+	name    string
+
+	nsLabels  map[string]any
+	nsErr     error
+	nsLoaded  bool
+	roleList  []string
+	cRoleList []string
+	roleErr   error
+	rolesDone bool
+	imagesErr error
+	images    bool
+}
+
+func (s *Snapshot) begin(ctx context.Context, req *Request, in *Inputs) *evaluation {
+	e := &evaluation{ctx: ctx, req: req, in: in, object: req.subject(), name: req.Name}
+	e.before = e.object
+	e.env = expr.Env{Functions: s.functions, Now: in.Now, Rand: in.Rand}
+	if e.name == "" {
+		meta, _ := e.object["metadata"].(map[string]any)
+		if e.name, _ = meta["name"].(string); e.name == "" {
+			e.name, _ = meta["generateName"].(string)
+		}
+	}
+	return e
+}
+
+// namespace is the one that `namespaces` filters look at: of a Namespace object, its own name.
+func (e *evaluation) namespace() string {
+	if e.req.Kind.Kind == "Namespace" && e.req.Kind.Group == "" {
+		return e.name
+	}
+	return e.req.Namespace
+}
+
+func (e *evaluation) metadata(key string) map[string]any {
+	meta, _ := e.object["metadata"].(map[string]any)
+	m, _ := meta[key].(map[string]any)
+	return m
+}
+
+func (e *evaluation) namespaceLabels() (map[string]any, error) {
+	if e.nsLoaded {
+		return e.nsLabels, e.nsErr
+	}
+	e.nsLoaded = true
+	if e.req.Namespace == "" {
+		return nil, nil
+	}
+	labels, err := e.in.Lookups.NamespaceLabels(e.ctx, e.req.Namespace)
+	if err != nil {
+		e.nsErr = fmt.Errorf("reading the labels of namespace %s: %w", e.req.Namespace, err)
+		return nil, e.nsErr
+	}
+	e.nsLabels = make(map[string]any, len(labels))
+	for k, v := range labels {
+		e.nsLabels[k] = v
+	}
+	return e.nsLabels, nil
+}
+
+func (e *evaluation) roles() (roles, clusterRoles []string, err error) {
+	if !e.rolesDone {
+		e.rolesDone = true
+		e.roleList, e.cRoleList, e.roleErr = e.in.Lookups.Roles(e.ctx, e.req.User)
+		if e.roleErr != nil {
+			e.roleErr = fmt.Errorf("finding the roles of user %s: %w", e.req.User.Username, e.roleErr)
+		}
+	}
+	return e.roleList, e.cRoleList, e.roleErr
+}
+
+// document is the root of the rule's expressions. It is built at the first rule that needs it, and each
+// costly part only when a rule reads it.
+func (e *evaluation) document(n needs) (map[string]any, error) {
+	if e.root == nil {
+		e.root = e.newDocument()
+	}
+	request := e.root["request"].(map[string]any)
+	if e.req.User != nil && (n.has("request.roles") || n.has("request.clusterRoles") || n.whole()) && request["roles"] == nil {
+		roles, clusterRoles, err := e.roles()
+		if err != nil {
+			return nil, err
+		}
+		request["roles"], request["clusterRoles"] = anyList(roles), anyList(clusterRoles)
+	}
+	if n.has("images") || n.has("@") {
+		if err := e.loadImages(); err != nil {
+			return nil, err
+		}
+	}
+	return e.root, nil
+}
+
+func (e *evaluation) newDocument() map[string]any {
+	req := e.req
+	request := map[string]any{
+		"operation": string(req.Operation),
+		"name":      e.name,
+		"kind":      map[string]any{"group": req.Kind.Group, "version": req.Kind.Version, "kind": req.Kind.Kind},
+		"resource":  map[string]any{"group": req.Resource.Group, "version": req.Resource.Version, "resource": req.Resource.Resource},
+	}
+	if req.Namespace != "" {
+		request["namespace"] = req.Namespace
+	}
+	if req.UID != "" {
+		request["uid"] = req.UID
+		request["dryRun"] = req.DryRun
+	}
+	if req.SubResource != "" {
+		request["subResource"] = req.SubResource
+	}
+	if req.Options != nil {
+		request["options"] = req.Options
+	}
+	if e.object != nil {
+		request["object"] = e.object
+	}
+	if req.OldObject != nil {
+		request["oldObject"] = req.OldObject
+	}
+	root := map[string]any{"request": request}
+	if u := req.User; u != nil {
+		info := map[string]any{"username": u.Username, "uid": u.UID, "groups": anyList(u.Groups)}
+		if len(u.Extra) > 0 {
+			extra := make(map[string]any, len(u.Extra))
+			for k, v := range u.Extra {
+				extra[k] = anyList(v)
+			}
+			info["extra"] = extra
+		}
+		request["userInfo"] = info
+		root["serviceAccountName"], root["serviceAccountNamespace"] = serviceAccount(u.Username)
+	}
+	return root
+}
+
+// replace makes the mutated object the one that further rules see.
+func (e *evaluation) replace(object map[string]any) {
+	e.object, e.changed = object, true
+	e.images = false
+	if e.root != nil {
+		e.root["request"].(map[string]any)["object"] = object
+		delete(e.root, "images")
+	}
+}
+
+// serviceAccount splits system:serviceaccount:namespace:name; both are empty for other users.
+func serviceAccount(username string) (name, namespace any) {
+	rest, ok := strings.CutPrefix(username, "system:serviceaccount:")
+	if !ok {
+		return "", ""
+	}
+	ns, n, _ := strings.Cut(rest, ":")
+	return n, ns
+}
+
+func anyList[T ~[]string](list T) []any {
+	out := make([]any, len(list))
+	for i, s := range list {
+		out[i] = s
+	}
+	return out
+}

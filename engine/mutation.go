@@ -1,0 +1,90 @@
+package engine
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/holdfast-io/holdfast/engine/mutate"
+)
+
+func (e *evaluation) mutate(rules []*Rule, at func(*Policy) bool) []Decision {
+	return e.each(rules, at, func(r *Rule) *Decision { return r.change(e) })
+}
+
+// change applies a matching mutate rule to the object in hand.
+//
+// At admission the rule passes once it is applied. At rest a rule that would still change the object
+// fails: the object has drifted from what the rule wants.
+func (r *Rule) change(e *evaluation) *Decision {
+	env, d := r.prepare(e)
+	if d != nil {
+		return d
+	}
+	alone := !e.changed
+	earlier := e.object
+	res := r.mutate.Apply(env, mutate.Target{Object: earlier, GVK: e.req.Kind})
+	switch res.Outcome {
+	case mutate.Skip:
+		return r.decide(Skip, res.Message)
+	case mutate.Error:
+		return r.failed(res.Err)
+	case mutate.Unchanged:
+		return r.decide(Pass, "")
+	}
+	e.replace(res.Object)
+	if !e.atRest {
+		return r.decide(Pass, "mutated")
+	}
+	after := e.object
+	if !alone {
+		after = r.changeAlone(e)
+	}
+	return r.drift(e.before, after)
+}
+
+// changeAlone gives what the rule makes of the object as it is, without the rules before it; if it has
+// nothing to change there, because it builds on them, what they make together.
+func (r *Rule) changeAlone(e *evaluation) map[string]any {
+	own := &evaluation{ctx: e.ctx, req: e.req, in: e.in, env: e.env, object: e.before, before: e.before, name: e.name}
+	env, d := r.prepare(own)
+	if d != nil {
+		return e.object
+	}
+	res := r.mutate.Apply(env, mutate.Target{Object: e.before, GVK: e.req.Kind})
+	if res.Outcome != mutate.Applied {
+		return e.object
+	}
+	return res.Object
+}
+
+// drift is the finding of a mutate rule, with the patch that clears it.
+func (r *Rule) drift(before, after map[string]any) *Decision {
+	ops, err := mutate.Diff(before, after)
+	if err != nil {
+		return r.failed(fmt.Errorf("computing the patch: %w", err))
+	}
+	if len(ops) == 0 {
+		return r.decide(Pass, "")
+	}
+	paths := make([]string, len(ops))
+	for i := range ops {
+		paths[i] = ops[i].Path
+	}
+	d := r.decide(Fail, "the object differs from what the rule wants at "+strings.Join(paths, ", "))
+	d.Path, d.Patch = paths[0], ops
+	return d
+}
+
+// mutated gathers what the mutate rules made of the object.
+func (e *evaluation) mutated(decisions []Decision) (Mutation, error) {
+	out := Mutation{Object: e.before, Decisions: decisions}
+	if !e.changed {
+		return out, nil
+	}
+	patch, err := mutate.Diff(e.before, e.object)
+	if err != nil {
+		return out, fmt.Errorf("computing the patch of %s %s: %w", e.req.Kind.Kind, e.name, err)
+	}
+	out.Object, out.Patch = e.object, patch
+	return out, nil
+}

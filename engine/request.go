@@ -1,0 +1,68 @@
+package engine
+
+import (
+	"context"
+	"io"
+	"time"
+
+	authenticationv1 "k8s.io/api/authentication/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+)
+
+// Operation is what a request does with an object, in the words of the admission API.
+type Operation string
+
+// The operations of the admission API.
+const (
+	Create  Operation = "CREATE"
+	Update  Operation = "UPDATE"
+	Delete  Operation = "DELETE"
+	Connect Operation = "CONNECT"
+)
+
+// Request is one object and what is known about the write that brings it.
+//
+// An object at rest (a file, an object of a cluster that is audited) is judged as if it were created
+// as it is now: Operation is Create and User is nil. Rules that need more say so instead of guessing.
+type Request struct {
+	UID         string // the admission request's, empty at rest
+	Operation   Operation
+	Kind        schema.GroupVersionKind
+	Resource    schema.GroupVersionResource // zero when unknown
+	SubResource string
+	Namespace   string // empty for cluster-scoped objects
+	Name        string
+	// Object is the object as it will be; OldObject as it was. On DELETE only OldObject is set.
+	Object    map[string]any
+	OldObject map[string]any
+	// Options are the CreateOptions and the like, as sent. May be nil.
+	Options map[string]any
+	DryRun  bool
+	// User is who asks; nil when there is no request.
+	User *authenticationv1.UserInfo
+}
+
+// subject is the object that a rule judges: what is being deleted, or else what will be.
+func (r *Request) subject() map[string]any {
+	if r.Operation == Delete {
+		return r.OldObject
+	}
+	return r.Object
+}
+
+// Lookups answers what rules ask beyond the request. An error is never "no": the decision becomes an
+// error and the policy's failurePolicy applies.
+type Lookups interface {
+	// NamespaceLabels gives the labels of a namespace.
+	NamespaceLabels(ctx context.Context, namespace string) (map[string]string, error)
+	// Roles gives the Roles (as namespace:name) and ClusterRoles that are bound to the user.
+	Roles(ctx context.Context, user *authenticationv1.UserInfo) (roles, clusterRoles []string, err error)
+}
+
+// Inputs are the facts of the world at evaluation.
+type Inputs struct {
+	Lookups Lookups
+	Now     func() time.Time
+	// Rand is the source of the function random(); nil makes that function an error.
+	Rand io.Reader
+}

@@ -1,0 +1,106 @@
+package engine
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	"github.com/holdfast-io/holdfast/engine/expr"
+)
+
+// Snapshot is a compiled bundle with its rule index. It is immutable, named by its digest, and safe for
+// concurrent use.
+type Snapshot struct {
+	digest    string
+	policies  []*Policy
+	functions *expr.Functions
+	index     [2]index // by RuleKind
+}
+
+// NewSnapshot orders the policies (by name, then namespace, then kind), indexes their rules and computes the
+// digest. Two policies of the same kind and name are an error.
+func NewSnapshot(policies []*Policy) (*Snapshot, error) {
+	s := &Snapshot{policies: slices.Clone(policies), functions: expr.NewFunctions()}
+	slices.SortStableFunc(s.policies, func(a, b *Policy) int {
+		if c := strings.Compare(a.Name, b.Name); c != 0 {
+			return c
+		}
+		if c := strings.Compare(a.Namespace, b.Namespace); c != 0 {
+			return c
+		}
+		return strings.Compare(a.Kind, b.Kind)
+	})
+	sum := sha256.New()
+	var rules [2][]*Rule
+	for i, p := range s.policies {
+		if i > 0 && s.policies[i-1].Kind == p.Kind && s.policies[i-1].Key() == p.Key() {
+			return nil, fmt.Errorf("%s %s stands twice in the bundle", p.Kind, p.Key())
+		}
+		_, _ = io.WriteString(sum, p.Digest+"\n") // a hash does not fail
+		for _, r := range p.Rules {
+			rules[r.Kind] = append(rules[r.Kind], r)
+		}
+	}
+	s.digest = hex.EncodeToString(sum.Sum(nil))
+	for kind := range rules {
+		s.index[kind] = newIndex(rules[kind])
+	}
+	return s, nil
+}
+
+// Digest names the snapshot's content: sha256, in hex, over its policies' digests in order.
+func (s *Snapshot) Digest() string { return s.digest }
+
+// Policies lists the policies in evaluation order. Not to be changed.
+func (s *Snapshot) Policies() []*Policy { return s.policies }
+
+// Matches reports whether any rule of this sort may look at such a request, by the index alone.
+func (s *Snapshot) Matches(kind RuleKind, gvk schema.GroupVersionKind, sub string, op Operation) bool {
+	return slices.ContainsFunc(s.index[kind].rules(gvk.Kind), func(r *Rule) bool {
+		return r.operations.has(op) && r.selectsKind(&Request{Kind: gvk, SubResource: sub})
+	})
+}
+
+// index finds the rules that may match a kind, in evaluation order. A list holds every rule whose kinds
+// match by name, so that a request on a kind that no rule names costs one map look-up.
+type index struct {
+	byKind   map[string][]*Rule
+	wildcard []*Rule // rules with a wildcard kind, for kinds that no rule names
+}
+
+func newIndex(rules []*Rule) index {
+	ix := index{byKind: map[string][]*Rule{}}
+	for _, r := range rules {
+		wild := false
+		for _, k := range r.match.kinds() {
+			if k.Kind.Literal() {
+				ix.byKind[k.Kind.String()] = nil
+			} else {
+				wild = true
+			}
+		}
+		if wild {
+			ix.wildcard = append(ix.wildcard, r)
+		}
+	}
+	for kind := range ix.byKind {
+		for _, r := range rules {
+			if slices.ContainsFunc(r.match.kinds(), func(k KindSelector) bool { return k.Kind.Match(kind) }) {
+				ix.byKind[kind] = append(ix.byKind[kind], r)
+			}
+		}
+	}
+	return ix
+}
+
+func (ix *index) rules(kind string) []*Rule {
+	if list, ok := ix.byKind[kind]; ok {
+		return list
+	}
+	return ix.wildcard
+}
