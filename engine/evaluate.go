@@ -4,7 +4,7 @@ import (
 	"context"
 	"fmt"
 
-	"github.com/holdfast-io/holdfast/engine/mutate"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 )
 
 // Validate judges the request by the validate rules that match it, in order. Rules of policies that are
@@ -42,7 +42,7 @@ func (r *Rule) applies(e *evaluation) (bool, *Decision) {
 	if e.req.User == nil && !r.operations.has(e.req.Operation) {
 		// At rest there is no operation to speak of: say why the rule gives no verdict, if it is about
 		// this kind of object at all.
-		if !r.selectsKind(e.req) {
+		if !r.Selects(e.req.Kind, e.req.SubResource) {
 			return false, nil
 		}
 		_, reason := r.Auditable()
@@ -70,11 +70,11 @@ func (r *Rule) applies(e *evaluation) (bool, *Decision) {
 	return true, nil
 }
 
-// selectsKind reports whether one of the rule's kinds is the request's.
-func (r *Rule) selectsKind(req *Request) bool {
+// Selects reports whether one of the rule's kinds is this one.
+func (r *Rule) Selects(gvk schema.GroupVersionKind, sub string) bool {
 	for i := range r.match.filters {
 		for _, k := range r.match.filters[i].kindList {
-			if k.Match(req.Kind, req.SubResource) {
+			if k.Match(gvk, sub) {
 				return true
 			}
 		}

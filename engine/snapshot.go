@@ -62,7 +62,7 @@ func (s *Snapshot) Policies() []*Policy { return s.policies }
 // Matches reports whether any rule of this sort may look at such a request, by the index alone.
 func (s *Snapshot) Matches(kind RuleKind, gvk schema.GroupVersionKind, sub string, op Operation) bool {
 	return slices.ContainsFunc(s.index[kind].rules(gvk.Kind), func(r *Rule) bool {
-		return r.operations.has(op) && r.selectsKind(&Request{Kind: gvk, SubResource: sub})
+		return r.operations.has(op) && r.Selects(gvk, sub)
 	})
 }
 

@@ -1,0 +1,144 @@
+// Package audit finds drift: it lists and watches every type that the bundle's rules match, judges each
+// object as it stands, and hands what it found to a Sink. It keeps a small record per object and never
+// the object itself. It writes nothing to the cluster and decides nothing: engine judges, report writes,
+// reconcile acts.
+//
+// What it has not seen is never called clean: Coverage says per type when it was listed, how many objects
+// were judged, and what went wrong.
+package audit
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/client-go/dynamic"
+
+	"github.com/holdfast-io/holdfast/engine"
+)
+
+// Type is a kind of object that the cluster serves and that can be listed and watched.
+type Type struct {
+	Kind       schema.GroupVersionKind
+	Resource   schema.GroupVersionResource
+	Namespaced bool
+	// Preferred says that the server prefers this version of the group.
+	Preferred bool
+}
+
+// Discovery tells which types the cluster serves.
+type Discovery interface {
+	// Types lists them. A partial answer comes with an error that names what is missing.
+	Types(ctx context.Context) ([]Type, error)
+}
+
+// Snapshots gives the bundle in force.
+type Snapshots interface {
+	Current() *engine.Snapshot
+}
+
+// Object names an audited object.
+type Object struct {
+	Kind            schema.GroupVersionKind
+	Resource        schema.GroupVersionResource
+	Namespace, Name string
+	UID             string
+	ResourceVersion string
+	Generation      int64
+}
+
+func (o Object) String() string {
+	if o.Namespace == "" {
+		return o.Kind.Kind + "/" + o.Name
+	}
+	return o.Kind.Kind + "/" + o.Namespace + "/" + o.Name
+}
+
+// Finding is what the rules say of one object at one time.
+type Finding struct {
+	Object Object
+	// Digest names the bundle that judged.
+	Digest string
+	// Result holds the decisions, and the patch to the state that the mutate rules want.
+	Result engine.Mutation
+	// Seen is when the auditor received the object in this state.
+	Seen time.Time
+}
+
+// Sink takes what the auditor finds. Its methods return at once and may be called from several
+// goroutines; for one object calls come in order.
+type Sink interface {
+	// Found replaces what was known of the object.
+	Found(Finding)
+	// Gone says that the object is no longer there, or that no rule matches it any more.
+	Gone(Object)
+	// Listed says that all objects of the type have been judged: what the sink knows of others of that
+	// type is of objects which vanished unseen. seen holds the UIDs of those that are there.
+	Listed(t Type, seen func(uid string) bool)
+}
+
+// Options are what an Auditor needs.
+type Options struct {
+	Client    dynamic.Interface
+	Discovery Discovery
+	Snapshots Snapshots
+	// Inputs gives the look-ups and the clock of an evaluation.
+	Inputs func() *engine.Inputs
+	Sink   Sink
+	Logger *slog.Logger
+	// Metrics registers the auditor's metrics; nil for none.
+	Metrics prometheus.Registerer
+	// PageSize is the number of objects of one list request: 500, as the API server's own clients use,
+	// keeps one page of 10 kB objects at 5 MB.
+	PageSize int64
+	// Rediscover is how often the types are looked up again, for CRDs that come and go. Default 30 s.
+	Rediscover time.Duration
+	// Resweep is how often everything is listed and judged anew, as the safety net. Default 1 h.
+	Resweep time.Duration
+	// Retry is the first wait after a failed list or watch; it doubles up to RetryMax.
+	// Defaults 500 ms and 30 s.
+	Retry, RetryMax time.Duration
+	// Ignore names namespaces whose objects are not audited.
+	Ignore []string
+}
+
+// Validate fills in defaults and names the first field that is missing.
+func (o *Options) Validate() error {
+	switch {
+	case o.Client == nil:
+		return errors.New("audit options: Client is missing")
+	case o.Discovery == nil:
+		return errors.New("audit options: Discovery is missing")
+	case o.Snapshots == nil:
+		return errors.New("audit options: Snapshots is missing")
+	case o.Inputs == nil:
+		return errors.New("audit options: Inputs is missing")
+	case o.Sink == nil:
+		return errors.New("audit options: Sink is missing")
+	case o.Logger == nil:
+		return errors.New("audit options: Logger is missing")
+	}
+	if o.PageSize == 0 {
+		o.PageSize = 500
+	}
+	if o.Rediscover == 0 {
+		o.Rediscover = 30 * time.Second
+	}
+	if o.Resweep == 0 {
+		o.Resweep = time.Hour
+	}
+	if o.Retry == 0 {
+		o.Retry = 500 * time.Millisecond
+	}
+	if o.RetryMax == 0 {
+		o.RetryMax = 30 * time.Second
+	}
+	if o.PageSize < 0 || o.Rediscover < 0 || o.Resweep < 0 || o.Retry < 0 || o.RetryMax < o.Retry {
+		return fmt.Errorf("audit options: page size and times must be positive, and RetryMax not below Retry")
+	}
+	return nil
+}

@@ -1,0 +1,119 @@
+package audit
+
+import (
+	"context"
+	"sync"
+	"time"
+)
+
+// Auditor watches and sweeps the types that the bundle matches. Make it with New, then Run it once.
+type Auditor struct {
+	opts    Options
+	book    coverageBook
+	metrics *metrics
+	poke    chan struct{}
+}
+
+// New checks the options and makes an Auditor.
+func New(opts Options) (*Auditor, error) {
+	if err := opts.Validate(); err != nil {
+		return nil, err
+	}
+	a := &Auditor{opts: opts, poke: make(chan struct{}, 1)}
+	var err error
+	if a.metrics, err = newMetrics(opts.Metrics, &a.book); err != nil {
+		return nil, err
+	}
+	return a, nil
+}
+
+// BundleChanged tells the auditor that Snapshots has a new bundle, so that it judges everything anew. It
+// does not wait.
+func (a *Auditor) BundleChanged() {
+	select {
+	case a.poke <- struct{}{}:
+	default: // one is waiting already
+	}
+}
+
+// Coverage says what has been seen, per type, in a fixed order.
+func (a *Auditor) Coverage() []Coverage { return a.book.list() }
+
+// DiscoveryError is the last error of finding out which types the cluster serves, or empty.
+func (a *Auditor) DiscoveryError() string {
+	a.book.mu.Lock()
+	defer a.book.mu.Unlock()
+	return a.book.discovery
+}
+
+// Run audits until the context ends. It returns when all its goroutines have stopped.
+func (a *Auditor) Run(ctx context.Context) error {
+	watchers := map[Type]*watcher{}
+	var running sync.WaitGroup
+	defer running.Wait()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+
+	ticker := time.NewTicker(a.opts.Rediscover)
+	defer ticker.Stop()
+	for {
+		a.reconcileWatchers(ctx, watchers, &running)
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-ticker.C:
+		case <-a.poke:
+			for _, w := range watchers {
+				w.resweep()
+			}
+		}
+	}
+}
+
+// reconcileWatchers starts a watcher for each type that is wanted and stops the others.
+func (a *Auditor) reconcileWatchers(ctx context.Context, watchers map[Type]*watcher, running *sync.WaitGroup) {
+	types, err := a.opts.Discovery.Types(ctx)
+	a.discovered(ctx, err)
+	if err != nil && len(types) == 0 {
+		return // keep what runs: a server that is away has not lost its types
+	}
+	keep := map[Type]bool{}
+	for _, t := range wanted(types, a.opts.Snapshots.Current()) {
+		keep[t] = true
+		if watchers[t] != nil {
+			continue
+		}
+		w := newWatcher(a, t)
+		watchers[t] = w
+		typeCtx, stop := context.WithCancel(ctx)
+		w.stop = stop
+		running.Go(func() {
+			defer close(w.done)
+			w.run(typeCtx)
+		})
+	}
+	if err != nil {
+		return // a type that is missing from a partial answer may still be there
+	}
+	for t, w := range watchers {
+		if keep[t] {
+			continue
+		}
+		w.stop()
+		<-w.done
+		delete(watchers, t)
+		a.book.forget(t)
+		a.opts.Sink.Listed(t, func(string) bool { return false })
+	}
+}
+
+func (a *Auditor) discovered(ctx context.Context, err error) {
+	text := ""
+	if err != nil && ctx.Err() == nil {
+		text = err.Error()
+		a.opts.Logger.Warn("Could not find out all the types that the cluster serves", "error", err)
+	}
+	a.book.mu.Lock()
+	defer a.book.mu.Unlock()
+	a.book.discovery = text
+}

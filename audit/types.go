@@ -1,0 +1,65 @@
+package audit
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/holdfast-io/holdfast/engine"
+)
+
+// wanted picks the types that a rule of the snapshot matches. An object that is served in several
+// versions is judged in the preferred one; in another only if some rule matches that one alone.
+func wanted(types []Type, s *engine.Snapshot) []Type {
+	byObject := map[string][]Type{}
+	for _, t := range types {
+		if matchesAny(s, t) {
+			key := t.Resource.Group + "/" + t.Resource.Resource
+			byObject[key] = append(byObject[key], t)
+		}
+	}
+	var out []Type
+	for _, versions := range byObject {
+		slices.SortFunc(versions, func(a, b Type) int {
+			if a.Preferred != b.Preferred {
+				if a.Preferred {
+					return -1
+				}
+				return 1
+			}
+			return strings.Compare(b.Kind.Version, a.Kind.Version)
+		})
+		covered := map[*engine.Rule]bool{}
+		for _, t := range versions {
+			news := false
+			for _, r := range rulesFor(s, t) {
+				news = news || !covered[r]
+				covered[r] = true
+			}
+			if news {
+				out = append(out, t)
+			}
+		}
+	}
+	slices.SortFunc(out, func(a, b Type) int {
+		return strings.Compare(a.Resource.String(), b.Resource.String())
+	})
+	return out
+}
+
+func matchesAny(s *engine.Snapshot, t Type) bool { return len(rulesFor(s, t)) > 0 }
+
+// rulesFor lists the rules that the audit evaluates on the type.
+func rulesFor(s *engine.Snapshot, t Type) []*engine.Rule {
+	var out []*engine.Rule
+	for _, p := range s.Policies() {
+		if !p.Background || (p.Namespace != "" && !t.Namespaced) {
+			continue
+		}
+		for _, r := range p.Rules {
+			if r.Selects(t.Kind, "") {
+				out = append(out, r)
+			}
+		}
+	}
+	return out
+}

@@ -1,0 +1,209 @@
+package audit
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/watch"
+	"slices"
+)
+
+// watcher audits one type: it lists all objects, then watches, and lists again when the watch has lost
+// its place, when the bundle changes and at every resweep.
+type watcher struct {
+	auditor *Auditor
+	typ     Type
+	again   chan struct{} // asks for a new sweep
+	stop    context.CancelFunc
+	done    chan struct{}
+	records map[string]record // by UID; only run's goroutine touches it
+}
+
+// record is all that is kept of an object: what was judged, by which bundle.
+type record struct {
+	object Object
+	digest string
+}
+
+var errResweep = errors.New("a new sweep is due")
+
+func newWatcher(a *Auditor, t Type) *watcher {
+	return &watcher{auditor: a, typ: t, again: make(chan struct{}, 1), done: make(chan struct{}), records: map[string]record{}}
+}
+
+func (w *watcher) resweep() {
+	select {
+	case w.again <- struct{}{}:
+	default:
+	}
+}
+
+func (w *watcher) run(ctx context.Context) {
+	opts := &w.auditor.opts
+	wait := opts.Retry
+	for ctx.Err() == nil {
+		started := time.Now()
+		version, err := w.sweep(ctx)
+		if err == nil {
+			err = w.follow(ctx, version)
+		}
+		if ctx.Err() != nil {
+			return
+		}
+		if errors.Is(err, errResweep) || apierrors.IsResourceExpired(err) || apierrors.IsGone(err) {
+			wait = opts.Retry
+			continue
+		}
+		w.stale(err)
+		if time.Since(started) > opts.RetryMax {
+			wait = opts.Retry
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(wait):
+		}
+		wait = min(2*wait, opts.RetryMax)
+	}
+}
+
+func (w *watcher) stale(err error) {
+	w.auditor.metrics.failures.WithLabelValues(w.typ.Resource.GroupResource().String()).Inc()
+	w.auditor.opts.Logger.Warn("The audit of a type is interrupted; its reports stay as they are", "resource", w.typ.Resource.GroupResource().String(), "error", err)
+	w.auditor.book.update(w.typ, func(c *Coverage) {
+		c.Watching = false
+		c.Error = err.Error()
+		if !c.Stale {
+			c.Stale, c.StaleSince = true, time.Now()
+		}
+	})
+}
+
+// sweep lists and judges all objects.
+func (w *watcher) sweep(ctx context.Context) (string, error) {
+	select {
+	case <-w.again: // what it asks for happens now
+	default:
+	}
+	started := time.Now()
+	opts := &w.auditor.opts
+	seen := map[string]bool{}
+	version, err := list(ctx, opts.Client, w.typ, opts.PageSize, func(u *unstructured.Unstructured) {
+		seen[string(u.GetUID())] = true
+		w.object(ctx, u)
+	})
+	if err != nil {
+		return "", err
+	}
+	for uid := range w.records {
+		if !seen[uid] {
+			delete(w.records, uid)
+		}
+	}
+	opts.Sink.Listed(w.typ, func(uid string) bool { return seen[uid] })
+	w.auditor.metrics.sweeps.WithLabelValues(w.typ.Resource.GroupResource().String()).Observe(time.Since(started).Seconds())
+	w.auditor.book.update(w.typ, func(c *Coverage) {
+		*c = Coverage{Type: w.typ, Listed: time.Now(), Objects: len(w.records)}
+	})
+	return version, nil
+}
+
+// follow watches from the version on. It takes up a watch that the server ended, which is routine, and
+// answers with the reason for a new sweep otherwise.
+func (w *watcher) follow(ctx context.Context, version string) error {
+	due := time.NewTimer(w.auditor.opts.Resweep)
+	defer due.Stop()
+	for {
+		stream, err := w.auditor.opts.Client.Resource(w.typ.Resource).Watch(ctx, metav1.ListOptions{
+			ResourceVersion: version, AllowWatchBookmarks: true,
+		})
+		if err != nil {
+			return fmt.Errorf("watching %s: %w", w.typ.Resource.GroupResource(), err)
+		}
+		w.auditor.book.update(w.typ, func(c *Coverage) {
+			c.Watching, c.Stale, c.Error, c.StaleSince = true, false, "", time.Time{}
+		})
+		opened := time.Now()
+		version, err = w.drain(ctx, stream, version, due.C)
+		stream.Stop()
+		if err != nil || ctx.Err() != nil {
+			return err
+		}
+		if time.Since(opened) < time.Second {
+			// A server that ends each watch at once is going down, or is not well.
+			return fmt.Errorf("watching %s: the server ended the watch after %s", w.typ.Resource.GroupResource(), time.Since(opened).Round(time.Millisecond))
+		}
+	}
+}
+
+// drain takes the events of one watch until it ends, and answers the last version seen.
+func (w *watcher) drain(ctx context.Context, stream watch.Interface, version string, due <-chan time.Time) (string, error) {
+	for {
+		select {
+		case <-ctx.Done():
+			return version, nil
+		case <-due:
+			return version, errResweep
+		case <-w.again:
+			return version, errResweep
+		case event, open := <-stream.ResultChan():
+			if !open {
+				return version, nil
+			}
+			if event.Type == watch.Error {
+				return version, fmt.Errorf("watching %s: %w", w.typ.Resource.GroupResource(), apierrors.FromObject(event.Object))
+			}
+			u, ok := event.Object.(*unstructured.Unstructured)
+			if !ok {
+				return version, fmt.Errorf("watching %s: the server sent a %T", w.typ.Resource.GroupResource(), event.Object)
+			}
+			version = u.GetResourceVersion()
+			switch event.Type {
+			case watch.Added, watch.Modified:
+				w.object(ctx, u)
+			case watch.Deleted:
+				w.gone(u)
+			}
+			w.auditor.book.update(w.typ, func(c *Coverage) { c.Objects = len(w.records) })
+		}
+	}
+}
+
+// object judges one object, unless this very state of it has been judged by this very bundle.
+func (w *watcher) object(ctx context.Context, u *unstructured.Unstructured) {
+	opts := &w.auditor.opts
+	if slices.Contains(opts.Ignore, u.GetNamespace()) && u.GetNamespace() != "" {
+		return
+	}
+	s := opts.Snapshots.Current()
+	uid := string(u.GetUID())
+	if known, ok := w.records[uid]; ok && known.digest == s.Digest() && known.object.ResourceVersion == u.GetResourceVersion() {
+		return
+	}
+	in := opts.Inputs()
+	f, err := judge(ctx, s, in, w.typ, u, in.Now())
+	if ctx.Err() != nil {
+		return // look-ups were cut short: not a verdict
+	}
+	if err != nil {
+		opts.Logger.Error("Judging an object failed", "object", f.Object.String(), "error", err)
+	}
+	w.auditor.metrics.judged.WithLabelValues(w.typ.Resource.GroupResource().String()).Inc()
+	w.records[uid] = record{object: f.Object, digest: f.Digest}
+	opts.Sink.Found(f)
+}
+
+func (w *watcher) gone(u *unstructured.Unstructured) {
+	uid := string(u.GetUID())
+	known, ok := w.records[uid]
+	if !ok {
+		return
+	}
+	delete(w.records, uid)
+	w.auditor.opts.Sink.Gone(known.object)
+}
