@@ -251,19 +251,23 @@ func (c *compiler) compileAction(rule *Rule, r *kyvernov1.Rule, source int, spec
 // operations on which the rule can have an effect: a pattern or a mutation has nothing to look at on
 // DELETE and CONNECT; deny conditions have.
 func (c *compiler) ruleOperations(rule *Rule) operations {
+	var union operations
+	for i := range rule.match.filters {
+		union |= rule.match.filters[i].effective(rule)
+	}
+	return union
+}
+
+// effective gives the operations that the filter names, else the implied ones.
+func (f *filter) effective(rule *Rule) operations {
+	if f.operations != 0 {
+		return f.operations
+	}
 	implied := operationBit(Create) | operationBit(Update)
 	if rule.validate != nil && rule.validate.patterns == nil {
 		implied |= operationBit(Delete) | operationBit(Connect)
 	}
-	var union operations
-	for i := range rule.match.filters {
-		if ops := rule.match.filters[i].operations; ops != 0 {
-			union |= ops
-		} else {
-			union |= implied
-		}
-	}
-	return union
+	return implied
 }
 
 func (c *compiler) compileConditions(raw any, path []any) *condition.Conditions {

@@ -112,7 +112,12 @@ func (e *evaluation) each(rules []*Rule, at func(*Policy) bool, evaluate func(*R
 		}
 		ok, d := r.applies(e)
 		if ok {
-			d = evaluate(r)
+			// What time does not suffice for is an error of that rule, for its failurePolicy to settle.
+			if err := e.ctx.Err(); err != nil {
+				d = r.failed(fmt.Errorf("not evaluated in time: %w", err))
+			} else {
+				d = evaluate(r)
+			}
 		}
 		if d == nil {
 			continue

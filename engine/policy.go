@@ -94,6 +94,37 @@ func (r *Rule) Operations() []Operation { return r.operations.list() }
 // Kinds lists what the rule selects, over all its filters.
 func (r *Rule) Kinds() []KindSelector { return r.match.kinds() }
 
+// Scope is a part of what a rule looks at: kinds, and the operations on them.
+type Scope struct {
+	Kinds      []KindSelector
+	Operations []Operation
+}
+
+// Scopes lists what the rule has to be asked about: one scope for each filter of any, or a single one
+// that covers all. Requests outside them cannot match; inside they may.
+func (r *Rule) Scopes() []Scope {
+	if r.match.all {
+		// Every filter must match: the operations are those that each filter which names some takes.
+		ops := r.operations
+		for i := range r.match.filters {
+			if named := r.match.filters[i].operations; named != 0 {
+				ops &= named
+			}
+		}
+		return []Scope{{Kinds: r.Kinds(), Operations: ops.list()}}
+	}
+	scopes := make([]Scope, 0, len(r.match.filters))
+	for i := range r.match.filters {
+		f := &r.match.filters[i]
+		scope := Scope{Kinds: f.kindList, Operations: f.effective(r).list()}
+		if len(scope.Kinds) == 0 { // a filter by user alone: it cannot widen what the rule is about
+			scope.Kinds = r.Kinds()
+		}
+		scopes = append(scopes, scope)
+	}
+	return scopes
+}
+
 // Auditable says whether the rule can judge an object at rest; if not, the reason. Rules that look at
 // the user in their match or exclude block may still answer "not auditable" for some objects.
 func (r *Rule) Auditable() (bool, string) {

@@ -36,21 +36,40 @@ func NewSnapshot(policies []*Policy) (*Snapshot, error) {
 		return strings.Compare(a.Kind, b.Kind)
 	})
 	sum := sha256.New()
-	var rules [2][]*Rule
 	for i, p := range s.policies {
 		if i > 0 && s.policies[i-1].Kind == p.Kind && s.policies[i-1].Key() == p.Key() {
 			return nil, fmt.Errorf("%s %s stands twice in the bundle", p.Kind, p.Key())
 		}
 		_, _ = io.WriteString(sum, p.Digest+"\n") // a hash does not fail
+	}
+	s.digest = hex.EncodeToString(sum.Sum(nil))
+	s.buildIndex()
+	return s, nil
+}
+
+// Where gives the part of the snapshot that holds the policies to keep, with an index of its own. The
+// digest stays: it names the bundle that the decisions come from.
+func (s *Snapshot) Where(keep func(*Policy) bool) *Snapshot {
+	part := &Snapshot{digest: s.digest, functions: s.functions}
+	for _, p := range s.policies {
+		if keep(p) {
+			part.policies = append(part.policies, p)
+		}
+	}
+	part.buildIndex()
+	return part
+}
+
+func (s *Snapshot) buildIndex() {
+	var rules [2][]*Rule
+	for _, p := range s.policies {
 		for _, r := range p.Rules {
 			rules[r.Kind] = append(rules[r.Kind], r)
 		}
 	}
-	s.digest = hex.EncodeToString(sum.Sum(nil))
 	for kind := range rules {
 		s.index[kind] = newIndex(rules[kind])
 	}
-	return s, nil
 }
 
 // Digest names the snapshot's content: sha256, in hex, over its policies' digests in order.
