@@ -3,6 +3,7 @@ package jmesfn
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 )
 
@@ -37,15 +38,16 @@ func (f *function) run(rt *runtime, args []any) (any, error) {
 	return result, nil
 }
 
-// check holds argument i against its description and brings it into the form that the code expects. The
-// slice of arguments is the interpreter's and made for this call; what it points at is left alone.
+// check holds argument i against its description and brings it into the form that the code expects.
 func (c *call) check(i int, arg *Arg) error {
 	kind := typeOf(c.args[i])
 	if kind&arg.Type == 0 {
 		return c.argument(i, "must be %s, not %s", arg.Type.article(), describe(c.args[i], kind))
 	}
 	if kind == Number {
-		c.args[i], _ = toFloat(c.args[i])
+		if f, _ := toFloat(c.args[i]); c.args[i] != any(f) {
+			c.set(i, f)
+		}
 	}
 	if list, ok := c.args[i].([]any); ok && arg.Elem != 0 {
 		for j, item := range list {
@@ -59,9 +61,15 @@ func (c *call) check(i int, arg *Arg) error {
 		if err != nil {
 			return c.argument(i, "%w", err)
 		}
-		c.args[i] = compiled
+		c.set(i, compiled)
 	}
 	return nil
+}
+
+// set replaces an argument in a copy of the slice: the slice belongs to the caller.
+func (c *call) set(i int, v any) {
+	c.args = slices.Clone(c.args)
+	c.args[i] = v
 }
 
 // describe names the kind of a value for an error, without the value.

@@ -95,26 +95,32 @@ func parseRegex(pattern string, flags syntax.Flags) (*syntax.Regexp, error) {
 	return parsed, err
 }
 
-// programSize estimates the number of instructions of a parsed expression, its counted repetitions written
-// out. It stops soon after limit.
+// programSize gives the number of instructions of a parsed expression, its counted repetitions written out,
+// roughly. It stops soon after limit.
 func programSize(re *syntax.Regexp, limit int) int {
-	size := 1
-	switch re.Op {
-	case syntax.OpLiteral:
-		size = len(re.Rune)
-	case syntax.OpCharClass:
-		size = 1 + len(re.Rune)/16 // one instruction, but a wide class takes longer to look through
-	}
+	size := 0
 	for _, sub := range re.Sub {
-		size += programSize(sub, limit)
-		if size > limit {
+		if size += programSize(sub, limit); size > limit {
 			return size
 		}
 	}
-	if re.Op == syntax.OpRepeat {
-		size *= max(re.Min, re.Max, 1)
+	switch re.Op {
+	case syntax.OpLiteral:
+		return len(re.Rune)
+	case syntax.OpCharClass:
+		return 1 + len(re.Rune)/16 // one instruction, but a wide class takes longer to look through
+	case syntax.OpConcat:
+		return size
+	case syntax.OpCapture:
+		return size + 2
+	case syntax.OpAlternate:
+		return size + len(re.Sub) - 1
+	case syntax.OpRepeat:
+		copies := max(re.Min, re.Max, 1)
+		return size*copies + copies - re.Min + 1
+	default:
+		return size + 1
 	}
-	return size
 }
 
 // isLinear is true for an expression without unbounded repetition, and for the repetition of one character
