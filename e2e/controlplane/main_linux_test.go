@@ -19,12 +19,15 @@ import (
 	"go.uber.org/goleak"
 )
 
-// helperEnv makes the test binary play the process that is killed with children.
-const helperEnv = "HOLDFAST_E2E_TEST_HELPER"
+// helperEnv makes the test binary play the process that is killed with children, in the directory of helperDirEnv.
+const (
+	helperEnv    = "HOLDFAST_E2E_TEST_HELPER"
+	helperDirEnv = "HOLDFAST_E2E_TEST_HELPER_DIR"
+)
 
 func TestMain(m *testing.M) {
 	if role := os.Getenv(helperEnv); role != "" {
-		if err := playHelper(role); err != nil {
+		if err := playHelper(role, os.Getenv(helperDirEnv)); err != nil {
 			fmt.Fprintln(os.Stderr, "helper:", err)
 			os.Exit(1)
 		}
@@ -40,11 +43,11 @@ type helperReport struct {
 }
 
 // playHelper starts children, reports them and waits to be killed.
-func playHelper(role string) error {
+func playHelper(role, dir string) error {
 	var report helperReport
 	switch role {
 	case "child":
-		pid, err := startFromDyingThread()
+		pid, err := startFromDyingThread(dir)
 		if err != nil {
 			return err
 		}
@@ -52,7 +55,7 @@ func playHelper(role string) error {
 	case "controlplane":
 		ctx, cancel := context.WithTimeout(context.Background(), 30*time.Minute)
 		defer cancel()
-		cp, err := Start(ctx, Options{})
+		cp, err := Start(ctx, Options{Dir: dir})
 		if err != nil {
 			return err
 		}
@@ -71,12 +74,7 @@ func playHelper(role string) error {
 
 // startFromDyingThread starts a child from a goroutine that takes its thread down with it, as any goroutine of a caller
 // may do. It returns when the thread is gone.
-func startFromDyingThread() (pid int, err error) {
-	dir, err := os.MkdirTemp("", "holdfast-e2e-helper")
-	if err != nil {
-		return 0, err
-	}
-	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+func startFromDyingThread(dir string) (pid int, err error) {
 	done, thread := make(chan struct{}), 0
 	go func() {
 		defer close(done)
@@ -91,6 +89,7 @@ func startFromDyingThread() (pid int, err error) {
 		}
 	}()
 	<-done
+	// The first thread of a process is the one that Go never ends.
 	for err == nil && thread != os.Getpid() {
 		if _, gone := os.Stat(fmt.Sprintf("/proc/self/task/%d", thread)); gone != nil {
 			break
@@ -104,7 +103,7 @@ func startFromDyingThread() (pid int, err error) {
 func startHelper(t *testing.T, role string) (*exec.Cmd, helperReport) {
 	t.Helper()
 	cmd := exec.CommandContext(testContext(t), os.Args[0])
-	cmd.Env = append(os.Environ(), helperEnv+"="+role)
+	cmd.Env = append(os.Environ(), helperEnv+"="+role, helperDirEnv+"="+t.TempDir())
 	cmd.Stderr = t.Output()
 	stdin, err := cmd.StdinPipe()
 	if err != nil {
