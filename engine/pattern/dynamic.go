@@ -20,14 +20,14 @@ func (p *Pattern) matchDynamic(env *expr.Env, resource any) Result {
 		return failed(err)
 	}
 	if !anchored {
-		return run(&p.root, slots, p.marks, resource)
+		return run(&p.root, matcher{slots: slots}, p.marks, resource)
 	}
 	c := compiler{}
 	root, err := c.node(tree, nil, anywhere)
 	if err != nil {
 		return failed(err)
 	}
-	return run(&root, nil, len(c.marks), resource)
+	return run(&root, matcher{blended: true}, len(c.marks), resource)
 }
 
 func failed(err error) Result { return Result{Outcome: Error, Err: err} }

@@ -18,6 +18,9 @@ func (v verdict) skips() bool { return v == unmet || v == skipped }
 // what did not match each step adds its part of the path, so that a match costs no more than the looking.
 type matcher struct {
 	slots []node // the values of variables
+	// blended says that values of variables stand in the nodes themselves, so that messages must not show
+	// leaves.
+	blended bool
 
 	// The last failure: reason holds what was asked for and found, trail the path to it.
 	reason reason
@@ -220,7 +223,9 @@ func (m *matcher) plain(f *field, object map[string]any, depth int) verdict {
 	v := m.node(&f.value, value, depth+1)
 	if v != matched {
 		m.at(depth, step{key: key})
-		m.reason.absent = !present && m.length == depth+1
+		if !present {
+			m.reason.absent = true
+		}
 	}
 	return v
 }

@@ -90,19 +90,18 @@ func (p *Pattern) Warnings() []*CompileError { return slices.Clone(p.warnings) }
 // would have left the leaf out.
 func (p *Pattern) Match(env *expr.Env, resource any) Result {
 	if p.whole == nil {
-		return run(&p.root, nil, p.marks, resource)
+		return run(&p.root, matcher{}, p.marks, resource)
 	}
 	return p.matchDynamic(env, resource)
 }
 
-func run(root *node, slots []node, marks int, resource any) Result {
-	m := matcher{slots: slots}
+func run(root *node, m matcher, marks int, resource any) Result {
 	v := m.node(root, resource, 0)
 	if v == matched {
 		return Result{}
 	}
 	r := m.result(v)
-	if v == mismatch && marks > 0 && keysMissing(root, slots, marks, resource) {
+	if v == mismatch && marks > 0 && keysMissing(root, m.slots, marks, resource) {
 		r.Outcome = Error
 		r.Err = fmt.Errorf("%w, and a key that the pattern anchors is nowhere in it: %s", ErrMismatch, r.Message)
 	}

@@ -142,10 +142,14 @@ func (m *matcher) path() string {
 func (m *matcher) message() string {
 	switch r := &m.reason; r.why {
 	case notObject, notList, notEqualTo:
-		if r.absent {
-			return "is not set, and " + r.want.demand()
+		demand := r.want.demand()
+		if m.blended && r.why == notEqualTo {
+			demand = "must match the pattern"
 		}
-		return r.want.demand()
+		if r.absent {
+			return "is not set, and " + demand
+		}
+		return demand
 	case notSet:
 		return "must have the key " + strconv.Quote(m.step(m.length).key)
 	case missing:

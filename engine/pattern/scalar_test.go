@@ -162,6 +162,7 @@ func TestScalar(t *testing.T) {
 		"large numbers do not fall together":               {int64(math.MaxInt64), int64(math.MaxInt64 - 1), false},
 		"large numbers do not fall together in a quantity": {"9223372036854775807", int64(math.MaxInt64 - 1), false},
 		"beyond the whole numbers":                         {float64(1e19), float64(1e19), true},
+		"beyond the whole numbers, as text":                {float64(1 << 63), "9223372036854775808", true},
 		"beyond the whole numbers, compared":               {">1", 1e300, true},
 		"small fractions are not rounded away":             {">0", 1e-9, true},
 		"no number at all":                                 {">0", math.NaN(), false},
