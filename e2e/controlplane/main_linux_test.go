@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"runtime"
 	"strconv"
 	"strings"
@@ -17,6 +18,7 @@ import (
 	"time"
 
 	"go.uber.org/goleak"
+	"k8s.io/apimachinery/pkg/util/wait"
 )
 
 // helperEnv makes the test binary play the process that is killed with children, in the directory of helperDirEnv.
@@ -73,30 +75,58 @@ func playHelper(role, dir string) error {
 }
 
 // startFromDyingThread starts a child from a goroutine that takes its thread down with it, as any goroutine of a caller
-// may do. It returns when the thread is gone.
+// may do. When the thread is gone it asks the child for a sign of life.
 func startFromDyingThread(dir string) (pid int, err error) {
-	done, thread := make(chan struct{}), 0
-	go func() {
-		defer close(done)
-		runtime.LockOSThread() // and never unlock: the thread ends with the goroutine
-		thread = syscall.Gettid()
+	question, answer := filepath.Join(dir, "question"), filepath.Join(dir, "answer")
+	script := "until [ -e " + question + " ]; do sleep 0.01; done; >" + answer + "; exec sleep 600"
+	thread := onDyingThread(func() {
 		var ch *child
 		ch, err = startChild(command{
-			component: "sleep", path: "/bin/sleep", args: []string{"600"}, dir: dir, log: dir + "/log",
+			component: "some-server", path: "/bin/sh", args: []string{"-c", script}, env: os.Environ(),
+			dir: dir, log: filepath.Join(dir, "log"),
 		}, func(*child) {})
 		if err == nil {
 			pid = ch.process.Pid
 		}
+	})
+	if err != nil {
+		return 0, err
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	exists := func(path string) bool { _, err := os.Stat(path); return err == nil }
+	await := func(done func() bool) error {
+		return wait.PollUntilContextCancel(ctx, time.Millisecond, true, func(context.Context) (bool, error) { return done(), nil })
+	}
+	if err := await(func() bool { return !exists(fmt.Sprintf("/proc/self/task/%d", thread)) }); err != nil {
+		return 0, fmt.Errorf("wait for thread %d to end: %w", thread, err)
+	}
+	if err := os.WriteFile(question, nil, 0o600); err != nil {
+		return 0, err
+	}
+	if err := await(func() bool { return exists(answer) }); err != nil {
+		return 0, fmt.Errorf("wait for a sign of life from the child after its caller's thread has ended: %w", err)
+	}
+	return pid, nil
+}
+
+// onDyingThread calls run on a thread that ends thereafter, and gives the thread's number.
+func onDyingThread(run func()) (thread int) {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		runtime.LockOSThread()
+		if thread = syscall.Gettid(); thread == os.Getpid() {
+			// Go never ends the first thread of a process. While it is held here, another is used.
+			defer runtime.UnlockOSThread()
+			thread = onDyingThread(run)
+			return
+		}
+		run()
+		// Not unlocked: the thread ends with the goroutine.
 	}()
 	<-done
-	// The first thread of a process is the one that Go never ends.
-	for err == nil && thread != os.Getpid() {
-		if _, gone := os.Stat(fmt.Sprintf("/proc/self/task/%d", thread)); gone != nil {
-			break
-		}
-		runtime.Gosched()
-	}
-	return pid, err
+	return thread
 }
 
 // startHelper runs this test binary in a role and gives its report once it has printed one.
