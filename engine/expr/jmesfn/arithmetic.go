@@ -38,8 +38,8 @@ var arithmeticFunctions = []function{
 		Examples: []Example{{Expr: "modulo('13s', '2s')", Result: `"1s"`}},
 	}, impl: binary(modulo)},
 	{Spec: Spec{
-		Name: "sum", Args: []Arg{listOf("values", String|Number)}, Returns: Number | String, Standard: true,
-		Doc:      "Adds up a list of numbers, of quantities or of durations. The list must not be empty.",
+		Name: "sum", Args: []Arg{arg("values", Array)}, Returns: Any, Standard: true,
+		Doc:      "Adds up a list of numbers, of quantities or of durations. The list must not be empty; a single element is given as it is.",
 		Examples: []Example{{Expr: "sum(['1Gi', '512Mi', '512Mi'])", Result: `"2Gi"`}},
 	}, impl: sum},
 }
@@ -171,7 +171,7 @@ func modulo(a, b operand) (any, error) {
 }
 
 // sum adds the list up from the left, each step in its written form: that is what decides the suffix of the
-// result when binary and decimal quantities meet.
+// result when binary and decimal quantities meet. One element alone is not looked at, as in Kyverno.
 func sum(c *call) (any, error) {
 	list := c.list(0)
 	if len(list) == 0 {
@@ -181,20 +181,17 @@ func sum(c *call) (any, error) {
 	if f, ok := toFloat(total); ok {
 		total = f
 	}
-	left, err := parseOperand(total)
-	if err != nil {
-		return nil, c.argument(0, "element 0 %w", err)
-	}
 	for i, item := range list[1:] {
+		left, err := parseOperand(total)
+		if err != nil {
+			return nil, c.argument(0, "element %d %w", i, err)
+		}
 		right, err := parseOperand(item)
 		if err != nil {
 			return nil, c.argument(0, "element %d %w", i+1, err)
 		}
 		if total, err = c.calculated(add, left, right); err != nil {
 			return nil, err
-		}
-		if left, err = parseOperand(total); err != nil {
-			return nil, c.errorf("%w", errRange)
 		}
 	}
 	return total, nil

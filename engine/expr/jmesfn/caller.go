@@ -8,12 +8,6 @@ import (
 	"github.com/kyverno/go-jmespath"
 )
 
-// SortedValues is the name of a function that no author can write: it takes one argument and gives the values
-// of an object in the order of their keys, or null for anything else. The library walks an object projection
-// (foo.*) in the order of the Go map; a load step that projects over SortedValues(foo) instead makes it
-// repeatable.
-const SortedValues = "\x00values"
-
 // Env carries what a function may not take from the machine. A function that needs a part which is nil fails;
 // it never falls back to the machine's.
 type Env struct {

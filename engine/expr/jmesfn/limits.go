@@ -28,6 +28,10 @@ const (
 	// text may meet 64 instructions.
 	MaxRegexWork = 1 << 26
 
+	// MaxFanout is how often an expression may select the same value. The widest in public policies is below
+	// a hundred; what it allows takes milliseconds.
+	MaxFanout = 1 << 14
+
 	// MaxCertificate is the largest DER certificate or request, in bytes. Real ones are below 8 KiB; the
 	// time to print a key grows faster than its length.
 	MaxCertificate = 64 << 10

@@ -123,6 +123,18 @@ func TestRegularExpressionsEnd(t *testing.T) {
 	}
 }
 
+// A value that is small in memory and huge when written: each of its lists holds the next one twice.
+func TestToStringOfSharedValues(t *testing.T) {
+	shared := any("xx")
+	for range 64 {
+		shared = []any{shared, shared}
+	}
+	_, err := search(t, "to_string(@)", shared)
+	if want := "function to_string: the result would be longer than 2097152 bytes: too large"; errorText(err) != want {
+		t.Errorf("got error %q, want %q", errorText(err), want)
+	}
+}
+
 func TestSizeWithin(t *testing.T) {
 	shared := any("xx")
 	for range 64 {

@@ -32,16 +32,6 @@ var objectFunctions = []function{
 		return sortedValues(c.object(0)), nil
 	}},
 	{Spec: Spec{
-		Name: SortedValues, Args: []Arg{arg("value", Any)}, Returns: Array | Null,
-		Doc: "The values of an object, in the order of their keys; null for anything else. For object projections.",
-	}, impl: func(c *call) (any, error) {
-		object, ok := c.args[0].(map[string]any)
-		if !ok {
-			return nil, nil
-		}
-		return sortedValues(object), nil
-	}},
-	{Spec: Spec{
 		Name: "items", Args: []Arg{arg("collection", Object|Array), arg("key_name", String), arg("value_name", String)}, Returns: Array,
 		Doc:      "Makes of each key of an object, sorted, or of each element of a list an object with two keys: for the key or index, and for the value.",
 		Examples: []Example{{Expr: "items(`{\"a\": 1}`, 'key', 'value')", Result: `[{"key":"a","value":1}]`}},

@@ -10,41 +10,59 @@ import (
 // prepared is a compiled pattern that stands in an expression where its text stood.
 type prepared interface{ isPrepared() }
 
-// Prepare checks every function call of an expression (is there such a function, is the number of arguments
-// right) and compiles the patterns that it spells out: regular expressions, wildcards, version ranges and the
-// patterns of random. What it gives is evaluated like the original, by a caller of NewCaller; the original is
-// not changed. A bad pattern is an error that names the function and the pattern.
+// Prepare makes an expression ready for evaluation by a caller of NewCaller; the original is not changed.
+//
+// It checks every function call (is there such a function, is the number of arguments right) and that the
+// expression does not multiply its input beyond MaxFanout. It compiles the patterns that the expression spells
+// out: regular expressions, wildcards, version ranges and the patterns of random. It makes projections over
+// objects repeatable and flattening bounded. An error names the function and quotes the pattern.
 func Prepare(ast jmespath.ASTNode) (jmespath.ASTNode, error) {
+	ready, err := prepare(ast)
+	if err != nil {
+		return ast, err
+	}
+	if _, err := fanout(ast, 1); err != nil {
+		return ast, err
+	}
+	return ready, nil
+}
+
+func prepare(ast jmespath.ASTNode) (jmespath.ASTNode, error) {
 	children := slices.Clone(ast.Children)
 	for i, child := range children {
 		var err error
-		if children[i], err = Prepare(child); err != nil {
+		if children[i], err = prepare(child); err != nil {
 			return ast, err
 		}
 	}
 	ast.Children = children
-	if ast.NodeType != jmespath.ASTFunctionExpression {
-		return ast, nil
+	if ast.NodeType == jmespath.ASTFunctionExpression {
+		return ast, prepareCall(ast)
 	}
-	name, _ := ast.Value.(string)
+	return rewrite(ast), nil
+}
+
+// prepareCall checks a call and compiles its literal patterns in place.
+func prepareCall(call jmespath.ASTNode) error {
+	name, _ := call.Value.(string)
 	f, ok := functions[name]
 	if !ok {
-		return ast, UnknownError(name)
+		return UnknownError(name)
 	}
-	if err := f.CheckArity(len(children)); err != nil {
-		return ast, err
+	if err := f.CheckArity(len(call.Children)); err != nil {
+		return err
 	}
-	for i := range children {
-		arg := &f.Args[min(i, len(f.Args)-1)]
-		text, ok := children[i].Value.(string)
-		if arg.compile == nil || children[i].NodeType != jmespath.ASTLiteral || !ok {
+	for i := range call.Children {
+		arg, node := &f.Args[min(i, len(f.Args)-1)], &call.Children[i]
+		text, ok := node.Value.(string)
+		if arg.compile == nil || node.NodeType != jmespath.ASTLiteral || !ok {
 			continue
 		}
 		compiled, err := arg.compile(text)
 		if err != nil {
-			return ast, fmt.Errorf("function %s: argument %d %w: %q", name, i+1, err, text)
+			return fmt.Errorf("function %s: argument %d %w: %q", name, i+1, err, text)
 		}
-		children[i].Value = compiled
+		node.Value = compiled
 	}
-	return ast, nil
+	return nil
 }

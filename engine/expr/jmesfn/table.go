@@ -4,7 +4,7 @@ package jmesfn
 var functions = index(
 	stringFunctions, regexFunctions, globFunctions, numberFunctions, arithmeticFunctions, timeFunctions,
 	encodingFunctions, parseFunctions, semverFunctions, imageFunctions, urlFunctions, certificateFunctions,
-	randomFunctions, collectionFunctions, objectFunctions, expressionFunctions, typeFunctions,
+	randomFunctions, collectionFunctions, objectFunctions, expressionFunctions, typeFunctions, hiddenFunctions,
 )
 
 // index fills in what follows from the argument lists.
