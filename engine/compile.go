@@ -112,7 +112,7 @@ func (c *compiler) problem(path []any, message string) {
 // wrong records an error from one of the sub-compilers, at its place below path.
 func (c *compiler) wrong(path []any, err error) {
 	var pat *pattern.CompileError
-	var mut *mutate.Error
+	var mut *mutate.CompileError
 	var cond *condition.Error
 	var tmpl *expr.TemplateError
 	switch {

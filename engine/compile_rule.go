@@ -49,7 +49,7 @@ func (c *compiler) compileValidation(v *kyvernov1.Validation, path []any) *valid
 		{"foreach", len(v.ForEachValidation) > 0},
 		{"cel", v.CEL != nil},
 		{"podSecurity", v.PodSecurity != nil},
-		{"assert", v.Assert.Value != nil},
+		{"assert", v.DeprecatedAssert != nil},
 		{"manifests", v.Manifests != nil},
 	} {
 		if part.used {
