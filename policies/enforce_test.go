@@ -1,0 +1,82 @@
+package policies_test
+
+import (
+	"testing"
+
+	authenticationv1 "k8s.io/api/authentication/v1"
+
+	"github.com/holdfast-io/holdfast/engine"
+)
+
+// world knows the labels of the namespaces that the cases use.
+func world() *loaded {
+	l := &loaded{}
+	for name, labels := range map[string]map[string]string{
+		"guarded": {"holdfast.dev/enforce": "true"}, "shop": {"team": "shop"}, "kube-system": {"holdfast.dev/enforce": "true"},
+	} {
+		l.Values.NamespaceSelector = append(l.Values.NamespaceSelector, struct {
+			Name   string            `json:"name"`
+			Labels map[string]string `json:"labels"`
+		}{name, labels})
+	}
+	return l
+}
+
+func pod(namespace string, spec map[string]any) map[string]any {
+	spec["containers"] = []any{map[string]any{"name": "app", "image": "registry.k8s.io/pause:3.10"}}
+	return map[string]any{
+		"apiVersion": "v1", "kind": "Pod", "metadata": map[string]any{"name": "p", "namespace": namespace}, "spec": spec,
+	}
+}
+
+func TestWhereTheWholeBundleRefuses(t *testing.T) {
+	var compiled []*engine.Policy
+	for _, p := range bundle(t) {
+		c, err := engine.CompilePolicy(&p.ClusterPolicy)
+		if err != nil {
+			t.Fatalf("compiling %s: %v", p.folder, err)
+		}
+		compiled = append(compiled, c)
+	}
+	snapshot, err := engine.NewSnapshot(compiled)
+	if err != nil {
+		t.Fatalf("making a snapshot: %v", err)
+	}
+	hostNetwork := map[string]any{"hostNetwork": true}
+	hostPath := map[string]any{"volumes": []any{map[string]any{"name": "etc", "hostPath": map[string]any{"path": "/etc"}}}}
+	binding := map[string]any{
+		"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRoleBinding", "metadata": map[string]any{"name": "b"},
+		"roleRef":  map[string]any{"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "cluster-admin"},
+		"subjects": []any{map[string]any{"kind": "Group", "name": "system:unauthenticated"}},
+	}
+	for name, c := range map[string]struct {
+		object map[string]any
+		want   string // the policy that refuses; empty: it is let in
+	}{
+		"an ordinary Pod is let in everywhere":                 {pod("guarded", map[string]any{}), ""},
+		"the node's network is refused in default":             {pod("default", hostNetwork), "disallow-host-namespaces"},
+		"the node's network is refused where labelled":         {pod("guarded", hostNetwork), "disallow-host-namespaces"},
+		"the node's network is reported elsewhere":             {pod("shop", hostNetwork), ""},
+		"the node's network is let in where the cluster lives": {pod("kube-system", hostNetwork), ""},
+		"a directory of the node is reported in default":       {pod("default", hostPath), ""},
+		"a directory of the node is refused where labelled":    {pod("guarded", hostPath), "disallow-host-paths"},
+		"cluster-admin for strangers is refused":               {binding, "restrict-broad-role-bindings"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			req, in := world().request(c.object)
+			req.User = &authenticationv1.UserInfo{Username: "ada"}
+			got := ""
+			for _, d := range snapshot.Validate(t.Context(), req, in) {
+				if d.Denies() {
+					got += d.Policy.Name
+				}
+				if d.Status == engine.Error {
+					t.Errorf("%s: %s", d.Rule.Name, d.Message)
+				}
+			}
+			if got != c.want {
+				t.Errorf("refused by %q, want %q", got, c.want)
+			}
+		})
+	}
+}
