@@ -43,6 +43,7 @@ func TestParse(t *testing.T) {
 		"directives belong to what follows":   {"%TAG ! tag:x,2000:\n---\na: 1\n", []string{`f.yaml:3:1 {"a":1}`}, nil},
 		"scalars are read as kubectl does":    {"a: yes\nb: 0777\nc: 2001-01-01\nd: 1_000\non: ~\n1: x\n", []string{`f.yaml:1:1 {"1":"x","a":true,"b":511,"c":"2001-01-01","d":1000,"true":null}`}, nil},
 		"aliases and merge keys are resolved": {"a: &x {k: 1}\nb: *x\nc:\n  <<: *x\n  l: 2\n", []string{`f.yaml:1:1 {"a":{"k":1},"b":{"k":1},"c":{"k":1,"l":2}}`}, nil},
+		"a merged key may be overridden":      {"a: &x {k: 1}\nb: {<<: *x, k: 2}\n", []string{`f.yaml:1:1 {"a":{"k":1},"b":{"k":2}}`}, nil},
 		"JSON may follow JSON":                {"{\"a\": 1}\n\n {\"b\": [true, null, \"\\ud83d\\ude00\\/\"]}", []string{`f.yaml:1:1 {"a":1}`, `f.yaml:3:2 {"b":[true,null,"😀/"]}`}, nil},
 		"JSON may be indented by tabs":        {"{\n\t\"a\": {\n\t\t\"b\": 1.50\n\t}\n}", []string{`f.yaml:1:1 {"a":{"b":1.5}}`}, nil},
 		"YAML may begin with a brace":         {"{a: b,\n c: d}\n", []string{`f.yaml:1:1 {"a":"b","c":"d"}`}, nil},

@@ -19,8 +19,15 @@ func (p *parser) yaml(s part) {
 	t := &text{file: p.file, line: s.line, data: s.data}
 	raw, err := kyaml.YAMLToJSONStrict(s.data)
 	if err != nil {
-		p.refused(t, err)
-		return
+		// A key that overrides one of a merge counts as a duplicate there. It is none.
+		if raw, err = kyaml.YAMLToJSON(s.data); err != nil {
+			p.refused(t, err)
+			return
+		}
+		if found := t.duplicates(); len(found) > 0 {
+			p.errors = append(p.errors, found...)
+			return
+		}
 	}
 	var value any
 	if err := json.Unmarshal(raw, &value); err != nil {
@@ -43,10 +50,6 @@ func (p *parser) refused(t *text, cause error) {
 			at.Line, at.Column = t.line+syntax.Mark.Line, max(1, syntax.Mark.Column)
 		}
 		p.fail(at, "broken YAML: %s", withContext(syntax.ContextMsg, syntax.Message))
-		return
-	}
-	if found := t.duplicates(); len(found) > 0 {
-		p.errors = append(p.errors, found...)
 		return
 	}
 	if n := t.nodes(); n != nil {
