@@ -67,8 +67,8 @@ func (k KindSelector) Match(gvk schema.GroupVersionKind, sub string) bool {
 	if !k.Group.Match(gvk.Group) || !k.Version.Match(gvk.Version) || !k.Kind.Match(gvk.Kind) {
 		return false
 	}
-	return k.SubResource.Match(sub) ||
-		(sub == "ephemeralcontainers" && gvk.Kind == "Pod" && gvk.Group == "" && gvk.Version == "v1")
+	return k.SubResource.Match(sub) || (k.SubResource.String() == "" &&
+		sub == "ephemeralcontainers" && gvk.Kind == "Pod" && gvk.Group == "" && gvk.Version == "v1")
 }
 
 func (k KindSelector) String() string {
