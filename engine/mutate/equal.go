@@ -1,0 +1,84 @@
+package mutate
+
+import (
+	"reflect"
+	"unsafe"
+)
+
+// equal compares two JSON values. Numbers are equal by value, whatever Go type holds them. Parts that two
+// objects share, as copies on write do, are not looked into.
+func equal(a, b any) bool {
+	switch x := a.(type) {
+	case map[string]any:
+		y, ok := b.(map[string]any)
+		return ok && equalObjects(x, y)
+	case []any:
+		y, ok := b.([]any)
+		return ok && equalLists(x, y)
+	case string:
+		y, ok := b.(string)
+		return ok && x == y
+	case bool:
+		y, ok := b.(bool)
+		return ok && x == y
+	case nil:
+		return b == nil
+	default:
+		x, ok := asFloat(a)
+		y, isNumber := asFloat(b)
+		return ok && isNumber && x == y
+	}
+}
+
+func equalObjects(x, y map[string]any) bool {
+	if len(x) != len(y) {
+		return false
+	}
+	if sameMap(x, y) {
+		return true
+	}
+	for k, v := range x {
+		w, ok := y[k]
+		if !ok || !equal(v, w) {
+			return false
+		}
+	}
+	return true
+}
+
+func equalLists(x, y []any) bool {
+	if len(x) != len(y) {
+		return false
+	}
+	if sameList(x, y) {
+		return true
+	}
+	for i := range x {
+		if !equal(x[i], y[i]) {
+			return false
+		}
+	}
+	return true
+}
+
+// sameMap reports whether two maps are one and the same.
+func sameMap(x, y map[string]any) bool {
+	return reflect.ValueOf(x).UnsafePointer() == reflect.ValueOf(y).UnsafePointer()
+}
+
+func sameList(x, y []any) bool {
+	return len(x) == len(y) && unsafe.SliceData(x) == unsafe.SliceData(y)
+}
+
+func asFloat(v any) (float64, bool) {
+	switch n := v.(type) {
+	case float64:
+		return n, true
+	case int64:
+		return float64(n), true
+	case int:
+		return float64(n), true
+	default:
+		return 0, false
+	}
+}
