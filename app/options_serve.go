@@ -1,0 +1,68 @@
+package app
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+)
+
+// ServeOptions are what `holdfast serve` takes.
+type ServeOptions struct {
+	// Kubeconfig is the file that leads to the cluster; empty means the one that the program runs in.
+	Kubeconfig string
+	// Bundle are the bundle's paths; none means the shipped one.
+	Bundle []string
+	// WebhookURL is where the API server reaches the webhook from outside of the cluster; empty means
+	// through the Service in Namespace.
+	WebhookURL string
+	// Service names the Service in front of the webhook, in the cluster. Default: holdfast.
+	Service string
+	// Namespace is the program's own: it keeps its Secret and its lease there, and the webhook leaves it
+	// out. Default: holdfast.
+	Namespace string
+	// Listen is the address of the webhook. Default: :9443, which needs no privileges.
+	Listen string
+	// MetricsListen is the address of /metrics, /healthz and /readyz, without TLS. Default: :8080.
+	MetricsListen string
+	// StateDir is where certificates are kept outside of the cluster.
+	StateDir string
+	// CertDir holds certificates from somewhere else (tls.crt, tls.key, ca.crt), reloaded on change; empty
+	// means that the program issues its own.
+	CertDir string
+	// Version of the program.
+	Version string
+}
+
+// DefaultServeOptions gives the defaults of all options.
+func DefaultServeOptions() ServeOptions {
+	return ServeOptions{Service: "holdfast", Namespace: "holdfast", Listen: ":9443", MetricsListen: ":8080"}
+}
+
+// Validate names the first option that cannot be used, by its flag.
+func (o *ServeOptions) Validate() error {
+	for _, address := range []struct{ flag, value string }{{"listen", o.Listen}, {"metrics-listen", o.MetricsListen}} {
+		if _, _, err := net.SplitHostPort(address.value); err != nil {
+			return fmt.Errorf("--%s %q: expected HOST:PORT or :PORT", address.flag, address.value)
+		}
+	}
+	if o.Namespace == "" {
+		return errors.New("--namespace is empty")
+	}
+	if o.WebhookURL == "" {
+		if o.Service == "" {
+			return errors.New("--service is empty: expected the Service in front of the webhook, or --webhook-url")
+		}
+		return nil
+	}
+	u, err := url.Parse(o.WebhookURL)
+	switch {
+	case err != nil || u.Scheme != "https" || u.Host == "":
+		return fmt.Errorf("--webhook-url %q: expected https://HOST:PORT", o.WebhookURL)
+	case u.RawQuery != "" || u.Fragment != "" || u.User != nil:
+		return fmt.Errorf("--webhook-url %q: a webhook's URL takes no user, query or fragment", o.WebhookURL)
+	case o.StateDir == "" && o.CertDir == "":
+		return errors.New("--webhook-url needs --state-dir, to keep certificates in, or --cert-dir")
+	}
+	return nil
+}

@@ -1,0 +1,58 @@
+package main
+
+import (
+	"github.com/spf13/cobra"
+
+	"github.com/holdfast-io/holdfast/app"
+	"github.com/holdfast-io/holdfast/app/config"
+)
+
+func (c *cli) audit() *cobra.Command {
+	opts := app.AuditOptions{Output: app.Table, FailOn: app.FailOnFail}
+	cmd := &cobra.Command{
+		Use:   "audit PATH...",
+		Short: "Judge manifests by the bundle, once",
+		Long: `Audit judges every object in the files, in the folders (searched for *.yaml, *.yml and *.json) or on
+standard input (-) as if it were created now, and writes what it found.
+
+An object that a mutating policy would change is a finding too: it has drifted from what the policy
+wants. --patches writes what would bring it back.
+
+A document that cannot be read is told, with its place, and makes the exit code 2; the others are
+judged all the same. A rule that needs facts which only an admission request has (a user, an old
+object) is skipped as not auditable; -v shows those results.`,
+		Example: `  # judge a folder by the shipped bundle
+  holdfast audit deploy/
+
+  # judge what a chart renders by policies of your own, for code scanning
+  helm template my-app ./chart | holdfast audit - --bundle policies/ -o sarif > holdfast.sarif
+
+  # fail a pipeline on grave findings only
+  holdfast audit deploy/ --fail-on high
+
+  # write patches for what mutating policies would change, and see how kubectl applies them
+  holdfast audit deploy/ --patches patches/`,
+		Args: cobra.ArbitraryArgs,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			opts.Paths = args
+			opts.Version = buildInfo().Version
+			if err := opts.Validate(); err != nil {
+				return &usageError{cmd.CommandPath(), err}
+			}
+			return c.done(app.Audit(cmd.Context(), opts, c.streams))
+		},
+	}
+	flags := cmd.Flags()
+	bundleFlag(cmd, &opts.Bundle)
+	flags.VarP(config.NewChoice(&opts.Output, app.AuditFormats()), "output", "o", "form of the answer")
+	flags.StringVar(&opts.Patches, "patches", "", "write a patch for each drifted object into this `FOLDER`")
+	flags.StringVar(&opts.Namespace, "namespace", "default", "where objects are that name no namespace")
+	flags.Var(config.NewChoice(&opts.FailOn, app.FailOnLevels()), "fail-on", "least finding that makes the exit code 1")
+	flags.BoolVarP(&opts.All, "verbose", "v", false, "show in a table what passed and what was skipped too")
+	return cmd
+}
+
+// bundleFlag adds --bundle.
+func bundleFlag(cmd *cobra.Command, paths *[]string) {
+	cmd.Flags().StringArrayVarP(paths, "bundle", "b", nil, "policies: a file, a folder or - (repeatable; default: the shipped bundle) `PATH`")
+}

@@ -1,0 +1,55 @@
+package main
+
+import (
+	"context"
+
+	"github.com/spf13/cobra"
+
+	"github.com/holdfast-io/holdfast/app"
+	"github.com/holdfast-io/holdfast/app/config"
+)
+
+// serve makes the command around the function that does the work.
+func (c *cli) serve(run func(context.Context, app.ServeOptions, app.IO) (app.Exit, error)) *cobra.Command {
+	opts := app.DefaultServeOptions()
+	printConfig := false
+	cmd := &cobra.Command{
+		Use:   "serve",
+		Short: "Judge at admission and keep auditing, on a cluster",
+		Long: `Serve answers the API server's admission webhooks by the bundle, registers itself there, and keeps
+auditing what exists. In a cluster it needs no flags. Outside of one, --kubeconfig leads to the
+cluster, and --webhook-url is where the API server reaches this program.`,
+		Example: `  # in a cluster
+  holdfast serve
+
+  # outside of one, for a try
+  holdfast serve --kubeconfig kubeconfig --webhook-url https://127.0.0.1:9443 \
+    --listen 127.0.0.1:9443 --metrics-listen 127.0.0.1:8080 --state-dir state/
+
+  # see which values are in force and where they come from
+  holdfast serve --config holdfast.yaml --print-config`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if printConfig {
+				return config.Print(c.streams.Out, c.values)
+			}
+			opts.Version = buildInfo().Version
+			if err := opts.Validate(); err != nil {
+				return &usageError{cmd.CommandPath(), err}
+			}
+			return c.done(run(cmd.Context(), opts, c.streams))
+		},
+	}
+	flags := cmd.Flags()
+	bundleFlag(cmd, &opts.Bundle)
+	flags.StringVar(&opts.Kubeconfig, "kubeconfig", opts.Kubeconfig, "`FILE` that leads to the cluster (default: the cluster that this runs in)")
+	flags.StringVar(&opts.WebhookURL, "webhook-url", opts.WebhookURL, "`URL` where the API server reaches the webhook from outside of the cluster")
+	flags.StringVar(&opts.Service, "service", opts.Service, "Service in front of the webhook, in the cluster")
+	flags.StringVar(&opts.Namespace, "namespace", opts.Namespace, "namespace of this program, which the webhook leaves out")
+	flags.StringVar(&opts.Listen, "listen", opts.Listen, "`ADDRESS` of the webhook")
+	flags.StringVar(&opts.MetricsListen, "metrics-listen", opts.MetricsListen, "`ADDRESS` of /metrics, /healthz and /readyz")
+	flags.StringVar(&opts.StateDir, "state-dir", opts.StateDir, "`FOLDER` for certificates outside of a cluster")
+	flags.StringVar(&opts.CertDir, "cert-dir", opts.CertDir, "`FOLDER` with tls.crt, tls.key and ca.crt to use, reloaded on change (default: issue our own)")
+	flags.BoolVar(&printConfig, "print-config", false, "write the values in force and where each comes from, and end")
+	return cmd
+}

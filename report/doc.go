@@ -1,0 +1,6 @@
+// Package report says what the rules found, in PolicyReport's words: engine decisions flow in, Results
+// with a Summary and a Coverage flow out, as a table, JSON, YAML, SARIF or JUnit. The command line and the
+// reports in a cluster are made of the same Results, so that they say the same.
+//
+// It never judges, and the values of Secrets never leave it.
+package report
