@@ -108,10 +108,13 @@ func (s *secretStore) watch(ctx context.Context, poke func()) {
 	// Only the news counts: keys need not lie in another place. These calls fail on an informer that runs
 	// already, which this one does not.
 	_ = informer.SetTransform(func(o any) (any, error) {
-		if secret, ok := o.(*corev1.Secret); ok {
-			secret.Data = nil
+		secret, ok := o.(*corev1.Secret)
+		if !ok {
+			return o, nil
 		}
-		return o, nil
+		return &metav1.PartialObjectMetadata{ObjectMeta: metav1.ObjectMeta{
+			Namespace: secret.Namespace, Name: secret.Name, UID: secret.UID, ResourceVersion: secret.ResourceVersion,
+		}}, nil
 	})
 	_ = informer.SetWatchErrorHandlerWithContext(func(ctx context.Context, _ *cache.Reflector, err error) {
 		s.logger.DebugContext(ctx, "watching the certificates", "store", s.String(), "error", err)

@@ -1,0 +1,203 @@
+package webhook
+
+import (
+	"errors"
+	"fmt"
+	"net/url"
+	"slices"
+	"strings"
+
+	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/holdfast-io/holdfast/engine"
+)
+
+// Endpoint is where API servers reach the handler: one of the two.
+type Endpoint struct {
+	// URL is https://HOST:PORT, for a process outside the cluster. A path goes before the handler's.
+	URL string
+	// Service is the one in front of the replicas in the cluster. Its Path is not used; Port 0 is 443.
+	Service *admissionregistrationv1.ServiceReference
+}
+
+// Validate says what is wrong with the endpoint.
+func (e Endpoint) Validate() error {
+	if (e.URL == "") == (e.Service == nil) {
+		return errors.New("an endpoint has either a URL or a Service")
+	}
+	if s := e.Service; s != nil {
+		if s.Name == "" || s.Namespace == "" {
+			return errors.New("the Service of an endpoint has a name and a namespace")
+		}
+		return nil
+	}
+	u, err := url.Parse(e.URL)
+	if err != nil {
+		return fmt.Errorf("reading the URL of an endpoint: %w", err)
+	}
+	if u.Scheme != "https" || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
+		return fmt.Errorf("%q is not the URL of an endpoint: expected https://HOST:PORT, without user, query and fragment", e.URL)
+	}
+	return nil
+}
+
+// client gives the API's form of the endpoint, with the API's defaults filled in.
+func (e Endpoint) client(path string, bundle []byte) (admissionregistrationv1.WebhookClientConfig, error) {
+	out := admissionregistrationv1.WebhookClientConfig{CABundle: bundle}
+	if e.Service != nil {
+		port := int32(443)
+		if e.Service.Port != nil && *e.Service.Port != 0 {
+			port = *e.Service.Port
+		}
+		out.Service = &admissionregistrationv1.ServiceReference{
+			Namespace: e.Service.Namespace, Name: e.Service.Name, Path: &path, Port: &port,
+		}
+		return out, nil
+	}
+	full, err := url.JoinPath(e.URL, path)
+	if err != nil {
+		return out, fmt.Errorf("building the URL of %s: %w", path, err)
+	}
+	out.URL = &full
+	return out, nil
+}
+
+// is reports whether a webhook's entry points to the endpoint, at whatever path.
+func (e Endpoint) is(c *admissionregistrationv1.WebhookClientConfig) bool {
+	if e.Service != nil {
+		return c.Service != nil && c.Service.Namespace == e.Service.Namespace && c.Service.Name == e.Service.Name
+	}
+	return c.URL != nil && strings.HasPrefix(*c.URL, strings.TrimSuffix(e.URL, "/")+"/")
+}
+
+// Wanted is all that the webhook configurations are made of.
+type Wanted struct {
+	// Name of both configurations.
+	Name     string
+	Snapshot *engine.Snapshot
+	// Resources are what the API server serves.
+	Resources []Resource
+	Endpoint  Endpoint
+	// CABundle verifies the certificate of the endpoint, as PEM.
+	CABundle []byte
+	// ExcludedNamespaces are never asked about, nor their objects.
+	ExcludedNamespaces []string
+	// MatchConditions narrow what is sent, for each entry. May be empty.
+	MatchConditions []admissionregistrationv1.MatchCondition
+}
+
+// Configurations are the webhook configurations that a bundle needs, with all fields as the API server
+// would default them. One is nil where no rule needs it.
+type Configurations struct {
+	Validating *admissionregistrationv1.ValidatingWebhookConfiguration
+	Mutating   *admissionregistrationv1.MutatingWebhookConfiguration
+	// Unserved lists what policies select and the API server does not serve.
+	Unserved []Unserved
+}
+
+// managedBy marks what Holdfast writes. It is a label, so that one can list it.
+var managedBy = [2]string{"app.kubernetes.io/managed-by", "holdfast"}
+
+// Configure builds the configurations. The same input gives the same output, whatever its order.
+func Configure(w Wanted) (Configurations, error) {
+	var out Configurations
+	missing := unserved{}
+	demands := [2]map[Group]demand{{}, {}} // by Hook
+	for _, p := range w.Snapshot.Policies() {
+		if !p.Admission {
+			continue
+		}
+		for _, r := range p.Rules {
+			hook := Validate
+			if r.Kind == engine.Mutate {
+				hook = Mutate
+			}
+			g := GroupOf(p)
+			if demands[hook][g] == nil {
+				demands[hook][g] = demand{}
+			}
+			demands[hook][g].add(r, w.Resources, missing)
+		}
+	}
+	out.Unserved = missing.list()
+	meta := metav1.ObjectMeta{Name: w.Name, Labels: map[string]string{managedBy[0]: managedBy[1]}}
+	for _, hook := range []Hook{Validate, Mutate} {
+		entries, err := w.entries(hook, demands[hook])
+		if err != nil {
+			return out, err
+		}
+		switch {
+		case len(entries) == 0:
+		case hook == Validate:
+			out.Validating = &admissionregistrationv1.ValidatingWebhookConfiguration{ObjectMeta: meta, Webhooks: validating(entries)}
+		default:
+			out.Mutating = &admissionregistrationv1.MutatingWebhookConfiguration{ObjectMeta: meta, Webhooks: entries}
+		}
+	}
+	return out, nil
+}
+
+// entries makes one entry for each group that has something to be asked about. They come in the form for
+// mutation, which has one field more.
+func (w *Wanted) entries(hook Hook, demands map[Group]demand) ([]admissionregistrationv1.MutatingWebhook, error) {
+	var out []admissionregistrationv1.MutatingWebhook
+	groups := make([]Group, 0, len(demands))
+	for g := range demands {
+		groups = append(groups, g)
+	}
+	slices.SortFunc(groups, compareGroups)
+	for _, g := range groups {
+		rules := demands[g].rules()
+		if len(rules) == 0 {
+			continue
+		}
+		client, err := w.Endpoint.client(hook.Path(g), w.CABundle)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, admissionregistrationv1.MutatingWebhook{
+			Name:                    g.String() + "." + hook.String() + ".holdfast.dev",
+			ClientConfig:            client,
+			Rules:                   rules,
+			FailurePolicy:           ptr(admissionregistrationv1.FailurePolicyType(g.FailurePolicy)),
+			MatchPolicy:             ptr(admissionregistrationv1.Equivalent),
+			NamespaceSelector:       w.namespaces(),
+			ObjectSelector:          &metav1.LabelSelector{},
+			SideEffects:             ptr(admissionregistrationv1.SideEffectClassNone),
+			TimeoutSeconds:          ptr(g.TimeoutSeconds),
+			AdmissionReviewVersions: []string{"v1"},
+			// A rule may depend on what webhooks after this one add, such as a sidecar.
+			ReinvocationPolicy: ptr(admissionregistrationv1.IfNeededReinvocationPolicy),
+			MatchConditions:    w.MatchConditions,
+		})
+	}
+	return out, nil
+}
+
+// namespaces leaves the excluded ones out, by the label that the API server itself puts on each.
+func (w *Wanted) namespaces() *metav1.LabelSelector {
+	if len(w.ExcludedNamespaces) == 0 {
+		return &metav1.LabelSelector{}
+	}
+	names := slices.Clone(w.ExcludedNamespaces)
+	slices.Sort(names)
+	return &metav1.LabelSelector{MatchExpressions: []metav1.LabelSelectorRequirement{{
+		Key: "kubernetes.io/metadata.name", Operator: metav1.LabelSelectorOpNotIn, Values: slices.Compact(names),
+	}}}
+}
+
+func validating(entries []admissionregistrationv1.MutatingWebhook) []admissionregistrationv1.ValidatingWebhook {
+	out := make([]admissionregistrationv1.ValidatingWebhook, len(entries))
+	for i, e := range entries {
+		out[i] = admissionregistrationv1.ValidatingWebhook{
+			Name: e.Name, ClientConfig: e.ClientConfig, Rules: e.Rules, FailurePolicy: e.FailurePolicy,
+			MatchPolicy: e.MatchPolicy, NamespaceSelector: e.NamespaceSelector, ObjectSelector: e.ObjectSelector,
+			SideEffects: e.SideEffects, TimeoutSeconds: e.TimeoutSeconds,
+			AdmissionReviewVersions: e.AdmissionReviewVersions, MatchConditions: e.MatchConditions,
+		}
+	}
+	return out
+}
+
+func ptr[T any](v T) *T { return &v }

@@ -1,0 +1,132 @@
+package webhook
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+
+	admissionv1 "k8s.io/api/admission/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/holdfast-io/holdfast/engine"
+)
+
+// findings are the decisions that somebody is to hear of, sorted by what they mean for the write.
+type findings struct {
+	denials  []*engine.Decision // an Enforce rule says no
+	blocking []*engine.Decision // could not be evaluated, failurePolicy Fail
+	open     []*engine.Decision // could not be evaluated, failurePolicy Ignore
+	audits   []*engine.Decision // a rule says no and does not enforce it
+	mutated  []*engine.Decision // a mutate rule changed the object
+}
+
+func sortOut(decisions []engine.Decision) findings {
+	var f findings
+	for i := range decisions {
+		d := &decisions[i]
+		switch d.Status {
+		case engine.Fail:
+			if d.Denies() {
+				f.denials = append(f.denials, d)
+			} else {
+				f.audits = append(f.audits, d)
+			}
+		case engine.Warn:
+			f.audits = append(f.audits, d)
+		case engine.Error:
+			if d.Policy.FailurePolicy == engine.IgnoreOnError {
+				f.open = append(f.open, d)
+			} else {
+				f.blocking = append(f.blocking, d)
+			}
+		case engine.Pass:
+			if d.Rule.Kind == engine.Mutate && d.Message != "" {
+				f.mutated = append(f.mutated, d)
+			}
+		}
+	}
+	return f
+}
+
+func (f *findings) refuses() bool { return len(f.denials)+len(f.blocking) > 0 }
+
+// refusal is the answer of findings that refuse, about the object named what.
+func (f *findings) refusal(uid, what string) *admissionv1.AdmissionResponse {
+	list := append(append([]*engine.Decision(nil), f.denials...), f.blocking...)
+	lines := make([]string, 0, maxListed+1)
+	for _, d := range list[:min(len(list), maxListed)] {
+		line := sentence(d)
+		if d.Status == engine.Error {
+			line += "; the policy's failurePolicy is Fail"
+		}
+		lines = append(lines, cut(line, maxLineRunes))
+	}
+	if more := len(list) - maxListed; more > 0 {
+		lines = append(lines, fmt.Sprintf("and %d more", more))
+	}
+	message := lines[0]
+	if len(list) > 1 {
+		message = fmt.Sprintf("%d rules refuse %s:\n- %s", len(list), what, strings.Join(lines, "\n- "))
+	}
+	if len(f.denials) == 0 {
+		return Errored(uid, f.errorCode(), errors.New(message), f.notes())
+	}
+	return Denied(uid, message, causes(list), f.notes())
+}
+
+// errorCode tells time that ran out from other failures.
+func (f *findings) errorCode() int {
+	for _, d := range f.blocking {
+		if !errors.Is(d.Err, context.DeadlineExceeded) {
+			return http.StatusInternalServerError
+		}
+	}
+	return http.StatusGatewayTimeout
+}
+
+const (
+	// maxListed is how many rules a denial spells out, and its causes and annotations too: more than
+	// anybody mends at once, and it keeps an answer far below the 1.5 MiB that an API response may have.
+	maxListed = 20
+	// maxLineRunes is how long a rule's message may be there: policies bring the text.
+	maxLineRunes = 1024
+)
+
+// sentence names the policy and the rule, and tells what the rule found. The engine's messages hold the
+// policy's own words and the path that failed.
+func sentence(d *engine.Decision) string {
+	return "policy " + d.Policy.Key() + ", rule " + d.Rule.Name + ": " + d.Message
+}
+
+// causes are the rules that refuse, for programs: the type names policy and rule, the field is the path.
+func causes(list []*engine.Decision) []metav1.StatusCause {
+	out := make([]metav1.StatusCause, 0, min(len(list), maxListed))
+	for _, d := range list[:min(len(list), maxListed)] {
+		out = append(out, metav1.StatusCause{
+			Type:    metav1.CauseType(d.Policy.Key() + "/" + d.Rule.Name),
+			Message: cut(d.Message, maxLineRunes), Field: d.Path,
+		})
+	}
+	return out
+}
+
+// cut shortens s to at most n runes, the last of which then shows that there was more.
+func cut(s string, n int) string {
+	if len(s) <= n {
+		return s
+	}
+	count := 0
+	end := 0 // where the rune before the last one allowed ends
+	for i := range s {
+		if count == n-1 {
+			end = i
+		}
+		if count == n {
+			return s[:end] + "…"
+		}
+		count++
+	}
+	return s
+}

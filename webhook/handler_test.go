@@ -1,0 +1,386 @@
+package webhook
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+func TestADenialNamesPolicyRulePathAndWhatToDo(t *testing.T) {
+	d := newDoor(t, requireTeam)
+	resp := d.ask(t, "/validate", reviewOf(nil))
+	if resp.Allowed {
+		t.Fatal("the Pod was allowed")
+	}
+	want := metav1.Status{
+		Status: "Failure", Code: 403, Reason: "Forbidden",
+		Message: "policy require-team, rule check-team: the label team says who is called at night; failed at /metadata/labels/team/",
+		Details: &metav1.StatusDetails{Causes: []metav1.StatusCause{{
+			Type: "require-team/check-team", Field: "/metadata/labels/team/",
+			Message: "the label team says who is called at night; failed at /metadata/labels/team/",
+		}}},
+	}
+	same(t, resp.Result, &want)
+	same(t, resp.AuditAnnotations, map[string]string{
+		"require-team.check-team": "denied: the label team says who is called at night; failed at /metadata/labels/team/",
+	})
+	if got := d.metric(t, "holdfast_admission_requests_total{decision=denied,kind=Pod,operation=CREATE,webhook=validate}"); got != 1 {
+		t.Errorf("denied is counted as %v", got)
+	}
+	if !strings.Contains(d.log.String(), `msg="refused a write" webhook=validate uid=u-1 operation=CREATE object="Pod default/web" user=alice dryRun=false rules=[require-team/check-team]`) {
+		t.Errorf("the log says %s", d.log)
+	}
+}
+
+// same compares by JSON, which shows what differs.
+func same(t testing.TB, got, want any) {
+	t.Helper()
+	a, err := json.MarshalIndent(got, "", " ")
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := json.MarshalIndent(want, "", " ")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if string(a) != string(b) {
+		t.Errorf("got %s\nexpected %s", a, b)
+	}
+}
+
+func TestAllRulesThatRefuseAreListed(t *testing.T) {
+	d := newDoor(t, requireTeam+and+denyLatest+and+auditProbes)
+	resp := d.ask(t, "/validate", reviewOf(nil))
+	want := "2 rules refuse Pod default/web:\n" +
+		"- policy deny-latest, rule tag: an image has a tag; failed at /spec/containers/0/image/\n" +
+		"- policy require-team, rule check-team: the label team says who is called at night; failed at /metadata/labels/team/"
+	if resp.Result == nil || resp.Result.Message != want {
+		t.Errorf("got %+v\nexpected %s", resp.Result, want)
+	}
+	same(t, resp.Warnings, []string{"policy want-probes, rule readiness: a container has a readinessProbe; failed at /spec/containers/0/readinessProbe/"})
+}
+
+func TestAuditFailuresAreWarnings(t *testing.T) {
+	d := newDoor(t, auditProbes)
+	resp := d.ask(t, "/validate", reviewOf(nil))
+	if !resp.Allowed {
+		t.Fatalf("refused: %+v", resp.Result)
+	}
+	same(t, resp.Warnings, []string{"policy want-probes, rule readiness: a container has a readinessProbe; failed at /spec/containers/0/readinessProbe/"})
+	same(t, resp.AuditAnnotations, map[string]string{
+		"want-probes.readiness": "audit: a container has a readinessProbe; failed at /spec/containers/0/readinessProbe/",
+	})
+}
+
+func TestAGroupAnswersForItsPoliciesAlone(t *testing.T) {
+	d := newDoor(t, requireTeam+and+denyLatest)
+	for path, want := range map[string]string{
+		"/validate/fail-10s":   "policy require-team, rule check-team: the label team says who is called at night; failed at /metadata/labels/team/",
+		"/validate/ignore-10s": "policy deny-latest, rule tag: an image has a tag; failed at /spec/containers/0/image/",
+		"/validate/fail-30s":   "",
+		"/mutate/fail-10s":     "",
+	} {
+		resp := d.ask(t, path, reviewOf(nil))
+		got := ""
+		if resp.Result != nil {
+			got = resp.Result.Message
+		}
+		if got != want || resp.Allowed != (want == "") {
+			t.Errorf("%s: allowed %t, %q; expected %q", path, resp.Allowed, got, want)
+		}
+	}
+}
+
+func TestAMutationIsAPatch(t *testing.T) {
+	d := newDoor(t, addTeam)
+	for _, dryRun := range []bool{false, true} {
+		resp := d.ask(t, "/mutate/ignore-10s", reviewOf(obj{"dryRun": dryRun}))
+		if !resp.Allowed || resp.PatchType == nil || *resp.PatchType != "JSONPatch" {
+			t.Fatalf("got %+v", resp)
+		}
+		if got, want := string(resp.Patch), `[{"op":"add","path":"/metadata/labels/team","value":"nobody"}]`; got != want {
+			t.Errorf("the patch is %s, expected %s", got, want)
+		}
+		same(t, resp.AuditAnnotations, map[string]string{"add-team.default-team": "mutated"})
+	}
+	resp := d.ask(t, "/mutate/ignore-10s", reviewOf(obj{"object": pod("web", obj{"team": "sea"})}))
+	if !resp.Allowed || resp.Patch != nil || resp.PatchType != nil || resp.AuditAnnotations != nil {
+		t.Errorf("nothing is to be changed, and the answer is %+v", resp)
+	}
+	if got := d.metric(t, "holdfast_admission_requests_total{decision=mutated,kind=Pod,operation=CREATE,webhook=mutate}"); got != 2 {
+		t.Errorf("mutated is counted as %v", got)
+	}
+}
+
+func TestWhatIsDeletedIsNotPatched(t *testing.T) {
+	d := newDoor(t, strings.Replace(addTeam, "kinds: [Pod]", "kinds: [Pod], operations: [CREATE, DELETE]", 1))
+	resp := d.ask(t, "/mutate", reviewOf(obj{"operation": "DELETE", "object": nil, "oldObject": pod("web", nil)}))
+	if !resp.Allowed || resp.Patch != nil {
+		t.Errorf("got %+v", resp)
+	}
+}
+
+// What no rule is about is answered without a look at the object: it may even be no object.
+func TestWhatNoRuleMatchesIsNotDecoded(t *testing.T) {
+	d := newDoor(t, requireTeam)
+	for name, f := range map[string]obj{
+		"another kind":      {"kind": obj{"group": "apps", "version": "v1", "kind": "Deployment"}},
+		"an unknown kind":   {"kind": obj{"group": "example.com", "version": "v9", "kind": "Squid"}},
+		"another operation": {"operation": "DELETE"},
+		"a subresource":     {"subResource": "status"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f["object"], f["oldObject"] = []int{1}, "text"
+			resp := d.ask(t, "/validate", reviewOf(f))
+			if !resp.Allowed || resp.Warnings != nil || resp.AuditAnnotations != nil {
+				t.Errorf("got %+v", resp)
+			}
+		})
+	}
+	if got := d.metric(t, "holdfast_admission_requests_total{decision=allowed,kind=other,operation=CREATE,webhook=validate}"); got != 2 {
+		t.Errorf("kinds that the bundle does not name are counted as %v", got)
+	}
+}
+
+func TestInput(t *testing.T) {
+	type input struct {
+		method, path, contentType, body string
+		code                            int
+		message                         string
+	}
+	for name, c := range map[string]input{
+		"GET":                       {method: "GET", code: 405, message: "method GET: expected POST"},
+		"no content type":           {contentType: "-", body: reviewOf(nil), code: 415, message: `content type "": expected application/json`},
+		"YAML":                      {contentType: "application/yaml", body: reviewOf(nil), code: 415, message: `content type "application/yaml": expected application/json`},
+		"a content type in tatters": {contentType: ";;", body: reviewOf(nil), code: 415, message: `content type ";;": expected application/json`},
+		"an empty body":             {body: "", code: 400, message: "the body is not an AdmissionReview: unexpected end of JSON input"},
+		"broken JSON":               {body: `{"kind":`, code: 400, message: "the body is not an AdmissionReview: unexpected end of JSON input"},
+		"a list":                    {body: `[]`, code: 400, message: "the body is not an AdmissionReview: json: cannot unmarshal array into Go value of type webhook.review"},
+		"an old API":                {body: `{"kind":"AdmissionReview","apiVersion":"admission.k8s.io/v1beta1"}`, code: 400, message: `the body is "admission.k8s.io/v1beta1" "AdmissionReview": expected "admission.k8s.io/v1" "AdmissionReview"`},
+		"another kind of object":    {body: `{"kind":"TokenReview","apiVersion":"admission.k8s.io/v1"}`, code: 400, message: `the body is "admission.k8s.io/v1" "TokenReview": expected "admission.k8s.io/v1" "AdmissionReview"`},
+		"no request":                {body: `{"kind":"AdmissionReview","apiVersion":"admission.k8s.io/v1"}`, code: 400, message: "the AdmissionReview has no request"},
+		"no uid":                    {body: reviewOf(obj{"uid": ""}), code: 400, message: "the AdmissionReview's request has no uid"},
+		"a body over the limit":     {body: reviewOf(obj{"name": strings.Repeat("x", 1<<20)}), code: 413, message: "the body is longer than 1048576 bytes"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := newDoor(t, requireTeam, func(o *Options) { o.MaxBodyBytes = 1 << 20 })
+			method, contentType := c.method, c.contentType
+			if method == "" {
+				method = http.MethodPost
+			}
+			r := httptest.NewRequest(method, "/validate", strings.NewReader(c.body))
+			switch contentType {
+			case "":
+				r.Header.Set("Content-Type", "application/json")
+			case "-":
+			default:
+				r.Header.Set("Content-Type", contentType)
+			}
+			w := httptest.NewRecorder()
+			d.ServeHTTP(w, r)
+			if w.Code != c.code {
+				t.Errorf("status %d, expected %d", w.Code, c.code)
+			}
+			resp := parse(t, w.Body.Bytes())
+			if resp.Allowed || resp.Result == nil || resp.Result.Message != c.message || int(resp.Result.Code) != c.code {
+				t.Errorf("got %s\nexpected %d %s", w.Body, c.code, c.message)
+			}
+			if got := d.metric(t, "holdfast_admission_requests_total{decision=invalid,kind=other,operation=unknown,webhook=validate}"); got != 1 {
+				t.Errorf("invalid is counted as %v", got)
+			}
+		})
+	}
+}
+
+// A length that is not announced does not get a body past the limit.
+func TestABodyOverTheLimitWithoutALength(t *testing.T) {
+	d := newDoor(t, requireTeam, func(o *Options) { o.MaxBodyBytes = 1000 })
+	r := httptest.NewRequest(http.MethodPost, "/validate", strings.NewReader(reviewOf(obj{"name": strings.Repeat("x", 1000)})))
+	r.ContentLength = -1
+	r.Header.Set("Content-Type", "application/json; charset=utf-8")
+	w := httptest.NewRecorder()
+	d.ServeHTTP(w, r)
+	if resp := parse(t, w.Body.Bytes()); w.Code != 413 || resp.Result.Message != "the body is longer than 1000 bytes" {
+		t.Errorf("got %d %s", w.Code, w.Body)
+	}
+}
+
+func TestAReviewThatLacksSomething(t *testing.T) {
+	for name, c := range map[string]struct {
+		fields  obj
+		message string
+	}{
+		"an unknown operation":      {obj{"operation": "PATCH"}, `unknown operation "PATCH": expected CREATE, UPDATE, DELETE or CONNECT`},
+		"no kind":                   {obj{"kind": obj{}}, "the request has no kind"},
+		"null to create":            {obj{"object": nil}, "the request is to CREATE and has no object"},
+		"nothing to update":         {obj{"operation": "UPDATE", "object": nil, "oldObject": pod("web", nil)}, "the request is to UPDATE and has no object"},
+		"a list to create":          {obj{"object": []int{}}, "the request's object is not an object: json: cannot unmarshal array into Go value of type map[string]interface {}"},
+		"options that are a number": {obj{"options": 1}, "the request's options is not an object: json: cannot unmarshal number into Go value of type map[string]interface {}"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			resp := newDoor(t, requireTeam).ask(t, "/validate", reviewOf(c.fields))
+			same(t, resp.Result, metav1.Status{Status: "Failure", Code: 400, Reason: "BadRequest", Message: c.message})
+		})
+	}
+	t.Run("nothing to delete", func(t *testing.T) {
+		d := newDoor(t, fmt.Sprintf(bySelector, "never", "Fail"))
+		resp := d.ask(t, "/validate", reviewOf(obj{"operation": "DELETE", "object": nil}))
+		same(t, resp.Result, metav1.Status{Status: "Failure", Code: 400, Reason: "BadRequest", Message: "the request is to DELETE and has no oldObject"})
+	})
+}
+
+func TestPaths(t *testing.T) {
+	d := newDoor(t, requireTeam)
+	for path, want := range map[string]string{
+		"/":                    "nothing is served at /: expected /validate or /mutate",
+		"/convert":             "nothing is served at /convert: expected /validate or /mutate",
+		"/validate/":           `"" is not a group of policies: expected fail-SECONDSs or ignore-SECONDSs, of 1 to 30 seconds`,
+		"/validate/fail":       `"fail" is not a group of policies: expected fail-SECONDSs or ignore-SECONDSs, of 1 to 30 seconds`,
+		"/validate/fail-010s":  `"fail-010s" is not a group of policies: expected fail-SECONDSs or ignore-SECONDSs, of 1 to 30 seconds`,
+		"/mutate/ignore-31s":   `"ignore-31s" is not a group of policies: expected fail-SECONDSs or ignore-SECONDSs, of 1 to 30 seconds`,
+		"/mutate/fail-10s/pod": `"fail-10s/pod" is not a group of policies: expected fail-SECONDSs or ignore-SECONDSs, of 1 to 30 seconds`,
+	} {
+		if w := d.post(path, reviewOf(nil)); w.Code != 404 || w.Body.String() != want+"\n" {
+			t.Errorf("%s: %d %s", path, w.Code, w.Body)
+		}
+	}
+}
+
+func TestTenThousandContainers(t *testing.T) {
+	d := newDoor(t, requireTeam+and+denyLatest+and+addTeam)
+	containers := make([]obj, 10_000)
+	for i := range containers {
+		containers[i] = obj{"name": fmt.Sprintf("c%d", i), "image": "nginx:1"}
+	}
+	containers[9_999]["image"] = "nginx"
+	object := pod("web", obj{})
+	object["spec"] = obj{"containers": containers}
+	body := reviewOf(obj{"object": object})
+	resp := d.ask(t, "/validate/ignore-10s", body)
+	if resp.Allowed || resp.Result.Message != "policy deny-latest, rule tag: an image has a tag; failed at /spec/containers/9999/image/" {
+		t.Errorf("got %+v", resp)
+	}
+	resp = d.ask(t, "/mutate", body)
+	if got, want := string(resp.Patch), `[{"op":"add","path":"/metadata/labels/team","value":"nobody"}]`; got != want {
+		t.Errorf("the patch is %s, expected %s", got, want)
+	}
+}
+
+func TestAnEmptyBundleAllows(t *testing.T) {
+	d := newDoor(t, "")
+	for _, path := range []string{"/validate", "/mutate", "/validate/fail-10s"} {
+		if resp := d.ask(t, path, reviewOf(nil)); !resp.Allowed || resp.Warnings != nil {
+			t.Errorf("%s: %+v", path, resp)
+		}
+	}
+}
+
+func TestABundleIsSwappedBetweenRequests(t *testing.T) {
+	d := newDoor(t, requireTeam)
+	if d.ask(t, "/validate/fail-10s", reviewOf(nil)).Allowed {
+		t.Error("allowed at first")
+	}
+	d.snapshots.Store(compile(t, denyLatest))
+	if !d.ask(t, "/validate/fail-10s", reviewOf(nil)).Allowed {
+		t.Error("refused by a policy that is gone")
+	}
+	if d.ask(t, "/validate/ignore-10s", reviewOf(nil)).Allowed {
+		t.Error("allowed by a policy that has come")
+	}
+}
+
+func TestANamespaceIsInNoNamespace(t *testing.T) {
+	d := newDoor(t, strings.Replace(requireTeam, "[Pod]", "[Namespace]", 1)+and+`
+apiVersion: kyverno.io/v1
+kind: Policy
+metadata: {name: own, namespace: web}
+spec:
+  rules:
+  - name: never
+    match: {any: [{resources: {kinds: [Namespace]}}]}
+    validate: {failureAction: Enforce, message: never, deny: {}}
+`)
+	resp := d.ask(t, "/validate", reviewOf(obj{
+		"kind": obj{"group": "", "version": "v1", "kind": "Namespace"}, "namespace": "web",
+		"object": obj{"apiVersion": "v1", "kind": "Namespace", "metadata": obj{"name": "web"}},
+	}))
+	want := "policy require-team, rule check-team: the label team says who is called at night; failed at /metadata/labels/"
+	if resp.Result == nil || !strings.HasPrefix(resp.Result.Message, want) {
+		t.Errorf("got %+v", resp.Result)
+	}
+	if !strings.Contains(d.log.String(), `object="Namespace web"`) {
+		t.Errorf("the log says %s", d.log)
+	}
+}
+
+func TestTheHandlerLeavesNothingBehind(t *testing.T) {
+	d := newDoor(t, requireTeam)
+	d.ask(t, "/validate", reviewOf(nil))
+	d.post("/validate", "{")
+	if n, b := d.limiter.count.Load(), d.limiter.bytes.Load(); n != 0 || b != 0 {
+		t.Errorf("%d reviews of %d bytes are still in hand", n, b)
+	}
+	if d.metric(t, "holdfast_admission_in_flight{}") != 0 || d.metric(t, "holdfast_admission_in_flight_bytes{}") != 0 {
+		t.Error("the gauges do not say 0")
+	}
+	if got := d.metric(t, "holdfast_admission_duration_seconds{webhook=validate}"); got != 2 {
+		t.Errorf("%v durations were observed", got)
+	}
+}
+
+func TestOptionsThatCannotBeUsed(t *testing.T) {
+	good := func() Options {
+		d := newDoor(t, requireTeam)
+		o := d.opts
+		o.Metrics = nil
+		return o
+	}
+	for want, change := range map[string]func(*Options){
+		"webhook options: Snapshots is missing":                                                     func(o *Options) { o.Snapshots = nil },
+		"webhook options: Inputs.Lookups is missing":                                                func(o *Options) { o.Inputs.Lookups = nil },
+		"webhook options: Inputs.Now is missing":                                                    func(o *Options) { o.Inputs.Now = nil },
+		"webhook options: MaxBodyBytes is -1: expected a positive number, or 0 for the default":     func(o *Options) { o.MaxBodyBytes = -1 },
+		"webhook options: MaxInFlight is -1: expected a positive number, or 0 for the default":      func(o *Options) { o.MaxInFlight = -1 },
+		"webhook options: MaxInFlightBytes is -1: expected a positive number, or 0 for the default": func(o *Options) { o.MaxInFlightBytes = -1 },
+		"webhook options: MaxInFlightBytes is 5: expected at least MaxBodyBytes, 6":                 func(o *Options) { o.MaxBodyBytes, o.MaxInFlightBytes = 6, 5 },
+	} {
+		o := good()
+		change(&o)
+		if _, err := NewHandler(o); err == nil || err.Error() != want {
+			t.Errorf("got %v, expected %s", err, want)
+		}
+	}
+	o := good()
+	o.Metrics = newDoor(t, requireTeam).metrics
+	if _, err := NewHandler(o); err == nil || !strings.HasPrefix(err.Error(), "registering the admission metrics: ") {
+		t.Errorf("a second registration: %v", err)
+	}
+}
+
+func TestTheDeadlineLeavesAMargin(t *testing.T) {
+	for query, want := range map[string]time.Duration{
+		"":               9 * time.Second,
+		"?timeout=10s":   9 * time.Second,
+		"?timeout=1s":    900 * time.Millisecond,
+		"?timeout=500ms": 400 * time.Millisecond,
+		"?timeout=2m":    27 * time.Second,
+		"?timeout=-1s":   9 * time.Second,
+		"?timeout=soon":  9 * time.Second,
+	} {
+		c := &call{started: time.Now()}
+		r := httptest.NewRequest(http.MethodPost, "/validate"+query, nil)
+		if got := deadline(r, c).Sub(c.started); got != want {
+			t.Errorf("%q: %s, expected %s", query, got, want)
+		}
+	}
+	c := &call{started: time.Now(), target: target{group: &Group{TimeoutSeconds: 20}}}
+	if got := deadline(httptest.NewRequest(http.MethodPost, "/validate/fail-20s", nil), c).Sub(c.started); got != 18*time.Second {
+		t.Errorf("a group of 20 s: %s", got)
+	}
+}

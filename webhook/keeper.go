@@ -1,0 +1,217 @@
+package webhook
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"maps"
+	"slices"
+
+	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/fields"
+	informers "k8s.io/client-go/informers/admissionregistration/v1"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/tools/cache"
+)
+
+// fieldManager marks our writes in managedFields.
+const fieldManager = "holdfast-webhook"
+
+// change is what was done to a configuration.
+type change uint8
+
+const (
+	unchanged change = iota
+	created          // it was not there yet
+	updated          // the bundle, the certificates or the API server's types have changed
+	repaired         // somebody had edited or deleted it
+	removed          // no rule needs it any more
+)
+
+func (c change) String() string {
+	return [...]string{"unchanged", "created", "updated", "repaired", "removed"}[c]
+}
+
+// kindOfConfiguration is what the registrar does with each of the two configurations.
+type kindOfConfiguration interface {
+	label() string
+	// watch calls poke whenever the configuration changes, until ctx ends.
+	watch(ctx context.Context, poke func(), logger *slog.Logger)
+	// apply brings the configuration to what is wanted.
+	apply(ctx context.Context, wanted Configurations) (change, error)
+	// remove takes it away if it points to the endpoint.
+	remove(ctx context.Context, e Endpoint) (bool, error)
+}
+
+// client is what client-go offers for each of the two kinds.
+type client[T any] interface {
+	Get(ctx context.Context, name string, opts metav1.GetOptions) (T, error)
+	Create(ctx context.Context, object T, opts metav1.CreateOptions) (T, error)
+	Update(ctx context.Context, object T, opts metav1.UpdateOptions) (T, error)
+	Delete(ctx context.Context, name string, opts metav1.DeleteOptions) error
+}
+
+// keeper keeps one configuration. W is the type of its entries.
+type keeper[T metav1.Object, W any] struct {
+	kind, name string
+	client     client[T]
+	informer   cache.SharedIndexInformer
+	// pick takes the configuration out of what is wanted; false when none is.
+	pick func(Configurations) (T, bool)
+	// entries gives access to the list of entries.
+	entries func(T) *[]W
+	// reaches gives where an entry points.
+	reaches func(*W) *admissionregistrationv1.WebhookClientConfig
+	// last is the list that was right when last looked at; nil when the configuration was not to be there.
+	last []W
+}
+
+func configurationKinds(c kubernetes.Interface, name string) [2]kindOfConfiguration {
+	only := func(o *metav1.ListOptions) {
+		o.FieldSelector = fields.OneTermEqualSelector(metav1.ObjectNameField, name).String()
+	}
+	return [2]kindOfConfiguration{
+		&keeper[*admissionregistrationv1.ValidatingWebhookConfiguration, admissionregistrationv1.ValidatingWebhook]{
+			kind: "validating", name: name,
+			client:   c.AdmissionregistrationV1().ValidatingWebhookConfigurations(),
+			informer: informers.NewFilteredValidatingWebhookConfigurationInformer(c, 0, cache.Indexers{}, only),
+			pick: func(w Configurations) (*admissionregistrationv1.ValidatingWebhookConfiguration, bool) {
+				return w.Validating, w.Validating != nil
+			},
+			entries: func(o *admissionregistrationv1.ValidatingWebhookConfiguration) *[]admissionregistrationv1.ValidatingWebhook {
+				return &o.Webhooks
+			},
+			reaches: func(w *admissionregistrationv1.ValidatingWebhook) *admissionregistrationv1.WebhookClientConfig {
+				return &w.ClientConfig
+			},
+		},
+		&keeper[*admissionregistrationv1.MutatingWebhookConfiguration, admissionregistrationv1.MutatingWebhook]{
+			kind: "mutating", name: name,
+			client:   c.AdmissionregistrationV1().MutatingWebhookConfigurations(),
+			informer: informers.NewFilteredMutatingWebhookConfigurationInformer(c, 0, cache.Indexers{}, only),
+			pick: func(w Configurations) (*admissionregistrationv1.MutatingWebhookConfiguration, bool) {
+				return w.Mutating, w.Mutating != nil
+			},
+			entries: func(o *admissionregistrationv1.MutatingWebhookConfiguration) *[]admissionregistrationv1.MutatingWebhook {
+				return &o.Webhooks
+			},
+			reaches: func(w *admissionregistrationv1.MutatingWebhook) *admissionregistrationv1.WebhookClientConfig {
+				return &w.ClientConfig
+			},
+		},
+	}
+}
+
+func (k *keeper[T, W]) label() string { return k.kind }
+
+func (k *keeper[T, W]) watch(ctx context.Context, poke func(), logger *slog.Logger) {
+	// Only the news counts: what is there is read when it is compared. Both calls fail on an informer
+	// that runs already, which this one does not.
+	_ = k.informer.SetTransform(func(o any) (any, error) {
+		object, ok := o.(T)
+		if !ok {
+			return o, nil
+		}
+		return &metav1.PartialObjectMetadata{ObjectMeta: metav1.ObjectMeta{
+			Name: object.GetName(), UID: object.GetUID(), ResourceVersion: object.GetResourceVersion(),
+		}}, nil
+	})
+	_ = k.informer.SetWatchErrorHandlerWithContext(func(ctx context.Context, _ *cache.Reflector, err error) {
+		logger.DebugContext(ctx, "watching a webhook configuration", "kind", k.kind, "error", err)
+	})
+	_, _ = k.informer.AddEventHandler(cache.ResourceEventHandlerFuncs{
+		AddFunc:    func(any) { poke() },
+		UpdateFunc: func(any, any) { poke() },
+		DeleteFunc: func(any) { poke() },
+	})
+	k.informer.RunWithContext(ctx)
+}
+
+func (k *keeper[T, W]) apply(ctx context.Context, all Configurations) (change, error) {
+	done, err := k.bring(ctx, all)
+	if err != nil {
+		return unchanged, fmt.Errorf("keeping the %s webhook configuration %s: %w", k.kind, k.name, err)
+	}
+	k.last = nil
+	if wanted, ok := k.pick(all); ok {
+		k.last = *k.entries(wanted)
+	}
+	return done, nil
+}
+
+func (k *keeper[T, W]) bring(ctx context.Context, all Configurations) (change, error) {
+	live, err := k.client.Get(ctx, k.name, metav1.GetOptions{})
+	absent := apierrors.IsNotFound(err)
+	if err != nil && !absent {
+		return unchanged, err
+	}
+	wanted, needed := k.pick(all)
+	switch {
+	case !needed && (absent || !isOurs(live)):
+		return unchanged, nil
+	case !needed:
+		return removed, k.delete(ctx, live)
+	case absent:
+		_, err := k.client.Create(ctx, wanted, metav1.CreateOptions{FieldManager: fieldManager})
+		if k.was(wanted) {
+			return repaired, err
+		}
+		return created, err
+	case isOurs(live) && equality.Semantic.DeepEqual(*k.entries(live), *k.entries(wanted)):
+		return unchanged, nil
+	}
+	// Not by server-side apply: entries and conditions that somebody adds would remain beside ours.
+	*k.entries(live) = *k.entries(wanted)
+	labels := maps.Clone(live.GetLabels())
+	if labels == nil {
+		labels = map[string]string{}
+	}
+	maps.Copy(labels, wanted.GetLabels())
+	live.SetLabels(labels)
+	_, err = k.client.Update(ctx, live, metav1.UpdateOptions{FieldManager: fieldManager})
+	if k.was(wanted) {
+		return repaired, err
+	}
+	return updated, err
+}
+
+// was reports whether the configuration was once what is wanted now, so that somebody else must have
+// changed it.
+func (k *keeper[T, W]) was(wanted T) bool {
+	return k.last != nil && equality.Semantic.DeepEqual(k.last, *k.entries(wanted))
+}
+
+func isOurs(o metav1.Object) bool { return o.GetLabels()[managedBy[0]] == managedBy[1] }
+
+// delete removes what was read, and nothing that came in its place.
+func (k *keeper[T, W]) delete(ctx context.Context, live T) error {
+	uid, version := live.GetUID(), live.GetResourceVersion()
+	err := k.client.Delete(ctx, k.name, metav1.DeleteOptions{Preconditions: &metav1.Preconditions{UID: &uid, ResourceVersion: &version}})
+	if apierrors.IsNotFound(err) {
+		return nil
+	}
+	return err
+}
+
+func (k *keeper[T, W]) remove(ctx context.Context, e Endpoint) (bool, error) {
+	live, err := k.client.Get(ctx, k.name, metav1.GetOptions{})
+	if apierrors.IsNotFound(err) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	entries := *k.entries(live)
+	if slices.ContainsFunc(entries, func(w W) bool { return !e.is(k.reaches(&w)) }) {
+		return false, nil // another process has taken over
+	}
+	return true, k.delete(ctx, live)
+}
+
+// retriable tells errors that another writer explains from those that somebody has to look at.
+func retriable(err error) bool {
+	return apierrors.IsConflict(err) || apierrors.IsAlreadyExists(err)
+}

@@ -1,0 +1,110 @@
+package webhook
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/holdfast-io/holdfast/engine"
+)
+
+const (
+	// The API server cuts warnings to 256 characters each and drops what is beyond 4096 together.
+	// Source: k8s.io/apiserver/pkg/endpoints/filters/warning.go
+	maxWarningRunes = 256
+	maxWarnings     = 4096/maxWarningRunes - 1 // and one that tells how many there are more
+	// An annotation is a line of the audit log: long enough for a sentence of the policy.
+	maxAnnotationRunes = 512
+)
+
+// notes are the warnings and the audit annotations of the findings.
+func (f *findings) notes() Notes {
+	return Notes{Warnings: f.warnings(), Annotations: f.annotations()}
+}
+
+// warnings tell what is wrong although the write passes, and what was not evaluated.
+func (f *findings) warnings() []string {
+	count := len(f.open) + len(f.audits)
+	if count == 0 {
+		return nil
+	}
+	out := make([]string, 0, min(count, maxWarnings+1))
+	for _, list := range [][]*engine.Decision{f.open, f.audits} {
+		for _, d := range list {
+			if len(out) == maxWarnings {
+				return append(out, fmt.Sprintf("and %d more findings", count-maxWarnings))
+			}
+			out = append(out, warning(sentence(d)))
+		}
+	}
+	return out
+}
+
+// warning makes a text fit for an HTTP header: one line, valid, short.
+func warning(s string) string {
+	s = strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) {
+			return ' '
+		}
+		return r
+	}, strings.ToValidUTF8(s, "\uFFFD"))
+	return cut(s, maxWarningRunes)
+}
+
+// annotations tell the audit log what was decided, by policy and rule. What passed is left out: it would
+// be most of the log.
+func (f *findings) annotations() map[string]string {
+	out := map[string]string{}
+	for _, part := range []struct {
+		verdict string
+		list    []*engine.Decision
+	}{{"denied", f.denials}, {"error", f.blocking}, {"error, ignored", f.open}, {"audit", f.audits}, {"", f.mutated}} {
+		for _, d := range part.list {
+			if len(out) == maxListed {
+				break
+			}
+			text := d.Message
+			if part.verdict != "" {
+				text = part.verdict + ": " + d.Message
+			}
+			out[annotationKey(d.Policy.Key(), d.Rule.Name)] = cut(strings.ToValidUTF8(text, "\uFFFD"), maxAnnotationRunes)
+		}
+	}
+	if len(out) == 0 {
+		return nil
+	}
+	return out
+}
+
+// maxKeyLength is of the name part of a qualified name; the API server puts the webhook's name before it.
+const maxKeyLength = 63
+
+// annotationKey makes policy.rule. Where that is no name of an annotation (long, or with other characters
+// than letters, digits, '-', '_' and '.') it is cut and cleaned, and a hash keeps it apart from others.
+func annotationKey(policy, rule string) string {
+	plain := strings.ReplaceAll(policy, "/", ".") + "." + rule
+	key := strings.Map(func(r rune) rune {
+		if r < utf8.RuneSelf && (alphanumeric(byte(r)) || r == '-' || r == '_' || r == '.') {
+			return r
+		}
+		return '_'
+	}, plain)
+	if key == plain && len(key) <= maxKeyLength && alphanumeric(key[0]) && alphanumeric(key[len(key)-1]) {
+		return key
+	}
+	sum := sha256.Sum256([]byte(plain))
+	const hashed = 8
+	key = strings.TrimLeft(key, "-_.")
+	key = key[:min(len(key), maxKeyLength-hashed-1)]
+	if key == "" {
+		key = "rule"
+	}
+	return key + "-" + hex.EncodeToString(sum[:])[:hashed]
+}
+
+func alphanumeric(c byte) bool {
+	return '0' <= c && c <= '9' || 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z'
+}

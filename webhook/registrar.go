@@ -1,0 +1,296 @@
+package webhook
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/util/workqueue"
+)
+
+// Certificates knows how the endpoint can be verified.
+type Certificates interface {
+	// CABundle is PEM; nil as long as there is no certificate.
+	CABundle() []byte
+	// Changed receives after CABundle has changed. The registrar is its only reader.
+	Changed() <-chan struct{}
+}
+
+// Resources knows what the API server serves.
+type Resources interface {
+	// Resources is empty as long as it is not known.
+	Resources() []Resource
+	// Changed receives after Resources has changed. The registrar is its only reader.
+	Changed() <-chan struct{}
+}
+
+// RegistrarOptions say what to register, and where.
+type RegistrarOptions struct {
+	Client kubernetes.Interface
+	// Snapshots, Certificates and Resources are what the configurations are made of. Required.
+	Snapshots    Snapshots
+	Certificates Certificates
+	Resources    Resources
+	// Endpoint is where API servers reach the handler. Required.
+	Endpoint Endpoint
+	// Name of both configurations. Default: holdfast. Two installations on one cluster need two names.
+	Name string
+	// ExcludedNamespaces are left out by the namespaceSelector: Holdfast's own, without which it could not
+	// be repaired. Default: none but kube-node-lease, which is always left out: the heartbeats of nodes
+	// wait for nobody.
+	ExcludedNamespaces []string
+	// MatchConditions narrow what is sent, for each entry. Default: none.
+	MatchConditions []admissionregistrationv1.MatchCondition
+	// RemoveOnShutdown takes the configurations away at the end of Run, if they point to Endpoint still. For
+	// a process outside the cluster, which nobody starts again; in the cluster the next replica serves them.
+	RemoveOnShutdown bool
+	// Recheck is how often to compare what is there with what should be, beside the watch. Default: 5 min.
+	Recheck time.Duration
+	// Logger default: nothing is written.
+	Logger *slog.Logger
+	// Metrics is where the holdfast_webhook_* metrics are registered. Default: nowhere.
+	Metrics prometheus.Registerer
+}
+
+const (
+	defaultName    = "holdfast"
+	nodeLeases     = "kube-node-lease"
+	defaultRecheck = 5 * time.Minute
+	// Writes that fail, and repairs of what somebody goes on editing, are spaced out by doubling: the
+	// first comes at once, and a fight with another controller ends at two writes a minute.
+	firstBackoff, lastBackoff = 250 * time.Millisecond, 30 * time.Second
+	// A configuration that stays right for so long is no longer fought over.
+	peace = 10 * time.Minute
+	// What shutting down may take. Kubernetes gives a pod 30 s by default.
+	removalTimeout = 10 * time.Second
+)
+
+// Validate names the first option that cannot be used.
+func (o RegistrarOptions) Validate() error {
+	switch {
+	case o.Client == nil:
+		return errors.New("webhook registrar options: Client is missing")
+	case o.Snapshots == nil:
+		return errors.New("webhook registrar options: Snapshots is missing")
+	case o.Certificates == nil:
+		return errors.New("webhook registrar options: Certificates is missing")
+	case o.Resources == nil:
+		return errors.New("webhook registrar options: Resources is missing")
+	case o.Recheck < 0:
+		return fmt.Errorf("webhook registrar options: Recheck is %s: expected a positive time, or 0 for the default", o.Recheck)
+	}
+	if err := o.Endpoint.Validate(); err != nil {
+		return fmt.Errorf("webhook registrar options: Endpoint: %w", err)
+	}
+	return nil
+}
+
+// Registrar keeps the webhook configurations as the bundle needs them. Several may run with the same
+// options: they write the same, and each finds the other's work done.
+type Registrar struct {
+	opts     RegistrarOptions
+	metrics  *registrarMetrics
+	kinds    [2]kindOfConfiguration
+	kick     chan struct{}
+	ready    chan struct{}
+	once     sync.Once
+	unserved atomic.Pointer[[]Unserved]
+	failures workqueue.TypedRateLimiter[string]
+	repairs  workqueue.TypedRateLimiter[string]
+	repaired time.Time // when something was last put right
+}
+
+// NewRegistrar makes a Registrar that has not written anything yet.
+func NewRegistrar(opts RegistrarOptions) (*Registrar, error) {
+	if err := opts.Validate(); err != nil {
+		return nil, err
+	}
+	m, err := newRegistrarMetrics(opts.Metrics)
+	if err != nil {
+		return nil, err
+	}
+	if opts.Name == "" {
+		opts.Name = defaultName
+	}
+	if opts.Recheck == 0 {
+		opts.Recheck = defaultRecheck
+	}
+	if opts.Logger == nil {
+		opts.Logger = slog.New(slog.DiscardHandler)
+	}
+	opts.ExcludedNamespaces = append(slices.Clone(opts.ExcludedNamespaces), nodeLeases)
+	return &Registrar{
+		opts: opts, metrics: m, kinds: configurationKinds(opts.Client, opts.Name),
+		kick: make(chan struct{}, 1), ready: make(chan struct{}),
+		failures: workqueue.NewTypedItemExponentialFailureRateLimiter[string](firstBackoff, lastBackoff),
+		repairs:  workqueue.NewTypedItemExponentialFailureRateLimiter[string](firstBackoff, lastBackoff),
+	}, nil
+}
+
+// Poke says that the bundle has changed. It never blocks.
+func (r *Registrar) Poke() { signal(r.kick) }
+
+// Ready is closed once the configurations have been right for the first time.
+func (r *Registrar) Ready() <-chan struct{} { return r.ready }
+
+// Unserved lists what policies select and the API server did not serve when last looked at.
+func (r *Registrar) Unserved() []Unserved {
+	if p := r.unserved.Load(); p != nil {
+		return *p
+	}
+	return nil
+}
+
+// Run keeps the configurations right until ctx ends. It is called once. Failures are logged and tried again;
+// an error comes only from taking the configurations away at the end.
+func (r *Registrar) Run(ctx context.Context) error {
+	var watches sync.WaitGroup
+	watching, stop := context.WithCancel(ctx)
+	for _, k := range r.kinds {
+		watches.Go(func() { k.watch(watching, r.Poke, r.opts.Logger) })
+	}
+	r.loop(ctx)
+	stop()
+	watches.Wait()
+	if !r.opts.RemoveOnShutdown {
+		return nil
+	}
+	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), removalTimeout)
+	defer cancel()
+	return r.remove(last)
+}
+
+func (r *Registrar) loop(ctx context.Context) {
+	for {
+		wait := r.opts.Recheck
+		urgent := r.reconcile(ctx)
+		if urgent > 0 {
+			// Whatever happens meanwhile waits too: it would only be another round of the same fight.
+			if !sleep(ctx, urgent) {
+				return
+			}
+			continue
+		}
+		timer := time.NewTimer(wait)
+		select {
+		case <-ctx.Done():
+			timer.Stop()
+			return
+		case <-r.kick:
+		case <-r.opts.Certificates.Changed():
+		case <-r.opts.Resources.Changed():
+		case <-timer.C:
+		}
+		timer.Stop()
+	}
+}
+
+func sleep(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-timer.C:
+		return true
+	}
+}
+
+const loopKey = "configurations" // the rate limiters keep count by key
+
+// reconcile brings both configurations to what they should be. It answers with how long to hold still
+// before looking again, 0 for until something happens.
+func (r *Registrar) reconcile(ctx context.Context) time.Duration {
+	changes, err := r.apply(ctx)
+	if ctx.Err() != nil {
+		return 0
+	}
+	now := time.Now()
+	if err != nil {
+		r.metrics.failures.Inc()
+		r.metrics.inSync.Set(0)
+		wait := r.failures.When(loopKey)
+		if r.failures.NumRequeues(loopKey) > 1 || !retriable(err) {
+			r.opts.Logger.Error("the webhook configurations could not be written; trying again", "error", err, "after", wait)
+		}
+		return wait
+	}
+	r.failures.Forget(loopKey)
+	if slices.Contains(changes, repaired) {
+		r.repaired = now
+		return r.repairs.When(loopKey)
+	}
+	if now.Sub(r.repaired) > peace {
+		r.repairs.Forget(loopKey)
+	}
+	return 0
+}
+
+// apply writes what differs, and says what it did.
+func (r *Registrar) apply(ctx context.Context) ([]change, error) {
+	snapshot, resources, bundle := r.opts.Snapshots.Current(), r.opts.Resources.Resources(), r.opts.Certificates.CABundle()
+	if snapshot == nil || len(resources) == 0 || len(bundle) == 0 {
+		return nil, nil // each of the three tells when it is there
+	}
+	wanted, err := Configure(Wanted{
+		Name: r.opts.Name, Snapshot: snapshot, Resources: resources, Endpoint: r.opts.Endpoint, CABundle: bundle,
+		ExcludedNamespaces: r.opts.ExcludedNamespaces, MatchConditions: r.opts.MatchConditions,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("building the webhook configurations: %w", err)
+	}
+	r.report(wanted.Unserved)
+	var changes []change
+	var errs []error
+	for _, k := range r.kinds {
+		c, err := k.apply(ctx, wanted)
+		errs = append(errs, err)
+		changes = append(changes, c)
+		if err == nil && c != unchanged {
+			r.metrics.writes.WithLabelValues(k.label(), c.String()).Inc()
+			r.opts.Logger.Info("wrote a webhook configuration", "kind", k.label(), "name", r.opts.Name, "change", c.String(), "bundle", snapshot.Digest())
+		}
+	}
+	if err := errors.Join(errs...); err != nil {
+		return changes, err
+	}
+	r.metrics.inSync.Set(1)
+	r.once.Do(func() { close(r.ready) })
+	return changes, nil
+}
+
+// report tells of kinds that are not served, when they change.
+func (r *Registrar) report(list []Unserved) {
+	before := r.Unserved()
+	if slices.EqualFunc(before, list, func(a, b Unserved) bool { return a.Kind == b.Kind && slices.Equal(a.Policies, b.Policies) }) {
+		return
+	}
+	r.unserved.Store(&list)
+	r.metrics.unserved.Set(float64(len(list)))
+	for _, u := range list {
+		r.opts.Logger.Warn("the API server does not serve a kind that policies select; it is left out until it appears", "kind", u.Kind, "policies", u.Policies)
+	}
+}
+
+// remove takes away what points to us.
+func (r *Registrar) remove(ctx context.Context) error {
+	var errs []error
+	for _, k := range r.kinds {
+		removed, err := k.remove(ctx, r.opts.Endpoint)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("taking the %s webhook configuration %s away: %w", k.label(), r.opts.Name, err))
+		}
+		if removed {
+			r.opts.Logger.Info("took a webhook configuration away", "kind", k.label(), "name", r.opts.Name)
+		}
+	}
+	return errors.Join(errs...)
+}

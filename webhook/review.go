@@ -1,0 +1,176 @@
+package webhook
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+
+	admissionv1 "k8s.io/api/admission/v1"
+	authenticationv1 "k8s.io/api/authentication/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	"github.com/holdfast-io/holdfast/engine"
+)
+
+const (
+	reviewAPIVersion = "admission.k8s.io/v1"
+	reviewKind       = "AdmissionReview"
+)
+
+// review is an AdmissionReview as it comes in. Objects stay as they were sent until a rule asks for them.
+// Source: https://kubernetes.io/docs/reference/access-authn-authz/extensible-admission-controllers/#request
+type review struct {
+	APIVersion string   `json:"apiVersion"`
+	Kind       string   `json:"kind"`
+	Request    *request `json:"request"`
+}
+
+// Kind and Resource are those that the webhook entry asked for: with matchPolicy Equivalent the API server
+// converts the object to them, whatever version the user wrote.
+type request struct {
+	UID         string                      `json:"uid"`
+	Kind        metav1.GroupVersionKind     `json:"kind"`
+	Resource    metav1.GroupVersionResource `json:"resource"`
+	SubResource string                      `json:"subResource"`
+	Name        string                      `json:"name"`
+	Namespace   string                      `json:"namespace"`
+	Operation   engine.Operation            `json:"operation"`
+	UserInfo    authenticationv1.UserInfo   `json:"userInfo"`
+	Object      json.RawMessage             `json:"object"`
+	OldObject   json.RawMessage             `json:"oldObject"`
+	Options     json.RawMessage             `json:"options"`
+	DryRun      *bool                       `json:"dryRun"`
+}
+
+// decodeReview reads the envelope.
+func decodeReview(body []byte) (*request, error) {
+	var r review
+	if err := json.Unmarshal(body, &r); err != nil {
+		return nil, fmt.Errorf("the body is not an AdmissionReview: %w", err)
+	}
+	if r.APIVersion != reviewAPIVersion || r.Kind != reviewKind {
+		return nil, fmt.Errorf("the body is %q %q: expected %q %q", r.APIVersion, r.Kind, reviewAPIVersion, reviewKind)
+	}
+	if r.Request == nil {
+		return nil, errors.New("the AdmissionReview has no request")
+	}
+	if r.Request.UID == "" {
+		return nil, errors.New("the AdmissionReview's request has no uid")
+	}
+	return r.Request, nil
+}
+
+// check finds what makes a request with an uid unanswerable.
+func (r *request) check() error {
+	switch r.Operation {
+	case engine.Create, engine.Update, engine.Delete, engine.Connect:
+	default:
+		return fmt.Errorf("unknown operation %q: expected CREATE, UPDATE, DELETE or CONNECT", r.Operation)
+	}
+	if r.Kind.Kind == "" {
+		return errors.New("the request has no kind")
+	}
+	return nil
+}
+
+// decode gives what the rules are asked about. kind is the one that rules know the object by.
+func (r *request) decode(kind schema.GroupVersionKind) (*engine.Request, error) {
+	out := &engine.Request{
+		UID: r.UID, Operation: r.Operation, Kind: kind, Resource: schema.GroupVersionResource(r.Resource), SubResource: r.SubResource,
+		Namespace: r.Namespace, Name: r.Name, User: &r.UserInfo, DryRun: r.DryRun != nil && *r.DryRun,
+	}
+	if r.Kind.Group == "" && r.Kind.Kind == "Namespace" {
+		// The API server puts a Namespace into itself. A Namespace at rest is in none, and has to get
+		// the same verdict.
+		out.Namespace = ""
+	}
+	for _, part := range []struct {
+		name string
+		raw  json.RawMessage
+		to   *map[string]any
+	}{{"object", r.Object, &out.Object}, {"oldObject", r.OldObject, &out.OldObject}, {"options", r.Options, &out.Options}} {
+		if len(part.raw) == 0 {
+			continue
+		}
+		if err := json.Unmarshal(part.raw, part.to); err != nil {
+			return nil, fmt.Errorf("the request's %s is not an object: %w", part.name, err)
+		}
+	}
+	switch {
+	case r.Operation == engine.Delete && out.OldObject == nil:
+		return nil, errors.New("the request is to DELETE and has no oldObject")
+	case (r.Operation == engine.Create || r.Operation == engine.Update) && out.Object == nil:
+		return nil, fmt.Errorf("the request is to %s and has no object", r.Operation)
+	}
+	return out, nil
+}
+
+// describe names the object for people: Pod default/web. A generated name has no end yet.
+func describe(r *engine.Request) string {
+	name := r.Name
+	if name == "" {
+		meta, _ := r.Object["metadata"].(map[string]any)
+		if name, _ = meta["name"].(string); name == "" {
+			if name, _ = meta["generateName"].(string); name != "" {
+				name += "*"
+			}
+		}
+	}
+	if r.Namespace != "" {
+		name = r.Namespace + "/" + name
+	}
+	kind := r.Kind.Kind
+	if r.SubResource != "" {
+		kind += "/" + r.SubResource
+	}
+	return kind + " " + name
+}
+
+// encodeReview writes the answer. It is made of texts, numbers and bytes: encoding them cannot fail.
+func encodeReview(resp *admissionv1.AdmissionResponse) []byte {
+	out := admissionv1.AdmissionReview{Response: resp}
+	out.APIVersion, out.Kind = reviewAPIVersion, reviewKind
+	body, err := json.Marshal(&out)
+	if err != nil {
+		panic(fmt.Sprintf("encoding an admission response: %v", err))
+	}
+	return body
+}
+
+// peekUID reads no further than it must to find request.uid, for an answer without an evaluation. The API
+// server writes it first. Empty when it is not found within the first bytes.
+func peekUID(body io.Reader) string {
+	// The envelope before the object is a few hundred bytes; users may bring a few KiB of groups.
+	const window = 64 << 10
+	d := json.NewDecoder(io.LimitReader(body, window))
+	var keys []string // of the objects that we are in
+	var closers []json.Delim
+	expectKey := false
+	for {
+		token, err := d.Token()
+		if err != nil {
+			return ""
+		}
+		switch token := token.(type) {
+		case json.Delim:
+			if token == '{' || token == '[' {
+				closers = append(closers, token)
+				keys = append(keys, "")
+				expectKey = token == '{'
+				continue
+			}
+			closers, keys = closers[:len(closers)-1], keys[:len(keys)-1]
+		case string:
+			if expectKey {
+				keys[len(keys)-1], expectKey = token, false
+				continue
+			}
+			if len(keys) == 2 && keys[0] == "request" && keys[1] == "uid" {
+				return token
+			}
+		}
+		expectKey = len(closers) > 0 && closers[len(closers)-1] == '{'
+	}
+}

@@ -1,0 +1,208 @@
+package webhook
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+
+	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
+
+	"github.com/holdfast-io/holdfast/engine"
+)
+
+// operationSet is a set of the four operations, as bits in their usual order.
+type operationSet uint8
+
+var operationOrder = [...]engine.Operation{engine.Create, engine.Update, engine.Delete, engine.Connect}
+
+func setOf(ops []engine.Operation) operationSet {
+	var s operationSet
+	for i, op := range operationOrder {
+		if slices.Contains(ops, op) {
+			s |= 1 << i
+		}
+	}
+	return s
+}
+
+func (s operationSet) types() []admissionregistrationv1.OperationType {
+	var out []admissionregistrationv1.OperationType
+	for i, op := range operationOrder {
+		if s&(1<<i) != 0 {
+			out = append(out, admissionregistrationv1.OperationType(op))
+		}
+	}
+	return out
+}
+
+// place is where a webhook entry has to be asked: a resource of one version, in the words of a webhook's
+// rule. "*" stands for all in each part.
+type place struct {
+	group, version, resource string
+	scope                    admissionregistrationv1.ScopeType
+}
+
+// demand gathers what a group of policies has to be asked about.
+type demand map[place]operationSet
+
+// Unserved is a kind that policies select and the API server does not serve. It is left out of the webhook
+// configurations until it appears.
+type Unserved struct {
+	Kind     string // as group/version/kind
+	Policies []string
+}
+
+// unserved gathers kinds that are not served, each with the policies that select them.
+type unserved map[string][]string
+
+func (u unserved) list() []Unserved {
+	out := make([]Unserved, 0, len(u))
+	for kind, policies := range u {
+		slices.Sort(policies)
+		out = append(out, Unserved{Kind: kind, Policies: slices.Compact(policies)})
+	}
+	slices.SortFunc(out, func(a, b Unserved) int { return strings.Compare(a.Kind, b.Kind) })
+	return out
+}
+
+// add takes up what a rule looks at.
+func (d demand) add(r *engine.Rule, resources []Resource, missing unserved) {
+	namespaced := r.Policy.Namespace != ""
+	for _, scope := range r.Scopes() {
+		ops := setOf(scope.Operations)
+		if r.Kind == engine.Mutate {
+			ops &^= setOf([]engine.Operation{engine.Delete}) // nothing remains to be changed
+		}
+		for _, k := range scope.Kinds {
+			if p, ok := everything(k, namespaced); ok {
+				d[p] |= ops
+				continue
+			}
+			if !d.addServed(k, ops, resources, namespaced) {
+				missing[k.String()] = append(missing[k.String()], r.Policy.Key())
+			}
+		}
+	}
+}
+
+// everything is the place of a selector of all kinds. It is written as such and not as a list of what is
+// served now, so that it holds for a resource from its first second.
+func everything(k engine.KindSelector, namespaced bool) (place, bool) {
+	if k.Group.String() != "*" || k.Version.String() != "*" || k.Kind.String() != "*" {
+		return place{}, false
+	}
+	p := place{group: "*", version: "*", resource: "*", scope: admissionregistrationv1.AllScopes}
+	if namespaced {
+		p.scope = admissionregistrationv1.NamespacedScope
+	}
+	switch sub := k.SubResource; {
+	case sub.String() == "":
+		return p, true
+	case sub.String() == "*" || sub.Literal():
+		p.resource = "*/" + sub.String()
+		return p, true
+	default:
+		return place{}, false
+	}
+}
+
+// addServed takes up the served resources that the selector selects; false when there are none.
+func (d demand) addServed(k engine.KindSelector, ops operationSet, resources []Resource, namespaced bool) bool {
+	found := false
+	for i := range resources {
+		res := &resources[i]
+		if !k.Match(res.gvk(), res.SubResource) {
+			continue
+		}
+		found = true
+		if namespaced && !res.Namespaced {
+			continue // a policy of a namespace sees nothing outside
+		}
+		p := place{group: res.Group, version: res.Version, resource: res.path(), scope: admissionregistrationv1.ClusterScope}
+		if res.Namespaced {
+			p.scope = admissionregistrationv1.NamespacedScope
+		}
+		for bit, op := range operationOrder {
+			if ops&(1<<bit) != 0 && res.takes(op) {
+				d[p] |= 1 << bit
+			}
+		}
+	}
+	return found
+}
+
+// covers reports whether whoever is asked at p is asked at q too.
+func (p place) covers(q place) bool {
+	resource, sub, _ := strings.Cut(p.resource, "/")
+	wanted, wantedSub, _ := strings.Cut(q.resource, "/")
+	return (p.group == "*" || p.group == q.group) && (p.version == "*" || p.version == q.version) &&
+		(resource == "*" || resource == wanted) && (sub == "*" || sub == wantedSub) &&
+		(p.scope == admissionregistrationv1.AllScopes || p.scope == q.scope)
+}
+
+// entry is a webhook's rule in the making.
+type entry struct {
+	group     string
+	versions  []string
+	resources []string
+	scope     admissionregistrationv1.ScopeType
+	ops       operationSet
+}
+
+// rules writes the demand with as few webhook rules as have the same effect, always in the same order.
+func (d demand) rules() []admissionregistrationv1.RuleWithOperations {
+	entries := make([]entry, 0, len(d))
+	for p, ops := range d {
+		for q, others := range d {
+			if p != q && q.covers(p) {
+				ops &^= others
+			}
+		}
+		if ops != 0 {
+			entries = append(entries, entry{group: p.group, versions: []string{p.version}, resources: []string{p.resource}, scope: p.scope, ops: ops})
+		}
+	}
+	entries = merge(entries, func(e *entry) *[]string { return &e.versions })
+	entries = merge(entries, func(e *entry) *[]string { return &e.resources })
+	slices.SortFunc(entries, func(a, b entry) int {
+		return cmp.Or(strings.Compare(a.group, b.group), slices.Compare(a.resources, b.resources),
+			slices.Compare(a.versions, b.versions), cmp.Compare(a.ops, b.ops))
+	})
+	out := make([]admissionregistrationv1.RuleWithOperations, len(entries))
+	for i, e := range entries {
+		out[i] = admissionregistrationv1.RuleWithOperations{
+			Operations: e.ops.types(),
+			Rule: admissionregistrationv1.Rule{
+				APIGroups: []string{e.group}, APIVersions: e.versions, Resources: e.resources, Scope: &e.scope,
+			},
+		}
+	}
+	return out
+}
+
+// merge joins the entries that differ in the list alone which part gives.
+func merge(entries []entry, part func(*entry) *[]string) []entry {
+	compare := func(a, b entry, with bool) int {
+		if !with {
+			*part(&a), *part(&b) = nil, nil
+		}
+		return cmp.Or(strings.Compare(a.group, b.group), slices.Compare(a.resources, b.resources),
+			slices.Compare(a.versions, b.versions), strings.Compare(string(a.scope), string(b.scope)), cmp.Compare(a.ops, b.ops))
+	}
+	slices.SortFunc(entries, func(a, b entry) int { return cmp.Or(compare(a, b, false), compare(a, b, true)) })
+	var out []entry
+	for _, e := range entries {
+		if n := len(out); n > 0 && compare(out[n-1], e, false) == 0 && mergeable(&e) && mergeable(&out[n-1]) {
+			list := part(&out[n-1])
+			*list = append(slices.Clone(*list), *part(&e)...)
+			continue
+		}
+		out = append(out, e)
+	}
+	return out
+}
+
+// mergeable keeps wildcards by themselves: the API wants no list that holds one beside what it covers.
+func mergeable(e *entry) bool {
+	return !slices.ContainsFunc(slices.Concat(e.versions, e.resources), func(s string) bool { return strings.Contains(s, "*") })
+}
