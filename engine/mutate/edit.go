@@ -219,7 +219,7 @@ func (r rules) addInList(c []any, path pointer, value any, parents bool) (any, e
 		return out, nil
 	}
 	n, notNumber := strconv.Atoi(step)
-	if !parents || (notNumber != nil && step != "-") || (n < 0 && n != -1) {
+	if !parents || notNumber != nil || n < -1 || n < 0 && len(c) > 0 {
 		return nil, err
 	}
 	if n-len(c) > maxPadding {

@@ -230,8 +230,8 @@ func (w *elementList) note(at int, v any) {
 
 // done gives the list: first what is new, then what was there.
 func (w *elementList) done() []any {
-	if !w.owned {
-		return w.all
+	if w.all == nil {
+		return []any{} // JSON has nil as null
 	}
 	if len(w.all) == w.old && w.gone == 0 {
 		return w.all

@@ -165,14 +165,7 @@ func (r rules) apply(doc any, op *operation, copied *int) (any, error) {
 	case opReplace:
 		return r.replace(doc, op.to, op.value)
 	case opTest:
-		found, err := r.get(doc, op.to)
-		if err != nil && (r != kyvernoRules || op.value != nil || !errors.Is(err, errMissing)) {
-			return nil, err
-		}
-		if !equal(found, op.value) {
-			return nil, errors.New("the value is another")
-		}
-		return doc, nil
+		return doc, r.test(doc, op)
 	}
 	value, err := r.get(doc, op.from)
 	if err != nil {
@@ -191,6 +184,23 @@ func (r rules) apply(doc any, op *operation, copied *int) (any, error) {
 		return nil, fmt.Errorf("the operations copy more than %d values", maxCopied)
 	}
 	return r.add(doc, op.to, value, false)
+}
+
+func (r rules) test(doc any, op *operation) error {
+	found, err := r.get(doc, op.to)
+	if err != nil && r == kyvernoRules && op.value == nil {
+		// A field that is missing is null to Kyverno, if there is an object that it is missing in.
+		if parent, _ := r.get(doc, op.to[:len(op.to)-1]); parent != nil && errors.Is(err, errMissing) {
+			return nil
+		}
+	}
+	switch {
+	case err != nil:
+		return err
+	case !equal(found, op.value):
+		return errors.New("the value is another")
+	}
+	return nil
 }
 
 // countValues counts what a value holds, itself included, and stops beyond limit.

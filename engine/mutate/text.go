@@ -1,6 +1,7 @@
 package mutate
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -53,7 +54,10 @@ func parseText(text string) (textNode, error) {
 	spans := expr.Spans(text)
 	if len(spans) == 0 && !strings.Contains(text, `\{{`) {
 		var doc any
-		if err := yaml.Unmarshal([]byte(text), &doc); err != nil {
+		if json.Unmarshal([]byte(text), &doc) == nil { // YAML is not quite a superset: it has no escape \/
+			return constTree(doc), nil
+		}
+		if err := yaml.UnmarshalStrict([]byte(text), &doc); err != nil {
 			return textNode{}, err
 		}
 		return constTree(doc), nil
