@@ -3,6 +3,7 @@ package report
 import (
 	"cmp"
 	"encoding/base64"
+	"reflect"
 	"slices"
 	"strings"
 	"unicode"
@@ -123,19 +124,10 @@ func (r *redactor) patch(ops []mutate.Operation) []mutate.Operation {
 }
 
 // SecretPatch reports whether a patch of the subject holds values of a Secret, so that it must not be
-// written down.
+// written down as it is.
 func SecretPatch(s Subject, ops []mutate.Operation) bool {
-	if newRedactor(s) == nil {
-		return false
-	}
-	return slices.ContainsFunc(ops, func(op mutate.Operation) bool {
-		top, _, _ := strings.Cut(strings.TrimPrefix(op.Path, "/"), "/")
-		switch top {
-		case "", "data", "stringData":
-			return op.Value != nil
-		}
-		return strings.Contains(op.Path, "last-applied-configuration")
-	})
+	r := newRedactor(s)
+	return r != nil && !reflect.DeepEqual(r.patch(ops), ops)
 }
 
 // value redacts a value that stands at the path in a Secret.

@@ -90,9 +90,11 @@ func sarifRuleOf(p *engine.Policy, r *engine.Rule) sarifRule {
 	if text := oneLine(p.Annotations[annotationPatch]); text != "" {
 		rule.Help.Text += "\n\nPatch: " + text
 	}
+	tags := []string{"security"} // without it code scanning does not look at the score
 	if p.Category != "" {
-		rule.Properties["tags"] = []string{p.Category}
+		tags = append(tags, p.Category)
 	}
+	rule.Properties["tags"] = tags
 	if score := securitySeverity(p.Severity); score != "" {
 		rule.Properties["security-severity"] = score
 	}
