@@ -1,6 +1,7 @@
 package mutate
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -109,6 +110,30 @@ func checkValue(v any) error {
 		return fmt.Errorf("a value of Go type %T is not JSON", v)
 	}
 	return nil
+}
+
+var errNotJSON = errors.New("the variable gives something that JSON has no value for")
+
+// isJSON is checkValue without the place.
+func isJSON(v any) bool {
+	switch v := v.(type) {
+	case map[string]any:
+		for _, item := range v {
+			if !isJSON(item) {
+				return false
+			}
+		}
+	case []any:
+		for _, item := range v {
+			if !isJSON(item) {
+				return false
+			}
+		}
+	case nil, string, bool, float64, int, int64:
+	default:
+		return false
+	}
+	return true
 }
 
 // lists pairs the elements that are the same or go by the same name, then writes what lies between the

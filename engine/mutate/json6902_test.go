@@ -3,6 +3,7 @@ package mutate
 import (
 	"errors"
 	"reflect"
+	"strings"
 	"testing"
 )
 
@@ -316,6 +317,18 @@ spec:
 			ops: "- {op: remove, path: \"/spec/{{ nobody }}\"}", outcome: Error,
 			err: `applying the patch: operation 0: path: nobody: not found: unknown key "nobody"`, refs: []string{"nobody"},
 		},
+		"a text that looks like what stands for variables": {
+			ops: "- {op: add, path: /spec/VAR0E, value: [\"VAR0E {{ a }} VARR1E\", VAR7E]}", root: `{a: b}`,
+			want: `[{op: add, path: /spec/VAR0E, value: ["VAR0E b VARR1E", VAR7E]}]`, refs: []string{"a"},
+		},
+		"YAML's tags beside variables": {
+			ops: "- {op: add, path: '/spec/{{ a }}', value: [!!str 5, !!int \"5\", !!str '{{ a }}', 1.5, ~]}", root: `{a: b}`,
+			want: `[{op: add, path: /spec/b, value: ["5", 5, b, 1.5, null]}]`, refs: []string{"a"},
+		},
+		"an expression that has no value": {
+			ops: "- {op: add, path: /spec/x, value: [{{ &a }}]}", outcome: Error,
+			err: "applying the patch: operation 0: value: the variable gives something that JSON has no value for",
+		},
 		"braces in the value of a variable are text": {
 			ops: "- {op: add, path: /spec/x, value: \"{{ a }}\"}\n- {op: add, path: /spec/z, value: {{ a }}}", root: `{a: "\u007b\u007b nobody }}"}`,
 			want: `[{op: add, path: /spec/x, value: "\u007b\u007b nobody }}"}, {op: add, path: /spec/z, value: "\u007b\u007b nobody }}"}]`, refs: []string{"a"},
@@ -360,6 +373,8 @@ func TestCompileJSON6902Errors(t *testing.T) {
 		"an alias beside a variable":         {"- {op: add, path: /a, value: &x [1]}\n- {op: add, path: '/{{ a }}', value: *x}", nil, `the operations are not YAML: line 2: YAML anchors and aliases are not allowed beside variables`},
 		"a merge beside a variable":          {"- {<<: {a: b}, op: add, path: '/{{ a }}', value: 1}", nil, `the operations are not YAML: line 1: a key must be a string`},
 		"two documents":                      {"- {op: remove, path: '/{{ a }}'}\n---\n- {op: remove, path: /b}", nil, `the operations are not YAML: there is more than one document`},
+		"a tag that its value is not":        {"- {op: add, path: '/{{ a }}', value: !!int x}", nil, ""},
+		"nested too deep beside a variable":  {"- {op: add, path: '/{{ a }}', value: " + strings.Repeat("[", 150) + strings.Repeat("]", 150) + "}", nil, "the operations are not YAML: line 1: nested more than 100 deep"},
 		"an operation that is none":          {`[add]`, []any{0}, "[0]: expected an operation, this is a string"},
 		"an operation that is half text":     {`["add {{ a }}"]`, []any{0}, "[0]: expected an operation, this is a string"},
 		"an unknown operation":               {`[{op: remove, path: /a}, {op: drop, path: /a}]`, []any{1, "op"}, `[1].op: unknown operation "drop": expected add, remove, replace, move, copy or test`},

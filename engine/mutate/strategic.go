@@ -95,7 +95,9 @@ func (p *Strategic) render(env *expr.Env) ([]any, error) {
 		if err != nil {
 			return nil, fmt.Errorf("the variables at %s: %w", pathText(v.path), err)
 		}
-		values[i] = number(values[i])
+		if values[i] = number(values[i]); !isJSON(values[i]) {
+			return nil, fmt.Errorf("the variables at %s: %w", pathText(v.path), errNotJSON)
+		}
 	}
 	return values, nil
 }

@@ -295,8 +295,11 @@ func (v *valueTemplate) renderBare(env *expr.Env) (any, error) {
 		return nil, err
 	}
 	text, isText := value.(string)
+	if value = number(value); !isJSON(value) {
+		return nil, errNotJSON
+	}
 	if !isText {
-		return number(value), nil
+		return value, nil
 	}
 	var doc any
 	if err := yaml.Unmarshal([]byte(text), &doc); err != nil {
