@@ -12,7 +12,7 @@ import (
 
 // validate asks the validate rules whether the write may pass.
 func (h *Handler) validate(ctx context.Context, c *call, rules *engine.Snapshot, req *engine.Request) *admissionv1.AdmissionResponse {
-	f := sortOut(rules.Validate(ctx, req, &h.opts.Inputs))
+	f := sortOut(req, rules.Validate(ctx, req, &h.opts.Inputs))
 	h.record(ctx, c, req, &f)
 	if f.refuses() {
 		return f.refusal(c.uid, describe(req))
@@ -28,7 +28,7 @@ func (h *Handler) mutate(ctx context.Context, c *call, rules *engine.Snapshot, r
 		h.logFailure(ctx, c, req, err)
 		return h.unanswered(c, failureRule, http.StatusInternalServerError, err)
 	}
-	f := sortOut(m.Decisions)
+	f := sortOut(req, m.Decisions)
 	h.record(ctx, c, req, &f)
 	if f.refuses() {
 		return f.refusal(c.uid, describe(req))

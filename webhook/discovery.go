@@ -7,12 +7,16 @@ import (
 	"log/slog"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/discovery"
+	"k8s.io/client-go/metadata"
+	"k8s.io/client-go/metadata/metadatainformer"
+	"k8s.io/client-go/tools/cache"
 )
 
 // Lister asks the API server what it serves: client-go's discovery client.
@@ -25,6 +29,9 @@ type Lister interface {
 // DiscoveryOptions say how to keep up with what the API server serves.
 type DiscoveryOptions struct {
 	Client Lister
+	// Definitions watches CustomResourceDefinitions, so that a new type is known within seconds. Default: nil,
+	// which leaves it to Interval and Poke.
+	Definitions metadata.Interface
 	// Interval is how often to ask. Default: 30 s, one or two requests that the API server answers from
 	// memory; what Poke brings to light comes sooner.
 	Interval time.Duration
@@ -93,6 +100,11 @@ func signal(c chan struct{}) {
 
 // Run keeps up until ctx ends. Failures are logged, and what is known stays.
 func (d *Discovery) Run(ctx context.Context) error {
+	var watching sync.WaitGroup
+	defer watching.Wait()
+	if d.opts.Definitions != nil {
+		watching.Go(func() { d.watchDefinitions(ctx) })
+	}
 	eagerUntil := time.Time{}
 	for {
 		if err := d.Refresh(); err != nil {
@@ -113,6 +125,29 @@ func (d *Discovery) Run(ctx context.Context) error {
 		case <-timer.C:
 		}
 	}
+}
+
+// watchDefinitions pokes at each change of a CustomResourceDefinition, until ctx ends.
+func (d *Discovery) watchDefinitions(ctx context.Context) {
+	definitions := schema.GroupVersionResource{Group: "apiextensions.k8s.io", Version: "v1", Resource: "customresourcedefinitions"}
+	informer := metadatainformer.NewFilteredMetadataInformer(d.opts.Definitions, definitions, metav1.NamespaceAll, 0, cache.Indexers{}, nil).Informer()
+	// These calls fail on an informer that runs already, which this one does not. Only the news counts.
+	_ = informer.SetTransform(func(o any) (any, error) {
+		meta, ok := o.(*metav1.PartialObjectMetadata)
+		if !ok {
+			return o, nil
+		}
+		return &metav1.PartialObjectMetadata{ObjectMeta: metav1.ObjectMeta{Name: meta.Name, ResourceVersion: meta.ResourceVersion}}, nil
+	})
+	_ = informer.SetWatchErrorHandlerWithContext(func(ctx context.Context, _ *cache.Reflector, err error) {
+		d.opts.Logger.DebugContext(ctx, "watching definitions of types", "error", err)
+	})
+	_, _ = informer.AddEventHandler(cache.ResourceEventHandlerFuncs{
+		AddFunc:    func(any) { d.Poke() },
+		UpdateFunc: func(any, any) { d.Poke() },
+		DeleteFunc: func(any) { d.Poke() },
+	})
+	informer.RunWithContext(ctx)
 }
 
 // Refresh asks now. With an error it may have learnt a part.

@@ -13,6 +13,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/discovery"
+	metadatafake "k8s.io/client-go/metadata/fake"
 )
 
 // lister answers what a test puts there.
@@ -28,6 +29,12 @@ func (l *lister) ServerGroupsAndResources() ([]*metav1.APIGroup, []*metav1.APIRe
 	defer l.mu.Unlock()
 	l.calls++
 	return nil, l.lists, l.err
+}
+
+func (l *lister) asked() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.calls
 }
 
 func (l *lister) set(err error, lists ...*metav1.APIResourceList) {
@@ -156,11 +163,48 @@ func TestDiscoveryKeepsUp(t *testing.T) {
 		}
 		time.Sleep(time.Minute)
 		synctest.Wait()
-		before := l.calls
+		before := l.asked()
 		time.Sleep(time.Minute)
 		synctest.Wait()
-		if l.calls-before != 2 {
-			t.Errorf("a minute of peace costs %d calls", l.calls-before)
+		if l.asked()-before != 2 {
+			t.Errorf("a minute of peace costs %d calls", l.asked()-before)
+		}
+		close(stop)
+		running.Wait()
+	})
+}
+
+func TestADefinitionIsHeardOf(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		scheme := metadatafake.NewTestScheme()
+		if err := metav1.AddMetaToScheme(scheme); err != nil {
+			t.Fatal(err)
+		}
+		definitions := metadatafake.NewSimpleMetadataClient(scheme)
+		l := &lister{}
+		l.set(nil, coreList)
+		d, err := NewDiscovery(DiscoveryOptions{Client: l, Definitions: definitions})
+		if err != nil {
+			t.Fatal(err)
+		}
+		stop := make(chan struct{})
+		ctx := contextUntil(t, stop)
+		var running sync.WaitGroup
+		running.Go(func() { _ = d.Run(ctx) })
+		<-d.Changed()
+		synctest.Wait()
+		crds := schema.GroupVersionResource{Group: "apiextensions.k8s.io", Version: "v1", Resource: "customresourcedefinitions"}
+		err = definitions.Tracker().Create(crds, &metav1.PartialObjectMetadata{
+			TypeMeta: metav1.TypeMeta{APIVersion: "apiextensions.k8s.io/v1", Kind: "CustomResourceDefinition"}, ObjectMeta: metav1.ObjectMeta{Name: "squids.example.com"},
+		}, "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		l.set(nil, coreList, squidList) // as an API server does, a little later
+		start := time.Now()
+		<-d.Changed()
+		if took := time.Since(start); took > 2*time.Second {
+			t.Errorf("it took %s", took)
 		}
 		close(stop)
 		running.Wait()

@@ -20,10 +20,13 @@ type findings struct {
 	open     []*engine.Decision // could not be evaluated, failurePolicy Ignore
 	audits   []*engine.Decision // a rule says no and does not enforce it
 	mutated  []*engine.Decision // a mutate rule changed the object
+	// private keeps messages, which may quote the object, out of the audit log.
+	private bool
 }
 
-func sortOut(decisions []engine.Decision) findings {
-	var f findings
+// sortOut sorts the decisions on a request.
+func sortOut(req *engine.Request, decisions []engine.Decision) findings {
+	f := findings{private: isSecret(req)}
 	for i := range decisions {
 		d := &decisions[i]
 		switch d.Status {

@@ -5,11 +5,15 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"runtime"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/holdfast-io/holdfast/engine"
 )
 
 func TestADenialNamesPolicyRulePathAndWhatToDo(t *testing.T) {
@@ -383,4 +387,26 @@ func TestTheDeadlineLeavesAMargin(t *testing.T) {
 	if got := deadline(httptest.NewRequest(http.MethodPost, "/validate/fail-20s", nil), c).Sub(c.started); got != 18*time.Second {
 		t.Errorf("a group of 20 s: %s", got)
 	}
+}
+
+// While bundles are swapped, each review is answered by the whole of one bundle: allowed by neither.
+func TestReviewsAtOnceWhileBundlesAreSwapped(t *testing.T) {
+	d := newDoor(t, requireTeam)
+	bundles := [2]*engine.Snapshot{compile(t, requireTeam), compile(t, denyLatest)}
+	var clients sync.WaitGroup
+	for range 8 {
+		clients.Go(func() {
+			for range 200 {
+				resp := d.ask(t, "/validate", reviewOf(nil))
+				if resp.Allowed || (!strings.Contains(resp.Result.Message, "require-team") && !strings.Contains(resp.Result.Message, "deny-latest")) {
+					t.Errorf("got %+v", resp)
+				}
+			}
+		})
+	}
+	for i := range 400 {
+		d.snapshots.Store(bundles[i%2])
+		runtime.Gosched()
+	}
+	clients.Wait()
 }

@@ -45,11 +45,13 @@ func (h *Handler) logFailure(ctx context.Context, c *call, req *engine.Request, 
 
 // shown keeps what an error may quote of a Secret out of the log.
 func shown(req *engine.Request, err error) error {
-	if req.Kind.Group == "" && req.Kind.Kind == "Secret" {
+	if isSecret(req) {
 		return errors.New("not shown, because the object is a Secret")
 	}
 	return err
 }
+
+func isSecret(req *engine.Request) bool { return req.Kind.Group == "" && req.Kind.Kind == "Secret" }
 
 // logPanic writes where it happened. The value of a panic may be made of an object: only what the Go
 // runtime says is shown, of others the type.

@@ -67,7 +67,11 @@ func (f *findings) annotations() map[string]string {
 				break
 			}
 			text := d.Message
-			if part.verdict != "" {
+			switch {
+			case part.verdict == "":
+			case f.private:
+				text = part.verdict
+			default:
 				text = part.verdict + ": " + d.Message
 			}
 			out[annotationKey(d.Policy.Key(), d.Rule.Name)] = cut(strings.ToValidUTF8(text, "\uFFFD"), maxAnnotationRunes)

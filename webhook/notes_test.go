@@ -6,6 +6,7 @@ import (
 	"testing"
 	"unicode/utf8"
 
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/util/validation"
 
 	"github.com/holdfast-io/holdfast/engine"
@@ -21,7 +22,7 @@ func decisions(n int, status engine.Status, action engine.Action, message string
 }
 
 func TestWarningsStayWithinWhatAnAPIServerShows(t *testing.T) {
-	f := sortOut(decisions(40, engine.Fail, engine.Audit, strings.Repeat("ä", 500)+"\nend"))
+	f := sortOut(&engine.Request{}, decisions(40, engine.Fail, engine.Audit, strings.Repeat("ä", 500)+"\nend"))
 	warnings := f.notes().Warnings
 	total := 0
 	for _, w := range warnings {
@@ -43,7 +44,7 @@ func TestWarningsStayWithinWhatAnAPIServerShows(t *testing.T) {
 }
 
 func TestSixteenWarningsAreNotShortened(t *testing.T) {
-	f := sortOut(decisions(15, engine.Warn, engine.Enforce, "m"))
+	f := sortOut(&engine.Request{}, decisions(15, engine.Warn, engine.Enforce, "m"))
 	if got := f.notes().Warnings; len(got) != 15 || got[14] != "policy p014, rule r: m" {
 		t.Errorf("got %q", got)
 	}
@@ -56,7 +57,7 @@ func TestAWarningIsOneLineOfValidText(t *testing.T) {
 }
 
 func TestADenialOfManyRulesIsCut(t *testing.T) {
-	f := sortOut(decisions(25, engine.Fail, engine.Enforce, strings.Repeat("x", 2000)))
+	f := sortOut(&engine.Request{}, decisions(25, engine.Fail, engine.Enforce, strings.Repeat("x", 2000)))
 	resp := f.refusal("u", "Pod a/b")
 	lines := strings.Split(resp.Result.Message, "\n")
 	if len(lines) != 22 || lines[0] != "25 rules refuse Pod a/b:" || lines[21] != "- and 5 more" {
@@ -112,4 +113,11 @@ func TestCut(t *testing.T) {
 			t.Errorf("cut(%q, %d) is %q, expected %q", c.in, c.n, got, c.want)
 		}
 	}
+}
+
+// The audit log is kept for long and read by many: it does not get what a message may quote of a Secret.
+func TestTheAuditLogDoesNotQuoteASecret(t *testing.T) {
+	secret := &engine.Request{Kind: schema.GroupVersionKind{Version: "v1", Kind: "Secret"}}
+	f := sortOut(secret, decisions(1, engine.Fail, engine.Enforce, "the password is 1234"))
+	same(t, f.notes().Annotations, map[string]string{"p000.r": "denied"})
 }

@@ -11,12 +11,21 @@ import (
 	"time"
 )
 
-// Serve answers on the listener, by TLS, until ctx ends; then it takes no more and gives the reviews in hand
-// the time that their API server gives them. It closes the listener. The error is nil after an end by ctx.
-func Serve(ctx context.Context, listener net.Listener, config *tls.Config, handler http.Handler, logger *slog.Logger) error {
+// Server answers API servers by TLS. All fields are required.
+type Server struct {
+	// Listener is closed by Run.
+	Listener net.Listener
+	TLS      *tls.Config
+	Handler  http.Handler
+	Logger   *slog.Logger
+}
+
+// Run serves until ctx ends; then it takes no more and gives the reviews in hand the time that their API
+// server gives them. The error is nil after an end by ctx.
+func (s Server) Run(ctx context.Context) error {
 	server := &http.Server{
-		Handler:   handler,
-		TLSConfig: config,
+		Handler:   s.Handler,
+		TLSConfig: s.TLS,
 		// The longest that an API server waits for an answer: what takes longer, nobody reads.
 		ReadTimeout:  maxTimeoutSeconds * time.Second,
 		WriteTimeout: 2 * maxTimeoutSeconds * time.Second,
@@ -26,10 +35,10 @@ func Serve(ctx context.Context, listener net.Listener, config *tls.Config, handl
 		// API servers keep their connections; longer than their own 90 s, so that it is they who close.
 		IdleTimeout: 2 * time.Minute,
 		// Handshakes that fail are somebody's probes more often than not.
-		ErrorLog: slog.NewLogLogger(logger.Handler(), slog.LevelDebug),
+		ErrorLog: slog.NewLogLogger(s.Logger.Handler(), slog.LevelDebug),
 	}
 	done := make(chan error, 1)
-	go func() { done <- server.ServeTLS(listener, "", "") }()
+	go func() { done <- server.ServeTLS(s.Listener, "", "") }()
 	select {
 	case err := <-done:
 		return fmt.Errorf("serving admission reviews: %w", err)
