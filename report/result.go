@@ -95,15 +95,18 @@ func (r *Result) resource() Resource {
 func Sort(results []Result) { slices.SortStableFunc(results, compare) }
 
 func compare(a, b Result) int {
-	return cmp.Or(
+	c := cmp.Or(
 		compareResources(a.resource(), b.resource()),
 		strings.Compare(a.Origin.File, b.Origin.File), cmp.Compare(a.Origin.ObjectLine, b.Origin.ObjectLine),
 		strings.Compare(a.Policy, b.Policy), strings.Compare(a.Rule, b.Rule),
 		cmp.Compare(rank(a.Result), rank(b.Result)), strings.Compare(a.Message, b.Message),
 		strings.Compare(a.Source, b.Source), strings.Compare(a.Severity, b.Severity), strings.Compare(a.Category, b.Category),
 		cmp.Compare(a.Origin.Line, b.Origin.Line), cmp.Compare(a.Origin.Column, b.Origin.Column),
-		compareProperties(a.Properties, b.Properties),
 	)
+	if c != 0 {
+		return c
+	}
+	return compareProperties(a.Properties, b.Properties)
 }
 
 func compareResources(a, b Resource) int {

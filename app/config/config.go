@@ -151,6 +151,7 @@ func read(ctx context.Context, path string, known []string) (*manifest.Document,
 	}
 	documents, errs := manifest.Parse(path, data)
 	if len(errs) > 0 {
+		errs[0].Message = strings.TrimSuffix(errs[0].Message, " with apiVersion and kind")
 		return nil, errs[0]
 	}
 	switch len(documents) {

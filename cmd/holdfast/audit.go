@@ -54,5 +54,5 @@ object) is skipped as not auditable; -v shows those results.`,
 
 // bundleFlag adds --bundle.
 func bundleFlag(cmd *cobra.Command, paths *[]string) {
-	cmd.Flags().StringArrayVarP(paths, "bundle", "b", nil, "policies: a file, a folder or - (repeatable; default: the shipped bundle) `PATH`")
+	cmd.Flags().StringArrayVarP(paths, "bundle", "b", nil, "policies from this `PATH`: a file, a folder or - (repeatable; default: the shipped bundle)")
 }

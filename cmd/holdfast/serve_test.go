@@ -1,0 +1,110 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/holdfast-io/holdfast/app"
+)
+
+// served runs serve with a stand-in for the work, and gives the options that reached it.
+func served(t *testing.T, args ...string) (*app.ServeOptions, string, error) {
+	t.Helper()
+	var out bytes.Buffer
+	c := &cli{streams: app.IO{Out: &out, Err: &out}}
+	root := c.root()
+	for _, sub := range root.Commands() {
+		if sub.Name() == "serve" {
+			root.RemoveCommand(sub)
+		}
+	}
+	var got *app.ServeOptions
+	cmd := c.serve(func(_ context.Context, opts app.ServeOptions, _ app.IO) (app.Exit, error) {
+		got = &opts
+		return app.Clean, nil
+	})
+	root.AddCommand(cmd)
+	c.finish(cmd)
+	root.SetArgs(append([]string{"serve"}, args...))
+	err := root.Execute()
+	return got, out.String(), err
+}
+
+func TestServeTakesItsOptionsFromFlags(t *testing.T) {
+	got, _, err := served(t, "--kubeconfig", "k", "--webhook-url", "https://127.0.0.1:9443", "--listen", "127.0.0.1:9443",
+		"--metrics-listen", "127.0.0.1:8080", "--state-dir", "s", "--bundle", "a", "--bundle", "b", "--cert-dir", "c", "--namespace", "n", "--service", "v")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := &app.ServeOptions{
+		Kubeconfig: "k", Bundle: []string{"a", "b"}, WebhookURL: "https://127.0.0.1:9443", Service: "v", Namespace: "n",
+		Listen: "127.0.0.1:9443", MetricsListen: "127.0.0.1:8080", StateDir: "s", CertDir: "c", Version: buildInfo().Version,
+	}
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("got %+v, want %+v", got, want)
+	}
+}
+
+func TestServeNeedsNoFlagsInACluster(t *testing.T) {
+	got, _, err := served(t)
+	want := app.DefaultServeOptions()
+	want.Version = buildInfo().Version
+	if err != nil || !reflect.DeepEqual(got, &want) {
+		t.Errorf("got %+v, %v, want %+v", got, err, want)
+	}
+}
+
+func TestServeChecksItsOptions(t *testing.T) {
+	got, _, err := served(t, "--listen", "9443")
+	if want := `--listen "9443": expected HOST:PORT or :PORT`; got != nil || err == nil || err.Error() != want {
+		t.Errorf("got %+v, %v, want %s", got, err, want)
+	}
+}
+
+func TestServePrintsTheConfigurationInForce(t *testing.T) {
+	t.Setenv("HOLDFAST_LOG_FORMAT", "json")
+	got, out, err := served(t, "--print-config", "--bundle", "a", "--state-dir", "s")
+	if err != nil || got != nil {
+		t.Fatal(got, err)
+	}
+	want := strings.Join([]string{
+		"bundle: # flag", "- a", `cert-dir: "" # default`, `kubeconfig: "" # default`, "listen: :9443 # default",
+		"log-format: json # environment HOLDFAST_LOG_FORMAT", "log-level: info # default", "metrics-listen: :8080 # default",
+		"namespace: holdfast # default", "service: holdfast # default", "state-dir: s # flag", `webhook-url: "" # default`, "",
+	}, "\n")
+	if out != want {
+		t.Errorf("got\n%s\nwant\n%s", out, want)
+	}
+}
+
+// TestFlagsKeepClearOfKubernetes: in a cluster, a Service of the name holdfast sets variables such as
+// HOLDFAST_PORT and HOLDFAST_SERVICE_HOST, which must not be taken for flags.
+func TestFlagsKeepClearOfKubernetes(t *testing.T) {
+	c := &cli{}
+	root := c.root()
+	root.AddCommand(c.serve(nil))
+	walk(root, func(cmd *cobra.Command) {
+		cmd.Flags().VisitAll(func(f *pflag.Flag) {
+			if f.Name == "port" || strings.HasPrefix(f.Name, "port-") || strings.HasPrefix(f.Name, "service-") {
+				t.Errorf("%s --%s: Kubernetes sets a variable of that name", cmd.CommandPath(), f.Name)
+			}
+		})
+	})
+}
+
+func TestEveryCommandHasAnExample(t *testing.T) {
+	c := &cli{}
+	root := c.root()
+	root.AddCommand(c.serve(nil))
+	walk(root, func(cmd *cobra.Command) {
+		if cmd.Example == "" || cmd.Short == "" {
+			t.Errorf("%s has no example or no summary", cmd.CommandPath())
+		}
+	})
+}
