@@ -7,6 +7,7 @@ import (
 	"math"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 
 	kyvernov1 "github.com/kyverno/kyverno/api/kyverno/v1"
@@ -126,7 +127,7 @@ func (s *shape) scalar(path []any, value any, t reflect.Type) {
 			return
 		}
 		if ok {
-			s.wrong(path, "is %v: expected a whole number of %d bits", f, t.Bits())
+			s.wrong(path, "is %s: expected a whole number of %d bits", strconv.FormatFloat(f, 'f', -1, 64), t.Bits())
 			return
 		}
 		want = "a whole number"
