@@ -1,0 +1,27 @@
+// Package charts holds the Helm chart and hands out the custom resource definitions in it, for a program that
+// runs outside of a cluster and so was not installed by Helm. The definitions go out as a read-only file
+// system, as they are written; the package neither parses nor applies them, and never takes any in.
+package charts
+
+import (
+	"embed"
+	"io/fs"
+)
+
+// The definitions of PolicyReport and ClusterPolicyReport are made from the Go types that the reports are
+// written with. The version of the types is the one that go.mod requires.
+//
+//go:generate go run sigs.k8s.io/controller-tools/cmd/controller-gen@v0.21.0 crd paths=github.com/kyverno/kyverno/api/policyreport/v1alpha2 output:crd:dir=holdfast/crds
+
+//go:embed holdfast/crds/*.yaml
+var files embed.FS
+
+// CRDs are the definitions of the resources that Holdfast writes: one file per resource at the root of the
+// file system, one YAML document of kind CustomResourceDefinition (apiextensions.k8s.io/v1) in each.
+func CRDs() fs.FS {
+	sub, err := fs.Sub(files, "holdfast/crds")
+	if err != nil { // the path is a constant that fs.ValidPath takes
+		panic(err)
+	}
+	return sub
+}
