@@ -63,7 +63,11 @@ func Load(ctx context.Context, src Sources) (*engine.Snapshot, *Summary, error) 
 		}
 		files = append(files, more...)
 	}
-	l := loader{summary: Summary{Files: len(files), Skipped: map[string]int{}}}
+	compiler, err := engine.NewCompiler()
+	if err != nil {
+		return nil, nil, err
+	}
+	l := loader{compiler: compiler, summary: Summary{Files: len(files), Skipped: map[string]int{}}}
 	for i := range files {
 		data, err := files[i].Read(ctx)
 		if err != nil {
@@ -75,6 +79,7 @@ func Load(ctx context.Context, src Sources) (*engine.Snapshot, *Summary, error) 
 }
 
 type loader struct {
+	compiler *engine.Compiler
 	summary  Summary
 	problems []Problem
 }
@@ -132,7 +137,7 @@ func (l *loader) policy(d *manifest.Document) {
 		l.engineProblems(d, problems)
 		return
 	}
-	compiled, err := engine.CompilePolicy(src)
+	compiled, err := l.compiler.Compile(src, d.Object)
 	var wrong *engine.CompileError
 	switch {
 	case errors.As(err, &wrong):

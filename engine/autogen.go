@@ -34,6 +34,8 @@ const cronJob = "CronJob"
 type generatedRule struct {
 	rule   *kyvernov1.Rule
 	source int // index of the rule that it was made from
+	// template is the path of the pod template in what the rule is about
+	template []string
 }
 
 // autogen makes the rules for pod controllers. It is called on a policy that compiles.
@@ -62,18 +64,20 @@ func autogen(p kyvernov1.PolicyInterface) ([]generatedRule, error) {
 			continue
 		}
 		if len(kinds) > 0 {
-			g, err := podRule{"autogen-", kinds, []string{"spec", "template"}}.from(r)
+			lift := podRule{"autogen-", kinds, []string{"spec", "template"}}
+			g, err := lift.from(r)
 			if err != nil {
 				return nil, err
 			}
-			out = append(out, generatedRule{g, i})
+			out = append(out, generatedRule{g, i, lift.template})
 		}
 		if slices.Contains(controllers, cronJob) {
-			g, err := podRule{"autogen-cronjob-", []string{controllerKind(cronJob)}, []string{"spec", "jobTemplate", "spec", "template"}}.from(r)
+			lift := podRule{"autogen-cronjob-", []string{controllerKind(cronJob)}, []string{"spec", "jobTemplate", "spec", "template"}}
+			g, err := lift.from(r)
 			if err != nil {
 				return nil, err
 			}
-			out = append(out, generatedRule{g, i})
+			out = append(out, generatedRule{g, i, lift.template})
 		}
 	}
 	return out, nil
@@ -211,16 +215,21 @@ func (g podRule) shift(r *kyvernov1.Rule) (*kyvernov1.Rule, error) {
 	if err != nil {
 		return nil, fmt.Errorf("generating rule %s: %w", r.Name, err)
 	}
-	below := "." + strings.Join(g.template, ".") + "."
+	out := &kyvernov1.Rule{}
+	if err := json.Unmarshal([]byte(shifter(g.template).Replace(string(raw))), out); err != nil {
+		return nil, fmt.Errorf("generating rule %s: %w", r.Name, err)
+	}
+	return out, nil
+}
+
+// shifter rewrites variables on a Pod to variables on a pod template at this path.
+func shifter(template []string) *strings.Replacer {
+	below := "." + strings.Join(template, ".") + "."
 	var pairs []string
 	for _, object := range []string{"request.object", "request.oldObject"} {
 		for _, part := range []string{"spec", "metadata"} {
 			pairs = append(pairs, object+"."+part, object+below+part)
 		}
 	}
-	out := &kyvernov1.Rule{}
-	if err := json.Unmarshal([]byte(strings.NewReplacer(pairs...).Replace(string(raw))), out); err != nil {
-		return nil, fmt.Errorf("generating rule %s: %w", r.Name, err)
-	}
-	return out, nil
+	return strings.NewReplacer(pairs...)
 }

@@ -6,7 +6,13 @@ import (
 	kyvernov1 "github.com/kyverno/kyverno/api/kyverno/v1"
 
 	"github.com/holdfast-io/holdfast/engine/expr"
+	"github.com/holdfast-io/holdfast/engine/expr/jmesfn"
 )
+
+// MaxVariable bounds the value of one context variable, in bytes as JSON. Variables that each repeat the one
+// before double in size with every step, and share memory until somebody writes them out
+// (GHSA-r2rj-wwm5-x6mq). 2 MiB is above the largest object that etcd stores.
+const MaxVariable = 2 << 20
 
 // compileContext compiles context entries. Those of type variable are built; the ones that look
 // something up are not.
@@ -41,10 +47,10 @@ func (c *compiler) compileVariable(name string, v *kyvernov1.Variable, path []an
 		c.problem(path, "is empty: expected value, jmesPath or default")
 	}
 	if v.Value != nil {
-		out.value = c.template(v.GetValue(), at(path, "value"))
+		out.value = c.compileTemplate(v.GetValue(), at(path, "value"))
 	}
 	if v.JMESPath != "" {
-		out.query = c.template(v.JMESPath, at(path, "jmesPath"))
+		out.query = c.compileTemplate(v.JMESPath, at(path, "jmesPath"))
 		if out.query != nil && out.query.Static() {
 			q, err := expr.Compile(v.JMESPath)
 			if err != nil {
@@ -60,7 +66,7 @@ func (c *compiler) compileVariable(name string, v *kyvernov1.Variable, path []an
 		}
 	}
 	if v.Default != nil {
-		out.fallback = c.template(v.GetDefault(), at(path, "default"))
+		out.fallback = c.compileTemplate(v.GetDefault(), at(path, "default"))
 	}
 	return out
 }
@@ -83,6 +89,9 @@ func (r *Rule) scope(e *evaluation) (*expr.Env, error) {
 	for i := range r.context {
 		v := &r.context[i]
 		value, err := v.resolve(env)
+		if err == nil && !jmesfn.SizeWithin(value, MaxVariable) {
+			err = fmt.Errorf("its value is longer than %d bytes: %w", MaxVariable, jmesfn.ErrTooLarge)
+		}
 		if err != nil {
 			return nil, fmt.Errorf("context variable %s: %w", v.name, err)
 		}

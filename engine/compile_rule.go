@@ -17,7 +17,7 @@ var self = []string{"request", "object"}
 func (c *compiler) compileValidation(v *kyvernov1.Validation, path []any) *validation {
 	out := &validation{allowBefore: v.AllowExistingViolations == nil || *v.AllowExistingViolations}
 	if v.Message != "" {
-		out.message = c.template(v.Message, at(path, "message"))
+		out.message = c.compileTemplate(v.Message, at(path, "message"))
 	}
 	parts := 0
 	if doc := v.GetPattern(); doc != nil {
@@ -38,7 +38,7 @@ func (c *compiler) compileValidation(v *kyvernov1.Validation, path []any) *valid
 	if v.Deny != nil {
 		parts++
 		if v.Deny.RawAnyAllConditions != nil {
-			out.deny = c.compileConditions(v.Deny.RawAnyAllConditions.Conditions, at(path, "deny", "conditions"))
+			out.deny = c.compileConditions(v.Deny.RawAnyAllConditions, at(path, "deny", "conditions"))
 		}
 		out.denyAlways = out.deny == nil
 	}
@@ -85,7 +85,7 @@ func (c *compiler) compileMutation(m *kyvernov1.Mutation, path []any) mutation {
 	case strategic != nil && m.PatchesJSON6902 != "":
 		c.problem(path, "has both patchStrategicMerge and patchesJson6902: expected one of them")
 	case strategic != nil:
-		p, err := mutate.CompileStrategic(strategic, mutate.Options{Self: self})
+		p, err := mutate.CompileStrategic(strategic, mutate.Options{Self: self, Schema: c.schema})
 		if err != nil {
 			c.wrong(at(path, "patchStrategicMerge"), err)
 			return nil

@@ -66,13 +66,24 @@ func (r *Rule) drift(before, after map[string]any) *Decision {
 	if len(ops) == 0 {
 		return r.decide(Pass, "")
 	}
-	paths := make([]string, len(ops))
-	for i := range ops {
+	d := r.decide(Fail, "the object differs from what the rule wants at "+listPaths(ops))
+	d.Path, d.Patch = ops[0].Path, ops
+	return d
+}
+
+// maxListed is how many paths a message names: a report is read, and the patch beside it has them all.
+const maxListed = 5
+
+func listPaths(ops []mutate.Operation) string {
+	paths := make([]string, min(len(ops), maxListed))
+	for i := range paths {
 		paths[i] = ops[i].Path
 	}
-	d := r.decide(Fail, "the object differs from what the rule wants at "+strings.Join(paths, ", "))
-	d.Path, d.Patch = paths[0], ops
-	return d
+	text := strings.Join(paths, ", ")
+	if more := len(ops) - len(paths); more > 0 {
+		text += fmt.Sprintf(" and %d more", more)
+	}
+	return text
 }
 
 // mutated gathers what the mutate rules made of the object.

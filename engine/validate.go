@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 
@@ -126,7 +127,11 @@ func (r *Rule) judgeAnyPattern(env *expr.Env, object map[string]any) *Decision {
 		case pattern.Pass:
 			return r.decide(Pass, "")
 		case pattern.Error:
-			return r.failed(res.Err)
+			if !errors.Is(res.Err, pattern.ErrMismatch) {
+				return r.failed(res.Err)
+			}
+			// this pattern has no answer because the object is not of its shape, which another may be
+			fallthrough
 		case pattern.Fail:
 			failed = append(failed, fmt.Sprintf("anyPattern[%d] at %s", i, res.Path))
 			if path == "" {
@@ -155,7 +160,19 @@ func (r *Rule) message(env *expr.Env, found string) string {
 	if text == "" && found == "" {
 		return "rule " + r.Name + " failed"
 	}
-	return joinNonEmpty("; ", strings.TrimSpace(text), found)
+	return joinSentence(strings.TrimSpace(text), found)
+}
+
+// joinSentence puts what was found behind the policy's message: "is refused; failed at /spec/" or
+// "Is refused. Failed at /spec/".
+func joinSentence(text, found string) string {
+	if found == "" || !strings.HasSuffix(text, ".") {
+		return joinNonEmpty("; ", text, found)
+	}
+	if rest, ok := strings.CutPrefix(found, "failed "); ok {
+		found = "Failed " + rest
+	}
+	return text + " " + found
 }
 
 func joinNonEmpty(sep string, parts ...string) string {

@@ -80,7 +80,11 @@ func load(t *testing.T, p shipped) *loaded {
 	for _, file := range l.Resources {
 		l.objects = append(l.objects, documents(t, path.Join(l.dir, file))...)
 	}
-	compiled, err := engine.CompilePolicy(&p.ClusterPolicy)
+	compiler, err := engine.NewCompiler()
+	if err != nil {
+		t.Fatalf("making a compiler: %v", err)
+	}
+	compiled, err := compiler.Compile(&p.ClusterPolicy, nil)
 	if err != nil {
 		t.Fatalf("compiling the policy: %v", err)
 	}

@@ -30,9 +30,13 @@ func pod(namespace string, spec map[string]any) map[string]any {
 }
 
 func TestWhereTheWholeBundleRefuses(t *testing.T) {
+	compiler, err := engine.NewCompiler()
+	if err != nil {
+		t.Fatalf("making a compiler: %v", err)
+	}
 	var compiled []*engine.Policy
 	for _, p := range bundle(t) {
-		c, err := engine.CompilePolicy(&p.ClusterPolicy)
+		c, err := compiler.Compile(&p.ClusterPolicy, nil)
 		if err != nil {
 			t.Fatalf("compiling %s: %v", p.folder, err)
 		}

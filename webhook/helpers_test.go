@@ -36,6 +36,10 @@ func (s *snapshots) Current() *engine.Snapshot { return s.Load() }
 // compile makes a snapshot of policies written as YAML documents.
 func compile(t testing.TB, documents string) *engine.Snapshot {
 	t.Helper()
+	compiler, err := engine.NewCompiler()
+	if err != nil {
+		t.Fatal(err)
+	}
 	var policies []*engine.Policy
 	for _, text := range strings.Split(documents, "\n---\n") {
 		if strings.TrimSpace(text) == "" {
@@ -52,7 +56,7 @@ func compile(t testing.TB, documents string) *engine.Snapshot {
 		if err := yaml.UnmarshalStrict([]byte(text), source); err != nil {
 			t.Fatal(err)
 		}
-		p, err := engine.CompilePolicy(source)
+		p, err := compiler.Compile(source, nil)
 		if err != nil {
 			t.Fatal(err)
 		}

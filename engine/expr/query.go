@@ -7,7 +7,6 @@ package expr
 import (
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/kyverno/go-jmespath"
@@ -63,7 +62,7 @@ func Compile(src string) (*Query, error) {
 		return nil, &SyntaxError{Expr: src, Offset: -1, Msg: err.Error()}
 	}
 	q := &Query{src: src, refs: references(ast)}
-	if ast, err = q.check(ast); err != nil {
+	if err = q.inspect(ast); err != nil {
 		return nil, &SyntaxError{Expr: src, Offset: -1, Msg: err.Error()}
 	}
 	if q.ast, err = jmesfn.Prepare(ast); err != nil {
@@ -105,39 +104,26 @@ func (q *Query) SearchIn(env *Env, doc any) (any, error) {
 	return v, nil
 }
 
-// check refuses unknown functions and wrong argument counts, notes what needs the clock, and makes
-// projections over objects deterministic: the library ranges over the Go map.
-func (q *Query) check(node jmespath.ASTNode) (jmespath.ASTNode, error) {
-	if node.NodeType == jmespath.ASTFunctionExpression {
+// inspect walks the expression as it was written: it notes what needs the clock, and refuses an expression
+// reference (&x) that is no argument of a function, because its value is no JSON.
+func (q *Query) inspect(node jmespath.ASTNode) error {
+	if node.NodeType == jmespath.ASTExpRef {
+		return errors.New("&: an expression reference stands as an argument of a function only")
+	}
+	call := node.NodeType == jmespath.ASTFunctionExpression
+	if call {
 		name, _ := node.Value.(string)
-		spec, known := jmesfn.Lookup(name)
-		if !known {
-			return node, jmesfn.UnknownError(name)
-		}
-		if err := spec.CheckArity(len(node.Children)); err != nil {
-			return node, err
-		}
 		q.needsEnv = q.needsEnv || jmesfn.NeedsEnv(name)
 	}
-	if len(node.Children) > 0 {
-		node.Children = slices.Clone(node.Children)
-	}
-	for i, child := range node.Children {
-		checked, err := q.check(child)
-		if err != nil {
-			return node, err
+	for _, child := range node.Children {
+		if call && child.NodeType == jmespath.ASTExpRef {
+			child = child.Children[0]
 		}
-		node.Children[i] = checked
-	}
-	if node.NodeType == jmespath.ASTValueProjection {
-		node.NodeType = jmespath.ASTProjection
-		node.Children[0] = jmespath.ASTNode{
-			NodeType: jmespath.ASTFunctionExpression,
-			Value:    jmesfn.SortedValues,
-			Children: []jmespath.ASTNode{node.Children[0]},
+		if err := q.inspect(child); err != nil {
+			return err
 		}
 	}
-	return node, nil
+	return nil
 }
 
 // plainPath gives the keys of a.b.c, or nil for any other expression.

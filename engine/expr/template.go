@@ -258,6 +258,9 @@ func (c *compiler) split(s string, path []any, depth int) (*text, string, error)
 			continue
 		}
 		end := closing(s, i)
+		if end == tooDeep {
+			return nil, "", fmt.Errorf("variables are nested more than %d deep", maxNesting)
+		}
 		if end < 0 { // no closing braces: this is text
 			literal.WriteString("{{")
 			i += 2
@@ -331,16 +334,28 @@ func (c *compiler) self(path []any) (string, error) {
 	return b.String(), nil
 }
 
-// closing finds the }} that ends the variable which begins at s[start:], or -1. Single braces inside
-// belong to JMESPath and must be balanced.
-func closing(s string, start int) int {
+// unclosed and tooDeep are what closing answers instead of a place.
+const (
+	unclosed = -1
+	tooDeep  = -2
+)
+
+// closing finds the }} that ends the variable which begins at s[start:]. Single braces inside belong to
+// JMESPath and must be balanced. It looks at no more than maxNesting variables inside one another, so
+// that a row of opening braces costs no more than its length.
+func closing(s string, start int) int { return closingWithin(s, start, maxNesting) }
+
+func closingWithin(s string, start, levels int) int {
+	if levels < 0 {
+		return tooDeep
+	}
 	depth := 0
 	for i := start + 2; i < len(s); i++ {
 		switch {
 		case strings.HasPrefix(s[i:], "{{"):
-			end := closing(s, i)
+			end := closingWithin(s, i, levels-1)
 			if end < 0 {
-				return -1
+				return end
 			}
 			i = end + 1
 		case s[i] == '{':
@@ -350,10 +365,10 @@ func closing(s string, start int) int {
 		case strings.HasPrefix(s[i:], "}}"):
 			return i
 		case s[i] == '}':
-			return -1
+			return unclosed
 		}
 	}
-	return -1
+	return unclosed
 }
 
 // reference finds an unescaped $(path), Kyverno's way to point at another field of the same document.

@@ -104,10 +104,6 @@ func TestStrategicVariables(t *testing.T) {
 			outcome: Error, err: `applying the patch: the variables at metadata.labels.a: nobody: not found: unknown key "nobody"`,
 			refs: []string{"nobody"},
 		},
-		"an expression that has no value is one": {
-			patch:   `{metadata: {labels: {a: "{{ &b }}"}}}`,
-			outcome: Error, err: `applying the patch: the variables at metadata.labels.a: the variable gives something that JSON has no value for`,
-		},
 		"even where a condition leaves its place out": {
 			patch:   `{spec: {(restartPolicy): Never, containers: [{(name): other, (image): "{{ nobody }}"}]}}`,
 			outcome: Error, err: `applying the patch: the variables at spec.containers[0].(image): nobody: not found: unknown key "nobody"`,
