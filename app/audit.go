@@ -57,7 +57,7 @@ func Audit(ctx context.Context, opts AuditOptions, streams IO) (Exit, error) {
 		return Failed, err
 	}
 	started := time.Now()
-	a := audit{}
+	a := gathered{}
 	if opts.Cluster != nil {
 		a.document.Coverage, err = opts.Cluster.Audit(ctx, snapshot, a.add)
 	} else {
@@ -104,14 +104,14 @@ func sayGap(w io.Writer, c report.Coverage, output Format) error {
 	return printf(w, "not audited: %s: %s\n", c.Place(), c.Error)
 }
 
-// audit gathers what is found.
-type audit struct {
+// gathered is what is found.
+type gathered struct {
 	document report.Document
 	objects  int
 	drifted  []Judged // objects with a patch
 }
 
-func (a *audit) add(j Judged) {
+func (a *gathered) add(j Judged) {
 	a.objects++
 	for i := range j.Mutation.Decisions {
 		d := &j.Mutation.Decisions[i]
@@ -128,7 +128,7 @@ func (a *audit) add(j Judged) {
 
 // files judges the objects of the paths, as many at a time as there are processors, and gathers the results
 // in the order of the input.
-func (a *audit) files(ctx context.Context, opts AuditOptions, snapshot *engine.Snapshot, streams IO) error {
+func (a *gathered) files(ctx context.Context, opts AuditOptions, snapshot *engine.Snapshot, streams IO) error {
 	in, err := readObjects(ctx, opts.Paths, opts.Namespace, streams)
 	if err != nil {
 		return err

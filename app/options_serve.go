@@ -16,6 +16,9 @@ type ServeOptions struct {
 	// WebhookURL is where the API server reaches the webhook from outside of the cluster; empty means
 	// through the Service in Namespace.
 	WebhookURL string
+	// WebhookName names the two webhook configurations. Two programs outside of one cluster need names of
+	// their own. Default: holdfast.
+	WebhookName string
 	// Service names the Service in front of the webhook, in the cluster. Default: holdfast.
 	Service string
 	// Namespace is the program's own: it keeps its Secret and its lease there, and the webhook leaves it
@@ -36,7 +39,7 @@ type ServeOptions struct {
 
 // DefaultServeOptions gives the defaults of all options.
 func DefaultServeOptions() ServeOptions {
-	return ServeOptions{Service: "holdfast", Namespace: "holdfast", Listen: ":9443", MetricsListen: ":8080"}
+	return ServeOptions{WebhookName: "holdfast", Service: "holdfast", Namespace: "holdfast", Listen: ":9443", MetricsListen: ":8080"}
 }
 
 // Validate names the first option that cannot be used, by its flag.
@@ -48,6 +51,9 @@ func (o *ServeOptions) Validate() error {
 	}
 	if o.Namespace == "" {
 		return errors.New("--namespace is empty")
+	}
+	if o.WebhookName == "" {
+		return errors.New("--webhook-name is empty")
 	}
 	if o.WebhookURL == "" {
 		if o.Service == "" {

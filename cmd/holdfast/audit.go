@@ -1,6 +1,8 @@
 package main
 
 import (
+	"errors"
+
 	"github.com/spf13/cobra"
 
 	"github.com/holdfast-io/holdfast/app"
@@ -9,11 +11,14 @@ import (
 
 func (c *cli) audit() *cobra.Command {
 	opts := app.AuditOptions{Output: app.Table, FailOn: app.FailOnFail}
+	var live bool
+	var kubeconfig string
 	cmd := &cobra.Command{
 		Use:   "audit PATH...",
-		Short: "Judge manifests by the bundle, once",
+		Short: "Judge manifests or a cluster by the bundle, once",
 		Long: `Audit judges every object in the files, in the folders (searched for *.yaml, *.yml and *.json) or on
-standard input (-) as if it were created now, and writes what it found.
+standard input (-) as if it were created now, and writes what it found. With --cluster it judges what
+exists in a live cluster.
 
 An object that a mutating policy would change is a finding too: it has drifted from what the policy
 wants. --patches writes what would bring it back.
@@ -30,12 +35,21 @@ object) is skipped as not auditable; -v shows those results.`,
   # fail a pipeline on grave findings only
   holdfast audit deploy/ --fail-on high
 
+  # judge what exists in the cluster of the current kubeconfig
+  holdfast audit --cluster
+
   # write patches for what mutating policies would change, and see how kubectl applies them
   holdfast audit deploy/ --patches patches/`,
 		Args: cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			opts.Paths = args
 			opts.Version = buildInfo().Version
+			if kubeconfig != "" && !live {
+				return &usageError{cmd.CommandPath(), errors.New("--kubeconfig goes with --cluster")}
+			}
+			if live {
+				opts.Cluster = app.ClusterSweep{Kubeconfig: kubeconfig, Version: opts.Version, Log: c.streams.Log}
+			}
 			if err := opts.Validate(); err != nil {
 				return &usageError{cmd.CommandPath(), err}
 			}
@@ -46,6 +60,8 @@ object) is skipped as not auditable; -v shows those results.`,
 	bundleFlag(cmd, &opts.Bundle)
 	flags.VarP(config.NewChoice(&opts.Output, app.AuditFormats()), "output", "o", "form of the answer")
 	flags.StringVar(&opts.Patches, "patches", "", "write a patch for each drifted object into this `FOLDER`")
+	flags.BoolVar(&live, "cluster", false, "judge a live cluster")
+	flags.StringVar(&kubeconfig, "kubeconfig", "", "`FILE` that leads to the cluster of --cluster (default: $KUBECONFIG or ~/.kube/config)")
 	flags.StringVar(&opts.Namespace, "namespace", "default", "where objects are that name no namespace")
 	flags.Var(config.NewChoice(&opts.FailOn, app.FailOnLevels()), "fail-on", "least finding that makes the exit code 1")
 	flags.BoolVarP(&opts.All, "verbose", "v", false, "show in a table what passed and what was skipped too")

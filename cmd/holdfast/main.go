@@ -12,7 +12,6 @@ import (
 	"golang.org/x/term"
 
 	"github.com/holdfast-io/holdfast/app"
-	"github.com/holdfast-io/holdfast/report"
 )
 
 func main() { os.Exit(run()) }
@@ -33,7 +32,7 @@ func terminalIO() app.IO {
 		}
 		// Source: https://no-color.org
 		if os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb" {
-			streams.Colour = report.Coloured
+			streams.Colour = app.Coloured
 		}
 	}
 	streams.Progress = term.IsTerminal(int(os.Stderr.Fd()))

@@ -13,7 +13,6 @@ import (
 
 	"github.com/holdfast-io/holdfast/app"
 	"github.com/holdfast-io/holdfast/app/config"
-	"github.com/holdfast-io/holdfast/bundle"
 )
 
 // cli is one run of the program: what the subcommands share.
@@ -64,7 +63,7 @@ func execute(ctx context.Context, args []string, streams app.IO) app.Exit {
 		return c.exit
 	}
 	// Nothing can be told of an error while telling errors.
-	var wrong *bundle.Error
+	var wrong *app.BundleError
 	var usage *usageError
 	switch {
 	case errors.As(err, &wrong):
@@ -105,7 +104,7 @@ was asked.`,
 	flags.StringVar(&c.file, config.Flag, "", "read flags that are not given from this YAML `FILE`")
 	flags.Var(config.NewChoice(&c.logLevel, []logLevel{levelDebug, levelInfo, levelWarn, levelError}), "log-level", "least important messages to log")
 	flags.Var(config.NewChoice(&c.format, []logFormat{formatText, formatJSON}), "log-format", "form of the log, which goes to standard error")
-	root.AddCommand(c.audit(), c.bundle(), c.version(), c.completion())
+	root.AddCommand(c.audit(), c.bundle(), c.serve(app.Serve), c.version(), c.completion())
 	c.finish(root)
 	return root
 }
@@ -120,7 +119,7 @@ func noCommand(cmd *cobra.Command, args []string) error {
 	for _, sub := range cmd.Commands() {
 		names = append(names, sub.Name())
 	}
-	if near := bundle.Nearest(args[0], names); near != "" {
+	if near := app.Nearest(args[0], names); near != "" {
 		message += ": did you mean " + near + "?"
 	}
 	return errors.New(message)

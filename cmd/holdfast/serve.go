@@ -44,6 +44,7 @@ cluster, and --webhook-url is where the API server reaches this program.`,
 	bundleFlag(cmd, &opts.Bundle)
 	flags.StringVar(&opts.Kubeconfig, "kubeconfig", opts.Kubeconfig, "`FILE` that leads to the cluster (default: the cluster that this runs in)")
 	flags.StringVar(&opts.WebhookURL, "webhook-url", opts.WebhookURL, "`URL` where the API server reaches the webhook from outside of the cluster")
+	flags.StringVar(&opts.WebhookName, "webhook-name", opts.WebhookName, "name of the webhook configurations (two programs outside of one cluster need two)")
 	flags.StringVar(&opts.Service, "service", opts.Service, "Service in front of the webhook, in the cluster")
 	flags.StringVar(&opts.Namespace, "namespace", opts.Namespace, "namespace of this program, which the webhook leaves out")
 	flags.StringVar(&opts.Listen, "listen", opts.Listen, "`ADDRESS` of the webhook")

@@ -1,0 +1,30 @@
+package app
+
+import (
+	"github.com/holdfast-io/holdfast/audit"
+	"github.com/holdfast-io/holdfast/report"
+)
+
+// findings passes what the auditor finds on to the reports.
+type findings struct{ writer *report.Writer }
+
+func (s findings) Found(f audit.Finding) {
+	subject := subjectOf(&f)
+	results := make([]report.Result, 0, len(f.Result.Decisions))
+	for i := range f.Result.Decisions {
+		results = append(results, report.FromDecision(&f.Result.Decisions[i], subject))
+	}
+	s.writer.Put(targetOf(f.Object), f.Digest, results)
+}
+
+func (s findings) Gone(o audit.Object) { s.writer.Remove(targetOf(o)) }
+
+func (s findings) Listed(t audit.Type, seen func(uid string) bool) {
+	apiVersion, kind := t.Kind.ToAPIVersionAndKind()
+	s.writer.Retain(apiVersion, kind, seen)
+}
+
+func targetOf(o audit.Object) report.Target {
+	apiVersion, kind := o.Kind.ToAPIVersionAndKind()
+	return report.Target{APIVersion: apiVersion, Kind: kind, Namespace: o.Namespace, Name: o.Name, UID: o.UID}
+}

@@ -1,0 +1,164 @@
+package app
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/holdfast-io/holdfast/audit"
+	"github.com/holdfast-io/holdfast/bundle"
+	"github.com/holdfast-io/holdfast/certs"
+	"github.com/holdfast-io/holdfast/report"
+	"github.com/holdfast-io/holdfast/webhook"
+)
+
+// health answers how this replica is.
+type health struct {
+	certificates certs.Source
+	lookups      *clusterLookups
+	registrar    *webhook.Registrar
+	auditor      *audit.Auditor
+	snapshots    *bundle.Store
+	leader       *leadership
+}
+
+// status is the answer of /status.
+type status struct {
+	Bundle report.Bundle `json:"bundle"`
+	// Leader says whether this replica audits; only then does it have coverage.
+	Leader   bool              `json:"leader"`
+	Coverage []statusCoverage  `json:"coverage"`
+	Unserved []statusUnserved  `json:"unserved,omitempty"`
+	Gaps     []statusNotJudged `json:"notAuditable,omitempty"`
+	Error    string            `json:"error,omitempty"`
+}
+
+type statusCoverage struct {
+	report.Coverage
+	Watching   bool       `json:"watching"`
+	Stale      bool       `json:"stale"`
+	StaleSince *time.Time `json:"staleSince,omitempty"`
+}
+
+// statusUnserved is a kind that policies select and the cluster does not have.
+type statusUnserved struct {
+	Kind     string   `json:"kind"`
+	Policies []string `json:"policies"`
+}
+
+type statusNotJudged struct {
+	Policy string `json:"policy"`
+	Rule   string `json:"rule"`
+	Reason string `json:"reason"`
+}
+
+func (h *health) handler(metrics *prometheus.Registry) http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { say(w, http.StatusOK, "ok") })
+	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
+		if reason := h.unready(); reason != "" {
+			say(w, http.StatusServiceUnavailable, reason)
+			return
+		}
+		say(w, http.StatusOK, "ok")
+	})
+	mux.HandleFunc("GET /status", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		encoder := json.NewEncoder(w)
+		encoder.SetIndent("", "  ")
+		_ = encoder.Encode(h.status()) // the reader has gone
+	})
+	mux.Handle("GET /metrics", promhttp.HandlerFor(metrics, promhttp.HandlerOpts{}))
+	return mux
+}
+
+func say(w http.ResponseWriter, code int, text string) {
+	w.WriteHeader(code)
+	_, _ = fmt.Fprintln(w, text) // the reader has gone
+}
+
+// unready says what is missing before this replica can answer reviews, or nothing.
+func (h *health) unready() string {
+	switch {
+	case !closed(h.certificates.Ready()):
+		return "there is no certificate yet"
+	case !h.lookups.Synced():
+		return "namespaces and role bindings have not been read yet"
+	case !closed(h.registrar.Ready()):
+		return "the webhook configurations have not been written yet"
+	default:
+		return ""
+	}
+}
+
+func closed(c <-chan struct{}) bool {
+	select {
+	case <-c:
+		return true
+	default:
+		return false
+	}
+}
+
+func (h *health) status() status {
+	s := h.snapshots.Current()
+	out := status{Bundle: report.Bundle{Digest: s.Digest(), Policies: len(s.Policies())}, Leader: h.leader.leading.Load()}
+	if out.Leader {
+		coverage := h.auditor.Coverage()
+		for i, c := range coverageOf(coverage) {
+			entry := statusCoverage{Coverage: c, Watching: coverage[i].Watching, Stale: coverage[i].Stale}
+			if entry.Stale {
+				entry.StaleSince = &coverage[i].StaleSince
+			}
+			out.Coverage = append(out.Coverage, entry)
+		}
+		out.Error = h.auditor.DiscoveryError()
+	}
+	for _, u := range h.registrar.Unserved() {
+		out.Unserved = append(out.Unserved, statusUnserved(u))
+	}
+	for _, p := range s.Policies() {
+		for _, r := range p.Rules {
+			if ok, reason := r.Auditable(); !ok {
+				out.Gaps = append(out.Gaps, statusNotJudged{p.Key(), r.Name, reason})
+			}
+		}
+	}
+	return out
+}
+
+// plainServer serves health and metrics without TLS.
+type plainServer struct {
+	listener net.Listener
+	handler  http.Handler
+	log      *slog.Logger
+}
+
+func (p plainServer) run(ctx context.Context) error {
+	server := &http.Server{
+		Handler: p.handler, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second, WriteTimeout: 30 * time.Second,
+		ErrorLog: slog.NewLogLogger(p.log.Handler(), slog.LevelDebug),
+	}
+	done := make(chan error, 1)
+	go func() { done <- server.Serve(p.listener) }()
+	select {
+	case err := <-done:
+		return fmt.Errorf("serving health and metrics: %w", err)
+	case <-ctx.Done():
+	}
+	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	defer cancel()
+	err := server.Shutdown(last)
+	if served := <-done; !errors.Is(served, http.ErrServerClosed) {
+		err = errors.Join(err, served)
+	}
+	return err
+}

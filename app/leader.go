@@ -1,0 +1,115 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"sync/atomic"
+	"time"
+
+	"github.com/go-logr/logr"
+	"github.com/google/uuid"
+	"github.com/prometheus/client_golang/prometheus"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/tools/leaderelection"
+	"k8s.io/client-go/tools/leaderelection/resourcelock"
+	"k8s.io/klog/v2"
+)
+
+// leadership holds the lease that lets one replica audit. The durations are those of Kubernetes' own
+// controllers: a leader that dies is replaced within about 15 s, and a clean one gives the lease back.
+type leadership struct {
+	kube      kubernetes.Interface
+	namespace string
+	identity  string
+	log       *slog.Logger
+	leading   atomic.Bool
+}
+
+const leaseName = "holdfast-audit"
+
+func newLeadership(kube kubernetes.Interface, namespace string, log *slog.Logger, metrics prometheus.Registerer) (*leadership, error) {
+	host, err := os.Hostname()
+	if err != nil {
+		return nil, fmt.Errorf("finding the name of this host: %w", err)
+	}
+	l := &leadership{kube: kube, namespace: namespace, identity: host + "_" + uuid.NewString(), log: log}
+	err = metrics.Register(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "holdfast_audit_leader",
+		Help: "1 on the replica that audits and writes reports.",
+	}, func() float64 {
+		if l.leading.Load() {
+			return 1
+		}
+		return 0
+	}))
+	if err != nil {
+		return nil, fmt.Errorf("registering the metric of leadership: %w", err)
+	}
+	return l, nil
+}
+
+// run leads whenever this replica holds the lease, until ctx ends or a term fails. A term has ended before
+// the lease is given back, so that two never lead at once.
+func (l *leadership) run(ctx context.Context, lead func(context.Context) error) error {
+	for ctx.Err() == nil {
+		if err := l.term(ctx, lead); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (l *leadership) term(ctx context.Context, lead func(context.Context) error) error {
+	electing, stop := context.WithCancel(klog.NewContext(context.WithoutCancel(ctx), logr.FromSlogHandler(l.log.Handler())))
+	defer stop()
+	begun, led, ended := make(chan struct{}), make(chan error, 1), make(chan struct{})
+	elector, err := leaderelection.NewLeaderElector(leaderelection.LeaderElectionConfig{
+		Lock: &resourcelock.LeaseLock{
+			LeaseMeta:  metav1.ObjectMeta{Namespace: l.namespace, Name: leaseName},
+			Client:     l.kube.CoordinationV1(),
+			LockConfig: resourcelock.ResourceLockConfig{Identity: l.identity},
+		},
+		LeaseDuration: 15 * time.Second, RenewDeadline: 10 * time.Second, RetryPeriod: 2 * time.Second,
+		Name: leaseName, ReleaseOnCancel: true,
+		Callbacks: leaderelection.LeaderCallbacks{
+			OnStartedLeading: func(leading context.Context) {
+				leading, cancel := context.WithCancel(leading)
+				defer cancel()
+				defer context.AfterFunc(ctx, cancel)()
+				close(begun)
+				l.leading.Store(true)
+				l.log.Info("this replica audits now", "identity", l.identity)
+				err := lead(leading)
+				l.leading.Store(false)
+				led <- err
+			},
+			OnStoppedLeading: func() {},
+		},
+	})
+	if err != nil {
+		return fmt.Errorf("preparing the election of a leader: %w", err)
+	}
+	go func() {
+		defer close(ended)
+		elector.Run(electing)
+	}()
+	select {
+	case <-ctx.Done():
+		stop()
+		<-ended
+		select {
+		case <-begun: // elected at the last moment
+			return <-led
+		default:
+			return nil
+		}
+	case <-begun:
+		err := <-led
+		stop()
+		<-ended
+		return err
+	}
+}
