@@ -1,0 +1,80 @@
+{{- define "holdfast.name" -}}
+{{- .Values.nameOverride | default .Chart.Name | trunc 63 | trimSuffix "-" -}}
+{{- end }}
+
+{{/* The name of the Deployment, the Services and, where there may be one only, of their kind. */}}
+{{- define "holdfast.fullname" -}}
+{{- if .Values.fullnameOverride -}}
+{{- .Values.fullnameOverride | trunc 52 | trimSuffix "-" -}}
+{{- else -}}
+{{- $name := include "holdfast.name" . -}}
+{{- if contains $name .Release.Name -}}
+{{- .Release.Name | trunc 52 | trimSuffix "-" -}}
+{{- else -}}
+{{- printf "%s-%s" .Release.Name $name | trunc 52 | trimSuffix "-" -}}
+{{- end -}}
+{{- end -}}
+{{- end }}
+
+{{/* Names without a namespace carry it, so that a release's own never meet another's. */}}
+{{- define "holdfast.clusterName" -}}
+{{- printf "%s:%s" .Release.Namespace (include "holdfast.fullname" .) -}}
+{{- end }}
+
+{{- define "holdfast.selectorLabels" -}}
+app.kubernetes.io/name: {{ include "holdfast.name" . }}
+app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end }}
+
+{{- define "holdfast.labels" -}}
+{{ include "holdfast.selectorLabels" . }}
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
+{{- end }}
+
+{{- define "holdfast.serviceAccount" -}}
+{{- if .Values.serviceAccount.create -}}
+{{- .Values.serviceAccount.name | default (include "holdfast.fullname" .) -}}
+{{- else -}}
+{{- .Values.serviceAccount.name | default "default" -}}
+{{- end -}}
+{{- end }}
+
+{{- define "holdfast.webhookName" -}}
+{{- .Values.webhook.name | default (include "holdfast.fullname" .) -}}
+{{- end }}
+
+{{- define "holdfast.image" -}}
+{{- if .Values.image.digest -}}
+{{- printf "%s@%s" .Values.image.repository .Values.image.digest -}}
+{{- else -}}
+{{- printf "%s:%s" .Values.image.repository (.Values.image.tag | default .Chart.AppVersion) -}}
+{{- end -}}
+{{- end }}
+
+{{/* The ConfigMap with the user's policies; nothing for the shipped bundle. */}}
+{{- define "holdfast.bundle" -}}
+{{- if .Values.bundle.configMap -}}
+{{- .Values.bundle.configMap -}}
+{{- else if .Values.bundle.policies -}}
+{{- printf "%s-bundle" (include "holdfast.fullname" .) -}}
+{{- end -}}
+{{- end }}
+
+{{/* The file that `holdfast serve --config` reads. */}}
+{{- define "holdfast.config" -}}
+webhook-name: {{ include "holdfast.webhookName" . }}
+service: {{ include "holdfast.fullname" . }}
+namespace: {{ .Release.Namespace }}
+listen: {{ printf ":%d" (int .Values.webhook.port) | quote }}
+metrics-listen: {{ printf ":%d" (int .Values.metrics.port) | quote }}
+log-level: {{ .Values.log.level }}
+log-format: {{ .Values.log.format }}
+{{- if include "holdfast.bundle" . }}
+bundle: [/etc/holdfast/bundle]
+{{- end }}
+{{- if .Values.certificates.secretName }}
+cert-dir: /etc/holdfast/certs
+{{- end }}
+{{- end }}
