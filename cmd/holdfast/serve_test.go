@@ -38,12 +38,12 @@ func served(t *testing.T, args ...string) (*app.ServeOptions, string, error) {
 
 func TestServeTakesItsOptionsFromFlags(t *testing.T) {
 	got, _, err := served(t, "--kubeconfig", "k", "--webhook-url", "https://127.0.0.1:9443", "--listen", "127.0.0.1:9443",
-		"--metrics-listen", "127.0.0.1:8080", "--state-dir", "s", "--bundle", "a", "--bundle", "b", "--cert-dir", "c", "--namespace", "n", "--service", "v")
+		"--metrics-listen", "127.0.0.1:8080", "--state-dir", "s", "--bundle", "a", "--bundle", "b", "--cert-dir", "c", "--namespace", "n", "--service", "v", "--webhook-name", "w")
 	if err != nil {
 		t.Fatal(err)
 	}
 	want := &app.ServeOptions{
-		Kubeconfig: "k", Bundle: []string{"a", "b"}, WebhookURL: "https://127.0.0.1:9443", Service: "v", Namespace: "n",
+		Kubeconfig: "k", Bundle: []string{"a", "b"}, WebhookURL: "https://127.0.0.1:9443", WebhookName: "w", Service: "v", Namespace: "n",
 		Listen: "127.0.0.1:9443", MetricsListen: "127.0.0.1:8080", StateDir: "s", CertDir: "c", Version: buildInfo().Version,
 	}
 	if !reflect.DeepEqual(got, want) {
@@ -76,7 +76,7 @@ func TestServePrintsTheConfigurationInForce(t *testing.T) {
 	want := strings.Join([]string{
 		"bundle: # flag", "- a", `cert-dir: "" # default`, `kubeconfig: "" # default`, "listen: :9443 # default",
 		"log-format: json # environment HOLDFAST_LOG_FORMAT", "log-level: info # default", "metrics-listen: :8080 # default",
-		"namespace: holdfast # default", "service: holdfast # default", "state-dir: s # flag", `webhook-url: "" # default`, "",
+		"namespace: holdfast # default", "service: holdfast # default", "state-dir: s # flag", "webhook-name: holdfast # default", `webhook-url: "" # default`, "",
 	}, "\n")
 	if out != want {
 		t.Errorf("got\n%s\nwant\n%s", out, want)
