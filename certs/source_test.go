@@ -14,18 +14,18 @@ func TestOnlyModernTLSIsSpoken(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, c := range map[string]struct {
-		client tls.Config
+		client *tls.Config
 		fails  bool
 	}{
-		"TLS 1.3":                     {tls.Config{MinVersion: tls.VersionTLS13}, false},
-		"TLS 1.2 with AES-GCM":        {tls.Config{MaxVersion: tls.VersionTLS12, CipherSuites: []uint16{tls.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256}}, false},
-		"TLS 1.2 with ChaCha20":       {tls.Config{MaxVersion: tls.VersionTLS12, CipherSuites: []uint16{tls.TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256}}, false},
-		"TLS 1.2 with CBC is refused": {tls.Config{MaxVersion: tls.VersionTLS12, CipherSuites: []uint16{tls.TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA}}, true},
-		"TLS 1.1 is refused":          {tls.Config{MinVersion: tls.VersionTLS10, MaxVersion: tls.VersionTLS11}, true},
+		"TLS 1.3":                     {&tls.Config{MinVersion: tls.VersionTLS13}, false},
+		"TLS 1.2 with AES-GCM":        {&tls.Config{MaxVersion: tls.VersionTLS12, CipherSuites: []uint16{tls.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256}}, false},
+		"TLS 1.2 with ChaCha20":       {&tls.Config{MaxVersion: tls.VersionTLS12, CipherSuites: []uint16{tls.TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256}}, false},
+		"TLS 1.2 with CBC is refused": {&tls.Config{MaxVersion: tls.VersionTLS12, CipherSuites: []uint16{tls.TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA}}, true},
+		"TLS 1.1 is refused":          {&tls.Config{MinVersion: tls.VersionTLS10, MaxVersion: tls.VersionTLS11}, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c.client.InsecureSkipVerify = true // this is about the protocol
-			if err := connect(r.TLSConfig(), &c.client); (err != nil) != c.fails {
+			if err := connect(r.TLSConfig(), c.client); (err != nil) != c.fails {
 				t.Errorf("got %v", err)
 			}
 		})
