@@ -1,0 +1,59 @@
+# Needs Go, git and make; nothing else.
+
+SHELL   := /bin/bash
+BIN     := bin/holdfast
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
+COMMIT  ?= $(shell git rev-parse HEAD 2>/dev/null || echo unknown)
+LDFLAGS := -s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT)
+
+GOLANGCI_LINT := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+
+# Everything is built alike, so that tests, holdfast and the programs of the control plane share compiled packages.
+export CGO_ENABLED := 0
+export GOFLAGS     := -trimpath $(GOFLAGS)
+export KEEP
+
+.DEFAULT_GOAL := help
+.PHONY: help build test unit e2e control-plane demo bench lint lint-full fmt generate
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+build: ## build bin/holdfast
+	go build -ldflags '$(LDFLAGS)' -o $(BIN) ./cmd/holdfast
+
+test: unit e2e ## run all tests: first the units, then against a real control plane
+
+unit: ## run the tests that need no control plane
+	@echo '==> tests of the module (compiling first: some minutes the first time)'
+	go test -timeout 10m ./...
+
+control-plane: ## build etcd, Kubernetes and kwok from source, once: ten minutes on two cores
+	@echo '==> waiting for the programs of the control plane (built once, then cached)'
+	cd e2e && go run ./cmd/controlplane -build-only
+
+e2e: control-plane ## run the tests against a real control plane
+	@echo '==> tests against a real control plane (go test -v in e2e/ prints what each waits for)'
+	cd e2e && go test -timeout 30m ./...
+
+demo: ## watch a violation refused, drift found and mended; KEEP=1 leaves it all running
+	@echo '==> building what the demo needs (the control plane takes ten minutes the first time)'
+	cd e2e && go run ./cmd/demo
+
+bench: ## run the benchmarks
+	go test -run '^$$' -bench . -benchmem ./bench/...
+
+lint: ## check format and vet; fast, needs nothing but Go
+	@files=$$(gofmt -l $$(git ls-files '*.go')); [ -z "$$files" ] || { echo "not formatted (make fmt):"; echo "$$files"; exit 1; }
+	go vet ./...
+	cd e2e && go vet ./...
+
+lint-full: lint ## the same, and golangci-lint (built from source at the pinned version)
+	go run $(GOLANGCI_LINT) run ./...
+
+fmt: ## format all Go files
+	gofmt -w $$(git ls-files '*.go')
+
+generate: ## write the CRDs and docs/cli.md anew
+	go generate ./...
+	go test ./cmd/holdfast -run TestTheReferenceIsUpToDate -update
