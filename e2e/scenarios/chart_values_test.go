@@ -1,0 +1,121 @@
+package scenarios
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/holdfast-io/holdfast/e2e/controlplane"
+)
+
+func TestChartRefusesWrongValues(t *testing.T) {
+	c := newChart(t)
+	for name, test := range map[string]struct{ values, want string }{
+		"an unknown key":                    {"replica: 2", "additional properties 'replica' not allowed"},
+		"an unknown key further down":       {"audit: {readall: true}", "additional properties 'readall' not allowed"},
+		"a number as text":                  {"replicas: two", "got string, want integer"},
+		"no replicas":                       {"replicas: 0", "minimum: got 0, want 1"},
+		"a log level that there is none of": {"log: {level: trace}", "value must be one of 'debug', 'info', 'warn', 'error'"},
+		"a port that takes privileges":      {"webhook: {port: 443}", "minimum: got 443, want 1,024"},
+		"a digest that is cut":              {"image: {digest: 'sha256:abc'}", "does not match pattern"},
+		"a policy that is no text":          {"bundle: {policies: {a.yaml: {kind: ClusterPolicy}}}", "got object, want string"},
+		"a policy in a file of no kind":     {"bundle: {policies: {a.txt: x}}", "does not match pattern"},
+		"two places for policies":           {"bundle: {configMap: ours, policies: {a.yaml: x}}", "maxProperties: got 1, want 0"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, stderr, err := c.run(t, test.values, "template", "holdfast", chartDir)
+			if err == nil || !strings.Contains(stderr, test.want) {
+				t.Errorf("helm template: %v, %s: want an error with %q", err, stderr, test.want)
+			}
+		})
+	}
+}
+
+func TestReadmeOfTheChartListsEveryValue(t *testing.T) {
+	readme, err := os.ReadFile(filepath.Join(chartDir, "README.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	values, err := os.ReadFile(filepath.Join(chartDir, "values.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	keys := regexp.MustCompile(`(?m)^[a-zA-Z]+`).FindAllString(string(values), -1)
+	if len(keys) < 10 {
+		t.Fatalf("only %d keys found in values.yaml", len(keys))
+	}
+	_, table, _ := strings.Cut(string(readme), "\n## Values\n")
+	for _, key := range keys {
+		if !strings.Contains(table, "`"+key) {
+			t.Errorf("README.md says nothing of %s", key)
+		}
+	}
+}
+
+// What stands in the chart is what the generator makes of the Go types that go.mod requires.
+func TestDefinitionsOfReportsAreInStep(t *testing.T) {
+	source, err := os.ReadFile(filepath.Join(chartDir, "..", "embed.go"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	directive := regexp.MustCompile(`(?m)^//go:generate go (run .*) output:crd:dir=holdfast/crds$`).FindSubmatch(source)
+	if directive == nil {
+		t.Fatal("no directive for the generator in embed.go")
+	}
+	made := t.TempDir()
+	cmd := exec.CommandContext(t.Context(), "go", append(strings.Fields(string(directive[1])), "output:crd:dir="+made)...)
+	cmd.Dir = filepath.Join(chartDir, "..")
+	if said, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%s: %v\n%s", cmd, err, said)
+	}
+	want, have := yamlFiles(t, made), yamlFiles(t, filepath.Join(chartDir, "crds"))
+	if len(want) != 2 {
+		t.Errorf("the generator made %d files: want 2", len(want))
+	}
+	for name, text := range want {
+		if have[name] != text {
+			t.Errorf("%s is not what the generator makes: run go generate ./charts", name)
+		}
+	}
+	for name := range have {
+		if _, found := want[name]; !found {
+			t.Errorf("%s is not made by the generator", name)
+		}
+	}
+}
+
+func yamlFiles(t *testing.T, dir string) map[string]string {
+	t.Helper()
+	paths, err := filepath.Glob(filepath.Join(dir, "*.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	files := map[string]string{}
+	for _, path := range paths {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		files[filepath.Base(path)] = string(text)
+	}
+	return files
+}
+
+// The policies that the chart brings find nothing in the chart.
+func TestChartKeepsToTheShippedBundle(t *testing.T) {
+	binary, err := controlplane.Builder{Progress: t.Output()}.Holdfast(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	// The policies leave namespace holdfast out.
+	rendered := newChart(t).render(t, "", "--namespace", "elsewhere")
+	cmd := exec.CommandContext(t.Context(), binary, "audit", "-")
+	cmd.Stdin = strings.NewReader(rendered)
+	said, err := cmd.CombinedOutput()
+	if err != nil || !strings.Contains(string(said), "0 failed, 0 warnings, 0 errors") {
+		t.Errorf("holdfast audit: %v\n%s", err, said)
+	}
+}
