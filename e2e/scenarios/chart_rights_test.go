@@ -1,0 +1,250 @@
+package scenarios
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/util/wait"
+	"k8s.io/client-go/dynamic"
+	"k8s.io/client-go/kubernetes"
+
+	"github.com/holdfast-io/holdfast/e2e/controlplane"
+)
+
+// The rights that the chart gives are enough for what serve does in a cluster, from its certificates to its reports,
+// with the configuration that the chart writes. The API server does not reach the webhook by its Service here.
+func TestChartGivesServeTheRightsThatItNeeds(t *testing.T) {
+	binary, err := controlplane.Builder{Progress: t.Output()}.Holdfast(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := newChart(t)
+	for name, test := range map[string]struct {
+		values string
+		// webhook is the name of the configurations.
+		webhook string
+		// kept is a kind that may not be read: its coverage must say so.
+		kept string
+	}{
+		"with everything to be read":             {"{}", "holdfast", ""},
+		"with what the shipped bundle needs":     {"audit: {readAll: false}", "holdfast", ""},
+		"with names of its own for the webhooks": {"webhook: {name: night}", "night", ""},
+		"without a right to read Services": {`audit: {readAll: false, resources: [
+			{apiGroups: [""], resources: [configmaps, persistentvolumeclaims, pods, serviceaccounts, replicationcontrollers]},
+			{apiGroups: [apps, batch, networking.k8s.io, rbac.authorization.k8s.io], resources: ["*"]}]}`, "holdfast", "Service"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			cp := startForChart(t)
+			client, err := kubernetes.NewForConfig(cp.RESTConfig())
+			if err != nil {
+				t.Fatal(err)
+			}
+			rendered := c.render(t, test.values, "--include-crds")
+			applyTo(t, cp, rendered)
+			const reports = "customresourcedefinitions/policyreports.wgpolicyk8s.io"
+			kubectl(t.Context(), t, cp, "", "wait", "--for=condition=Established", "--timeout=60s", reports)
+			pod := &corev1.Pod{
+				ObjectMeta: metav1.ObjectMeta{Name: "before", Namespace: metav1.NamespaceDefault},
+				Spec:       corev1.PodSpec{Containers: []corev1.Container{{Name: "main", Image: "nginx:latest"}}},
+			}
+			// No controller makes the account that a Pod runs as.
+			account := &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Name: "default", Namespace: metav1.NamespaceDefault}}
+			_, err = client.CoreV1().ServiceAccounts(metav1.NamespaceDefault).Create(t.Context(), account, metav1.CreateOptions{})
+			if err != nil && !apierrors.IsAlreadyExists(err) {
+				t.Fatal(err)
+			}
+			if pod, err = client.CoreV1().Pods(metav1.NamespaceDefault).Create(t.Context(), pod, metav1.CreateOptions{}); err != nil {
+				t.Fatal(err)
+			}
+
+			s := startAsChart(t, cp, binary, rendered)
+			s.waitFor(t, "readiness", s.ready)
+			viewer, err := dynamic.NewForConfig(cp.RESTConfig())
+			if err != nil {
+				t.Fatal(err)
+			}
+			resource := schema.GroupVersionResource{Group: "wgpolicyk8s.io", Version: "v1alpha2", Resource: "policyreports"}
+			s.waitFor(t, "the report on the Pod", func(ctx context.Context) error {
+				_, err := viewer.Resource(resource).Namespace(metav1.NamespaceDefault).Get(ctx, string(pod.UID), metav1.GetOptions{})
+				return err
+			})
+			s.waitFor(t, "all kinds to be audited", func(ctx context.Context) error { return s.covered(ctx, test.kept) })
+			registered := client.AdmissionregistrationV1().ValidatingWebhookConfigurations()
+			if _, err := registered.Get(t.Context(), test.webhook, metav1.GetOptions{}); err != nil {
+				t.Error(err)
+			}
+			if _, err := client.CoreV1().Secrets("holdfast").Get(t.Context(), "holdfast-webhook-certs", metav1.GetOptions{}); err != nil {
+				t.Error(err)
+			}
+			s.stop(t)
+			for line := range strings.Lines(s.log(t)) {
+				if strings.Contains(line, "forbidden") && test.kept == "" {
+					t.Errorf("a right is missing: %s", line)
+				}
+			}
+		})
+	}
+}
+
+// served is a `holdfast serve` that acts as the chart's ServiceAccount.
+type served struct {
+	cmd   *exec.Cmd
+	file  string
+	url   string
+	ended chan error
+}
+
+// startAsChart starts serve with the chart's configuration, on ports that are free. It logs all, or a watch that is
+// refused would not show.
+func startAsChart(t *testing.T, cp *controlplane.ControlPlane, binary, rendered string) *served {
+	t.Helper()
+	const account = "system:serviceaccount:holdfast:holdfast"
+	kubeconfig, err := cp.KubeconfigFor(account, "system:serviceaccounts", "system:serviceaccounts:holdfast", "system:authenticated")
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	config := must[corev1.ConfigMap](t, rendered, "ConfigMap", "holdfast").Data["holdfast.yaml"]
+	for name, text := range map[string]string{"kubeconfig": string(kubeconfig), "holdfast.yaml": config} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var ports [2]int
+	for i := range ports {
+		if ports[i], err = cp.FreePort(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s := &served{file: filepath.Join(dir, "log"), url: fmt.Sprintf("http://127.0.0.1:%d", ports[1]), ended: make(chan error, 1)}
+	log, err := os.Create(s.file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.cmd = exec.CommandContext(t.Context(), binary, "serve", "--config", "holdfast.yaml", "--log-level", "debug", "--kubeconfig", "kubeconfig",
+		"--listen", fmt.Sprintf("127.0.0.1:%d", ports[0]), "--metrics-listen", fmt.Sprintf("127.0.0.1:%d", ports[1]))
+	s.cmd.Dir = dir
+	s.cmd.Env = slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "HOLDFAST_") })
+	s.cmd.Stdout, s.cmd.Stderr = log, log
+	if err := s.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	go func() {
+		s.ended <- s.cmd.Wait()
+		close(s.ended)
+	}()
+	t.Cleanup(func() { // the context of the test has ended by now, and with it the process
+		<-s.ended
+		_ = log.Close() // it was written by the child
+		if t.Failed() {
+			t.Log(s.log(t))
+		}
+	})
+	return s
+}
+
+// waitFor waits until check has no error, for a minute at most.
+func (s *served) waitFor(t *testing.T, what string, check func(context.Context) error) {
+	t.Helper()
+	t.Logf("waiting for %s", what)
+	var last error
+	err := wait.PollUntilContextTimeout(t.Context(), 100*time.Millisecond, time.Minute, true, func(ctx context.Context) (bool, error) {
+		select {
+		case err := <-s.ended:
+			return false, fmt.Errorf("holdfast ended: %w", err)
+		default:
+		}
+		last = check(ctx)
+		return last == nil, nil
+	})
+	if err != nil {
+		t.Fatalf("waiting for %s: %v; last seen: %v", what, err, last)
+	}
+}
+
+// ready asks whether reviews can be answered.
+func (s *served) ready(ctx context.Context) error {
+	_, err := s.get(ctx, "/readyz")
+	return err
+}
+
+// covered asks whether all kinds that the bundle matches have been listed, and the one that is kept from it has not.
+func (s *served) covered(ctx context.Context, kept string) error {
+	answer, err := s.get(ctx, "/status")
+	if err != nil {
+		return err
+	}
+	var status struct {
+		Coverage []struct {
+			Kind   string
+			Listed string
+			Error  string
+		}
+	}
+	if err := json.Unmarshal(answer, &status); err != nil {
+		return err
+	}
+	const few = 10 // the shipped bundle matches more kinds
+	if len(status.Coverage) < few {
+		return fmt.Errorf("only %d kinds in %s", len(status.Coverage), answer)
+	}
+	for _, c := range status.Coverage {
+		if refused := strings.Contains(c.Error, "forbidden"); refused != (c.Kind == kept) || (c.Listed == "") != refused {
+			return fmt.Errorf("%s was listed at %q with the error %q", c.Kind, c.Listed, c.Error)
+		}
+	}
+	return nil
+}
+
+// get asks for a path beside /metrics.
+func (s *served) get(ctx context.Context, path string) ([]byte, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, s.url+path, http.NoBody)
+	if err != nil {
+		return nil, err
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = resp.Body.Close() }() // it was read to its end
+	answer, err := io.ReadAll(resp.Body)
+	if err == nil && resp.StatusCode != http.StatusOK {
+		err = fmt.Errorf("%s answers %s: %s", path, resp.Status, answer)
+	}
+	return answer, err
+}
+
+// stop ends the process as a kubelet does.
+func (s *served) stop(t *testing.T) {
+	t.Helper()
+	if err := s.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-s.ended; err != nil {
+		t.Errorf("holdfast ended with %v", err)
+	}
+}
+
+func (s *served) log(t *testing.T) string {
+	t.Helper()
+	text, err := os.ReadFile(s.file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
