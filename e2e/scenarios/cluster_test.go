@@ -21,6 +21,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/rest"
 
 	"github.com/holdfast-io/holdfast/e2e/controlplane"
 	"github.com/holdfast-io/holdfast/e2e/serving"
@@ -59,10 +60,12 @@ func newCluster(t *testing.T) *cluster {
 		}
 	})
 	c := &cluster{ControlPlane: cp, binary: binary, dir: t.TempDir()}
-	if c.kube, err = kubernetes.NewForConfig(cp.RESTConfig()); err != nil {
+	config := cp.RESTConfig()
+	config.WarningHandler = rest.NoWarnings{}
+	if c.kube, err = kubernetes.NewForConfig(config); err != nil {
 		t.Fatal(err)
 	}
-	if c.dynamic, err = dynamic.NewForConfig(cp.RESTConfig()); err != nil {
+	if c.dynamic, err = dynamic.NewForConfig(config); err != nil {
 		t.Fatal(err)
 	}
 	return c

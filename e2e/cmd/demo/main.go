@@ -21,14 +21,26 @@ const patience = 5 * time.Minute
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := run(ctx, newScreen(os.Stdout), os.Getenv("KEEP") == "1"); err != nil {
+	then := endAtOnce
+	if os.Getenv("KEEP") == "1" {
+		then = keepRunning
+	}
+	if err := run(ctx, newScreen(os.Stdout), then); err != nil {
 		fmt.Fprintln(os.Stderr, "demo:", err)
 		os.Exit(1)
 	}
 }
 
+// ending is what to do when the story is told.
+type ending int
+
+const (
+	endAtOnce ending = iota
+	keepRunning
+)
+
 // run builds, starts, tells and clears away.
-func run(ctx context.Context, out *screen, keep bool) (err error) {
+func run(ctx context.Context, out *screen, then ending) (err error) {
 	out.chapter("Build and start a control plane, and Holdfast")
 	binary, err := controlplane.Builder{}.Holdfast(ctx)
 	if err != nil {
@@ -59,7 +71,7 @@ func run(ctx context.Context, out *screen, keep bool) (err error) {
 	if err := s.tell(bounded); err != nil {
 		return errors.Join(err, s.logTail())
 	}
-	if keep {
+	if then == keepRunning {
 		return s.keep(ctx)
 	}
 	return s.end(bounded)
