@@ -51,6 +51,15 @@ type Object struct {
 	Generation      int64
 }
 
+// label names the type in metrics and logs: one resource may be audited in two versions.
+func (t Type) label() string {
+	r := t.Resource
+	if r.Group == "" {
+		return r.Resource + "." + r.Version
+	}
+	return r.Resource + "." + r.Version + "." + r.Group
+}
+
 func (o Object) String() string {
 	if o.Namespace == "" {
 		return o.Kind.Kind + "/" + o.Name

@@ -6,7 +6,8 @@ import (
 	"time"
 )
 
-// Auditor watches and sweeps the types that the bundle matches. Make it with New, then Run it once.
+// Auditor watches and sweeps the types that the bundle matches. Make it with New, then
+// Run it; when Run has returned it knows nothing any more, and may be run again.
 type Auditor struct {
 	opts    Options
 	book    coverageBook
@@ -46,8 +47,10 @@ func (a *Auditor) DiscoveryError() string {
 	return a.book.discovery
 }
 
-// Run audits until the context ends. It returns when all its goroutines have stopped.
+// Run audits until the context ends. It returns when all its goroutines have stopped, and must not be
+// called while it runs.
 func (a *Auditor) Run(ctx context.Context) error {
+	defer a.book.reset()
 	watchers := map[Type]*watcher{}
 	var running sync.WaitGroup
 	defer running.Wait()
@@ -70,7 +73,8 @@ func (a *Auditor) Run(ctx context.Context) error {
 	}
 }
 
-// reconcileWatchers starts a watcher for each type that is wanted and stops the others.
+// reconcileWatchers stops the watchers of types that are not wanted any more, then starts the missing ones:
+// in this order, because a type that comes back in another form has the same reports.
 func (a *Auditor) reconcileWatchers(ctx context.Context, watchers map[Type]*watcher, running *sync.WaitGroup) {
 	types, err := a.opts.Discovery.Types(ctx)
 	a.discovered(ctx, err)
@@ -79,7 +83,20 @@ func (a *Auditor) reconcileWatchers(ctx context.Context, watchers map[Type]*watc
 	}
 	keep := map[Type]bool{}
 	for _, t := range wanted(types, a.opts.Snapshots.Current()) {
+		t.Preferred = false // which version the server prefers is no part of what a type is
 		keep[t] = true
+	}
+	for t, w := range watchers {
+		if keep[t] || err != nil {
+			continue // a type that is missing from a partial answer may still be there
+		}
+		w.stop()
+		<-w.done
+		delete(watchers, t)
+		a.book.forget(t)
+		a.opts.Sink.Listed(t, func(string) bool { return false })
+	}
+	for t := range keep {
 		if watchers[t] != nil {
 			continue
 		}
@@ -91,19 +108,6 @@ func (a *Auditor) reconcileWatchers(ctx context.Context, watchers map[Type]*watc
 			defer close(w.done)
 			w.run(typeCtx)
 		})
-	}
-	if err != nil {
-		return // a type that is missing from a partial answer may still be there
-	}
-	for t, w := range watchers {
-		if keep[t] {
-			continue
-		}
-		w.stop()
-		<-w.done
-		delete(watchers, t)
-		a.book.forget(t)
-		a.opts.Sink.Listed(t, func(string) bool { return false })
 	}
 }
 

@@ -50,6 +50,13 @@ func (b *coverageBook) forget(t Type) {
 	delete(b.types, t)
 }
 
+// reset forgets everything, when nobody audits any more.
+func (b *coverageBook) reset() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.types, b.discovery = nil, ""
+}
+
 func (b *coverageBook) list() []Coverage {
 	b.mu.Lock()
 	defer b.mu.Unlock()

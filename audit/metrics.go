@@ -57,7 +57,7 @@ func (c coverageCollector) Describe(ch chan<- *prometheus.Desc) {
 
 func (c coverageCollector) Collect(ch chan<- prometheus.Metric) {
 	for _, t := range c.book.list() {
-		resource := t.Type.Resource.GroupResource().String()
+		resource := t.Type.label()
 		listed, stale := 0.0, 0.0
 		if !t.Listed.IsZero() {
 			listed = float64(t.Listed.UnixNano()) / 1e9

@@ -29,7 +29,7 @@ func list(ctx context.Context, client dynamic.Interface, t Type, page int64, eac
 			continue
 		}
 		if err != nil {
-			return "", fmt.Errorf("listing %s: %w", t.Resource.GroupResource(), err)
+			return "", fmt.Errorf("listing %s: %w", t.label(), err)
 		}
 		for i := range items.Items {
 			each(&items.Items[i])

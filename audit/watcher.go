@@ -4,13 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/watch"
-	"slices"
 )
 
 // watcher audits one type: it lists all objects, then watches, and lists again when the watch has lost
@@ -55,11 +55,17 @@ func (w *watcher) run(ctx context.Context) {
 		if ctx.Err() != nil {
 			return
 		}
-		if errors.Is(err, errResweep) || apierrors.IsResourceExpired(err) || apierrors.IsGone(err) {
+		if errors.Is(err, errResweep) {
 			wait = opts.Retry
 			continue
 		}
-		w.stale(err)
+		if apierrors.IsResourceExpired(err) || apierrors.IsGone(err) {
+			// The server keeps changes for some minutes only. That is routine, but it must not be asked
+			// over and over by a watch that it always finds too old.
+			w.auditor.book.update(w.typ, func(c *Coverage) { c.Watching = false })
+		} else {
+			w.stale(err)
+		}
 		if time.Since(started) > opts.RetryMax {
 			wait = opts.Retry
 		}
@@ -73,8 +79,8 @@ func (w *watcher) run(ctx context.Context) {
 }
 
 func (w *watcher) stale(err error) {
-	w.auditor.metrics.failures.WithLabelValues(w.typ.Resource.GroupResource().String()).Inc()
-	w.auditor.opts.Logger.Warn("The audit of a type is interrupted; its reports stay as they are", "resource", w.typ.Resource.GroupResource().String(), "error", err)
+	w.auditor.metrics.failures.WithLabelValues(w.typ.label()).Inc()
+	w.auditor.opts.Logger.Warn("The audit of a type is interrupted; its reports stay as they are", "resource", w.typ.label(), "error", err)
 	w.auditor.book.update(w.typ, func(c *Coverage) {
 		c.Watching = false
 		c.Error = err.Error()
@@ -94,9 +100,15 @@ func (w *watcher) sweep(ctx context.Context) (string, error) {
 	opts := &w.auditor.opts
 	seen := map[string]bool{}
 	version, err := list(ctx, opts.Client, w.typ, opts.PageSize, func(u *unstructured.Unstructured) {
+		if w.ignored(u) {
+			return
+		}
 		seen[string(u.GetUID())] = true
 		w.object(ctx, u)
 	})
+	if err == nil {
+		err = ctx.Err() // objects may have been left out at the end
+	}
 	if err != nil {
 		return "", err
 	}
@@ -106,7 +118,7 @@ func (w *watcher) sweep(ctx context.Context) (string, error) {
 		}
 	}
 	opts.Sink.Listed(w.typ, func(uid string) bool { return seen[uid] })
-	w.auditor.metrics.sweeps.WithLabelValues(w.typ.Resource.GroupResource().String()).Observe(time.Since(started).Seconds())
+	w.auditor.metrics.sweeps.WithLabelValues(w.typ.label()).Observe(time.Since(started).Seconds())
 	w.auditor.book.update(w.typ, func(c *Coverage) {
 		*c = Coverage{Type: w.typ, Listed: time.Now(), Objects: len(w.records)}
 	})
@@ -123,7 +135,7 @@ func (w *watcher) follow(ctx context.Context, version string) error {
 			ResourceVersion: version, AllowWatchBookmarks: true,
 		})
 		if err != nil {
-			return fmt.Errorf("watching %s: %w", w.typ.Resource.GroupResource(), err)
+			return fmt.Errorf("watching %s: %w", w.typ.label(), err)
 		}
 		w.auditor.book.update(w.typ, func(c *Coverage) {
 			c.Watching, c.Stale, c.Error, c.StaleSince = true, false, "", time.Time{}
@@ -136,7 +148,7 @@ func (w *watcher) follow(ctx context.Context, version string) error {
 		}
 		if time.Since(opened) < time.Second {
 			// A server that ends each watch at once is going down, or is not well.
-			return fmt.Errorf("watching %s: the server ended the watch after %s", w.typ.Resource.GroupResource(), time.Since(opened).Round(time.Millisecond))
+			return fmt.Errorf("watching %s: the server ended the watch after %s", w.typ.label(), time.Since(opened).Round(time.Millisecond))
 		}
 	}
 }
@@ -156,16 +168,18 @@ func (w *watcher) drain(ctx context.Context, stream watch.Interface, version str
 				return version, nil
 			}
 			if event.Type == watch.Error {
-				return version, fmt.Errorf("watching %s: %w", w.typ.Resource.GroupResource(), apierrors.FromObject(event.Object))
+				return version, fmt.Errorf("watching %s: %w", w.typ.label(), apierrors.FromObject(event.Object))
 			}
 			u, ok := event.Object.(*unstructured.Unstructured)
 			if !ok {
-				return version, fmt.Errorf("watching %s: the server sent a %T", w.typ.Resource.GroupResource(), event.Object)
+				return version, fmt.Errorf("watching %s: the server sent a %T", w.typ.label(), event.Object)
 			}
 			version = u.GetResourceVersion()
 			switch event.Type {
 			case watch.Added, watch.Modified:
-				w.object(ctx, u)
+				if !w.ignored(u) {
+					w.object(ctx, u)
+				}
 			case watch.Deleted:
 				w.gone(u)
 			}
@@ -177,9 +191,6 @@ func (w *watcher) drain(ctx context.Context, stream watch.Interface, version str
 // object judges one object, unless this very state of it has been judged by this very bundle.
 func (w *watcher) object(ctx context.Context, u *unstructured.Unstructured) {
 	opts := &w.auditor.opts
-	if slices.Contains(opts.Ignore, u.GetNamespace()) && u.GetNamespace() != "" {
-		return
-	}
 	s := opts.Snapshots.Current()
 	uid := string(u.GetUID())
 	if known, ok := w.records[uid]; ok && known.digest == s.Digest() && known.object.ResourceVersion == u.GetResourceVersion() {
@@ -193,9 +204,13 @@ func (w *watcher) object(ctx context.Context, u *unstructured.Unstructured) {
 	if err != nil {
 		opts.Logger.Error("Judging an object failed", "object", f.Object.String(), "error", err)
 	}
-	w.auditor.metrics.judged.WithLabelValues(w.typ.Resource.GroupResource().String()).Inc()
+	w.auditor.metrics.judged.WithLabelValues(w.typ.label()).Inc()
 	w.records[uid] = record{object: f.Object, digest: f.Digest}
 	opts.Sink.Found(f)
+}
+
+func (w *watcher) ignored(u *unstructured.Unstructured) bool {
+	return u.GetNamespace() != "" && slices.Contains(w.auditor.opts.Ignore, u.GetNamespace())
 }
 
 func (w *watcher) gone(u *unstructured.Unstructured) {

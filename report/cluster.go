@@ -66,7 +66,8 @@ func (o *WriterOptions) Validate() error {
 
 // Writer keeps one PolicyReport or ClusterPolicyReport per object in the cluster, named by the object's UID
 // and owned by it. It writes what changed and nothing else, what needs somebody first. Make it with
-// NewWriter, then Run it once; what comes before Run waits for it.
+// NewWriter, then Run it; what comes before Run waits for it. When Run has returned the writer knows
+// nothing any more, and may be run again, as a leader that is elected again does.
 //
 // It keeps hashes of what is written, and results only until they are.
 type Writer struct {
@@ -180,6 +181,7 @@ func (w *Writer) pending() float64 {
 // Run finds the reports that exist, then writes until the context ends and what is queued is written, for
 // at most Drain. It returns when all its goroutines have stopped.
 func (w *Writer) Run(ctx context.Context) error {
+	defer w.reset()
 	found, err := w.load(ctx)
 	if err != nil {
 		return nil //nolint:nilerr // the context ended: nothing to write was known to be needed
@@ -229,6 +231,13 @@ func (w *Writer) begin(found map[string]*entry) {
 	for uid, e := range w.entries {
 		w.enqueue(uid, e)
 	}
+}
+
+// reset forgets everything: while this writer does not run, another may change the reports.
+func (w *Writer) reset() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.entries, w.lanes, w.queue, w.retained, w.trouble = map[string]*entry{}, newLanes(), nil, nil, ""
 }
 
 // vanished reports whether a complete list did not have the object.
