@@ -48,7 +48,7 @@ func TestTheSameObjectGetsTheSameVerdictFromAllThreeDoors(t *testing.T) {
 	for _, line := range w.leftOut {
 		t.Log("left out: " + line)
 	}
-	bundle := enforcedBundle(t, filepath.Join(c.dir, "bundle"))
+	bundle := shippedBundle(t, filepath.Join(c.dir, "bundle"), enforced)
 
 	// The first door: files.
 	file := w.export(t)
@@ -86,6 +86,7 @@ type walk struct {
 	cluster *cluster
 	created []candidate
 	leftOut []string // objects that the server does not take, and why
+	dryRun  []string // as in CreateOptions
 }
 
 // candidate is an object as it was written, and as the server keeps it.
@@ -137,7 +138,7 @@ func (w *walk) create(t *testing.T, objects []*unstructured.Unstructured) {
 			w.needNamespace(t, o.GetNamespace())
 			in = resource.Namespace(o.GetNamespace())
 		}
-		kept, err := in.Create(t.Context(), o.DeepCopy(), metav1.CreateOptions{})
+		kept, err := in.Create(t.Context(), o.DeepCopy(), metav1.CreateOptions{DryRun: w.dryRun})
 		if err != nil {
 			w.leaveOut(what, err.Error())
 			continue
@@ -254,67 +255,6 @@ func (w *walk) compareAdmission(t *testing.T, o *candidate, expected verdicts) {
 	if !slices.Equal(got, want) {
 		t.Errorf("%sis refused for %v; the command line says that it fails %v", o.key, got, want)
 	}
-}
-
-// enforcedBundle writes the shipped policies into dir: validation only, no failure tolerated.
-func enforcedBundle(t *testing.T, dir string) string {
-	t.Helper()
-	paths, err := filepath.Glob(filepath.Join("..", "..", "policies", "*", "policy.yaml"))
-	if err != nil || len(paths) == 0 {
-		t.Fatalf("no shipped policies found (error: %v)", err)
-	}
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		t.Fatal(err)
-	}
-	for _, path := range paths {
-		data, err := os.ReadFile(path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		policy := &unstructured.Unstructured{}
-		if err := sigsyaml.Unmarshal(data, &policy.Object); err != nil {
-			t.Fatalf("read %s: %v", path, err)
-		}
-		if !enforce(t, policy) {
-			continue
-		}
-		if data, err = sigsyaml.Marshal(policy.Object); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(filepath.Join(dir, policy.GetName()+".yaml"), data, 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	return dir
-}
-
-// enforce keeps the validate rules of the policy and has them refuse. It tells whether there are any.
-func enforce(t *testing.T, policy *unstructured.Unstructured) bool {
-	t.Helper()
-	rules, _, err := unstructured.NestedSlice(policy.Object, "spec", "rules")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var kept []any
-	for _, r := range rules {
-		rule := r.(map[string]any)
-		validate, ok := rule["validate"].(map[string]any)
-		if !ok {
-			continue
-		}
-		validate["failureAction"] = "Enforce"
-		delete(validate, "failureActionOverrides")
-		kept = append(kept, rule)
-	}
-	if len(kept) == 0 {
-		return false
-	}
-	if err := unstructured.SetNestedSlice(policy.Object, kept, "spec", "rules"); err != nil {
-		t.Fatal(err)
-	}
-	// One webhook entry for all: of several that refuse, the API server passes on one.
-	unstructured.RemoveNestedField(policy.Object, "spec", "webhookConfiguration")
-	return true
 }
 
 // readManifests reads all objects of the *.yaml files in a folder.
