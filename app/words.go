@@ -2,6 +2,7 @@ package app
 
 import (
 	"github.com/holdfast-io/holdfast/bundle"
+	"github.com/holdfast-io/holdfast/engine/nearest"
 	"github.com/holdfast-io/holdfast/report"
 )
 
@@ -14,4 +15,4 @@ type BundleError = bundle.Error
 const Coloured = report.Coloured
 
 // Nearest gives the name that is spelled most like the given one, or "".
-func Nearest(written string, names []string) string { return bundle.Nearest(written, names) }
+func Nearest(written string, names []string) string { return nearest.Name(written, names) }

@@ -46,15 +46,3 @@ func TestDiff(t *testing.T) {
 		})
 	}
 }
-
-func TestNearest(t *testing.T) {
-	names := []string{"pattern", "anyPattern", "deny", "message"}
-	for written, want := range map[string]string{
-		"patern": "pattern", "Pattern": "pattern", "anypatern": "anyPattern", "den": "deny", "messages": "message",
-		"x": "", "": "", "completely": "", strings.Repeat("pattern", 10): "",
-	} {
-		if got := Nearest(written, names); got != want {
-			t.Errorf("Nearest(%q) = %q, want %q", written, got, want)
-		}
-	}
-}

@@ -16,6 +16,7 @@ import (
 
 	"github.com/holdfast-io/holdfast/bundle/manifest"
 	"github.com/holdfast-io/holdfast/engine"
+	"github.com/holdfast-io/holdfast/engine/nearest"
 )
 
 // checkShape holds a document against the Go type that it is about to be decoded into, and finds every
@@ -191,7 +192,7 @@ func jsonFields(t reflect.Type, into map[string]reflect.Type) {
 // they are few, all that there are.
 func expected(key string, fields map[string]reflect.Type) string {
 	names := sortedKeys(fields)
-	if near := Nearest(key, names); near != "" {
+	if near := nearest.Name(key, names); near != "" {
 		return ": did you mean " + near + "?"
 	}
 	if len(names) > 12 {

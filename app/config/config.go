@@ -18,8 +18,8 @@ import (
 	"github.com/spf13/pflag"
 	"github.com/spf13/viper"
 
-	"github.com/holdfast-io/holdfast/bundle"
 	"github.com/holdfast-io/holdfast/bundle/manifest"
+	"github.com/holdfast-io/holdfast/engine/nearest"
 )
 
 // Prefix begins the name of every environment variable: HOLDFAST_LOG_LEVEL is --log-level.
@@ -167,7 +167,7 @@ func read(ctx context.Context, path string, known []string) (*manifest.Document,
 			continue
 		}
 		message := fmt.Sprintf("unknown key %q", key)
-		if near := bundle.Nearest(key, known); near != "" {
+		if near := nearest.Name(key, known); near != "" {
 			message += ": did you mean " + near + "?"
 		}
 		unknown = append(unknown, &manifest.Error{Position: documents[0].Position([]any{key}), Message: message})

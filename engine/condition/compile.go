@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/holdfast-io/holdfast/engine/expr"
+	"github.com/holdfast-io/holdfast/engine/nearest"
 )
 
 // Error says what is wrong with a condition, and at which place of the value handed to Compile.
@@ -207,7 +208,7 @@ func checkFields(m map[string]any, path []any, known ...string) error {
 		if slices.Contains(known, name) {
 			continue
 		}
-		if near := closest(name, known); near != "" {
+		if near := nearest.Name(name, known); near != "" {
 			return wrong(below(path, name), "unknown field %q: did you mean %s?", name, near)
 		}
 		return wrong(below(path, name), "unknown field %q: expected one of %s", name, strings.Join(known, ", "))

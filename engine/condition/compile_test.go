@@ -67,7 +67,7 @@ func TestCompileErrors(t *testing.T) {
 			if tc.want != "" && got.Error() != tc.want {
 				t.Errorf("got  %s\nwant %s", got, tc.want)
 			}
-			if len(got.Path) != len(tc.path) || len(tc.path) > 0 && !reflect.DeepEqual(got.Path, []any(tc.path)) {
+			if len(got.Path) != len(tc.path) || len(tc.path) > 0 && !reflect.DeepEqual(got.Path, tc.path) {
 				t.Errorf("at %v, want %v", got.Path, tc.path)
 			}
 		})

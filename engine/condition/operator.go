@@ -3,6 +3,8 @@ package condition
 import (
 	"fmt"
 	"strings"
+
+	"github.com/holdfast-io/holdfast/engine/nearest"
 )
 
 // operator is what relates a condition's key to its value.
@@ -63,7 +65,7 @@ func parseOperator(name string) (operator, error) {
 			return operator(op), nil
 		}
 	}
-	if near := closest(name, operatorNames[:]); near != "" {
+	if near := nearest.Name(name, operatorNames[:]); near != "" {
 		return 0, fmt.Errorf("unknown operator %q: did you mean %s?", name, near)
 	}
 	return 0, fmt.Errorf("unknown operator %q: expected one of %s", name, strings.Join(operatorNames[:], ", "))

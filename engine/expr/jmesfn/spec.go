@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/holdfast-io/holdfast/engine/nearest"
 )
 
 // Unbounded is the MaxArgs of a function that takes any number of arguments.
@@ -114,35 +116,14 @@ func UnknownError(name string) error {
 	if len(name) > shown {
 		return fmt.Errorf("unknown function %q...", name[:shown])
 	}
-	best, distance := "", len(name)/3+1
-	for _, s := range Specs() {
-		if d := editDistance(name, s.Name); d < distance || d == distance && best == "" {
-			best, distance = s.Name, d
-		}
+	specs := Specs()
+	names := make([]string, len(specs))
+	for i := range specs {
+		names[i] = specs[i].Name
 	}
+	best := nearest.Name(name, names)
 	if best == "" {
 		return fmt.Errorf("unknown function %q", name)
 	}
 	return fmt.Errorf("unknown function %q: did you mean %q?", name, best)
-}
-
-// editDistance counts the single-letter insertions, deletions and changes that turn a into b (Levenshtein).
-func editDistance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := diagonal
-			if a[i] != b[j] {
-				cost++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(cost, row[j]+1, row[j+1]+1)
-		}
-	}
-	return row[len(b)]
 }

@@ -1,11 +1,14 @@
-package condition
+// Package nearest finds the name that a slip of the pen was meant to be, for errors that say "did you
+// mean". A written word and the known names come in; one of them, or nothing, goes out.
+package nearest
 
 import "strings"
 
-// closest gives the name that is nearest to what was written, case aside, or "" when none is near
-// enough to be a slip: about a third of the letters may differ.
-func closest(written string, names []string) string {
-	if len(written) > 64 { // nothing that long is a slip, and the cost grows with the length
+// Name gives the name that is spelled most like the written one, case aside; of several the first. It is
+// "" if more than a third of the letters would have to change.
+func Name(written string, names []string) string {
+	const longest = 64 // a slip is in a short word, and the cost grows with the length
+	if len(written) > longest {
 		return ""
 	}
 	best, least := "", (len(written)+2)/3+1
