@@ -63,7 +63,7 @@ func buildReport(t Target, hash string, results []v1alpha2.PolicyReportResult) (
 	if omitted > 0 {
 		meta.Annotations[AnnotationOmitted] = fmt.Sprint(omitted)
 	}
-	version := v1alpha2.SchemeGroupVersion.String()
+	version := v1alpha2.GroupVersion.String()
 	var object any = &v1alpha2.PolicyReport{
 		TypeMeta: metav1.TypeMeta{APIVersion: version, Kind: "PolicyReport"}, ObjectMeta: meta, Scope: scope, Summary: summary, Results: kept,
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"encoding/xml"
+	"errors"
 	"flag"
 	"io"
 	"math/rand/v2"
@@ -168,7 +169,7 @@ func TestJUnitIsWellFormedWhateverTheMessages(t *testing.T) {
 	}
 	dec := xml.NewDecoder(&b)
 	for {
-		if _, err := dec.Token(); err == io.EOF {
+		if _, err := dec.Token(); errors.Is(err, io.EOF) {
 			return
 		} else if err != nil {
 			t.Fatal(err)

@@ -154,7 +154,7 @@ func TestWhatNoRuleMatchesIsNotDecoded(t *testing.T) {
 
 func TestInput(t *testing.T) {
 	type input struct {
-		method, path, contentType, body string
+		method, contentType, body string
 		code                            int
 		message                         string
 	}

@@ -48,12 +48,12 @@ func escapeStep(key string) string {
 var errIndex = errors.New("is no index of the list")
 
 // index reads a step as the index of a list. Kyverno lets -1 stand for the last element.
-func (rules rules) index(step string, length int) (int, error) {
+func (r rules) index(step string, length int) (int, error) {
 	i, err := strconv.Atoi(step)
 	if err != nil {
 		return 0, fmt.Errorf("%q %w", step, errIndex)
 	}
-	if i < 0 && rules == kyvernoRules {
+	if i < 0 && r == kyvernoRules {
 		i += length
 	}
 	if i < 0 || i >= length {

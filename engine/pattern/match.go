@@ -156,7 +156,7 @@ func (m *matcher) anchor(f *field, object map[string]any, depth int) verdict {
 		m.fail(missing, &f.value, nil, depth+1)
 		return unmet
 	}
-	v := matched
+	var v verdict
 	switch f.anchor {
 	case Negation:
 		m.fail(forbidden, &f.value, value, depth+1)
