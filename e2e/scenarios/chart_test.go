@@ -35,15 +35,21 @@ func newChart(t *testing.T) chart {
 	return chart{helm}
 }
 
-// run gives Helm's output and errors. Helm keeps its own files in a folder of the test.
+// run gives the output and errors of a Helm command that takes values.
 func (c chart) run(t *testing.T, values string, args ...string) (stdout, stderr string, err error) {
 	t.Helper()
-	dir := t.TempDir()
-	file := filepath.Join(dir, "values.yaml")
+	file := filepath.Join(t.TempDir(), "values.yaml")
 	if err := os.WriteFile(file, []byte(values), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.CommandContext(t.Context(), c.helm, append(args, "--values", file)...)
+	return c.exec(t, append(args, "--values", file)...)
+}
+
+// exec gives Helm's output and errors. Helm keeps its own files in a folder of the test.
+func (c chart) exec(t *testing.T, args ...string) (stdout, stderr string, err error) {
+	t.Helper()
+	dir := t.TempDir()
+	cmd := exec.CommandContext(t.Context(), c.helm, args...)
 	cmd.Env = append(os.Environ(), "HELM_CACHE_HOME="+dir, "HELM_CONFIG_HOME="+dir, "HELM_DATA_HOME="+dir)
 	var out, errs bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &errs
