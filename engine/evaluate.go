@@ -122,6 +122,9 @@ func (e *evaluation) each(rules []*Rule, at func(*Policy) bool, evaluate func(*R
 		if d == nil {
 			continue
 		}
+		if decisions == nil {
+			decisions = make([]Decision, 0, len(rules)) // most rules of the list match
+		}
 		decisions = append(decisions, *d)
 		if r.Policy.applyOne && (d.Status == Pass || d.Status == Fail || d.Status == Warn) {
 			done = r.Policy

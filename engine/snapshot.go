@@ -107,14 +107,29 @@ func newIndex(rules []*Rule) index {
 			ix.wildcard = append(ix.wildcard, r)
 		}
 	}
-	for kind := range ix.byKind {
-		for _, r := range rules {
-			if slices.ContainsFunc(r.match.kinds(), func(k KindSelector) bool { return k.Kind.Match(kind) }) {
-				ix.byKind[kind] = append(ix.byKind[kind], r)
+	// A rule is in the list of each kind that it names, and one with wildcards in the list of any that they fit.
+	for _, r := range rules {
+		for _, k := range r.match.kinds() {
+			if k.Kind.Literal() {
+				ix.add(k.Kind.String(), r)
+				continue
+			}
+			for kind := range ix.byKind {
+				if k.Kind.Match(kind) {
+					ix.add(kind, r)
+				}
 			}
 		}
 	}
 	return ix
+}
+
+// add appends the rule, once; rules come in evaluation order.
+func (ix *index) add(kind string, r *Rule) {
+	list := ix.byKind[kind]
+	if len(list) == 0 || list[len(list)-1] != r {
+		ix.byKind[kind] = append(list, r)
+	}
 }
 
 func (ix *index) rules(kind string) []*Rule {
