@@ -1,6 +1,8 @@
 # Needs Go, git and make; nothing else.
 
-SHELL   := /bin/bash
+SHELL       := /bin/bash
+.SHELLFLAGS := -o pipefail -c
+
 BIN     := bin/holdfast
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
 COMMIT  ?= $(shell git rev-parse HEAD 2>/dev/null || echo unknown)
@@ -33,8 +35,10 @@ control-plane: ## build etcd, Kubernetes and kwok from source, once: ten minutes
 	cd e2e && go run ./cmd/controlplane -build-only
 
 e2e: control-plane ## run the tests against a real control plane
-	@echo '==> tests against a real control plane (go test -v in e2e/ prints what each waits for)'
-	cd e2e && go test -timeout 30m ./...
+	@echo '==> compiling the tests against a real control plane'
+	@cd e2e && go test -run '^$$' ./... >/dev/null
+	@echo '==> running them, one package after the other; each says what it waits for'
+	cd e2e && go test -timeout 30m -p 1 -v ./... | grep --line-buffered -v '^=== '
 
 demo: ## watch a violation refused, drift found and mended; KEEP=1 leaves it all running
 	@echo '==> building what the demo needs (the control plane takes ten minutes the first time)'
