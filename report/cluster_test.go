@@ -287,6 +287,12 @@ func TestARestartWritesNothingAnew(t *testing.T) {
 		b.Put(pod("a"), "d", found(Fail))
 		b.expect(t, "the same finding in a new term", "")
 		b.stop()
+
+		delete(s.reports, "a") // by another leader
+		b.run(t)
+		b.Put(pod("a"), "d", found(Fail))
+		b.expect(t, "a report that another leader deleted", "apply a")
+		b.stop()
 	})
 }
 
@@ -455,6 +461,29 @@ func TestAWriteWithoutAnAnswerIsNotTrusted(t *testing.T) {
 		b.failing(nil)
 		time.Sleep(time.Minute)
 		b.expect(t, "back to the first state", "apply a")
+		b.stop()
+	})
+}
+
+func TestWhatChangesBackWhileItIsWritten(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, newServer())
+		b.run(t)
+		b.Put(pod("a"), "d", found(Pass))
+		b.expect(t, "at first", "apply a")
+		answer := make(chan struct{})
+		b.failing(func(string, string) error {
+			<-answer
+			return nil
+		})
+		b.Put(pod("a"), "d", found(Fail))
+		synctest.Wait() // the writer waits for the answer
+		b.Put(pod("a"), "d", found(Pass))
+		close(answer)
+		b.expect(t, "there and back", "apply a, apply a")
+		if r := b.report(t, "a").Results; len(r) != 1 || r[0].Result != "pass" {
+			t.Errorf("results: %+v", r)
+		}
 		b.stop()
 	})
 }
