@@ -321,6 +321,9 @@ func TestObjectsAreJudgedAsTheyComeAndGo(t *testing.T) {
 		if got := c.Coverage(); len(got) != 0 {
 			t.Errorf("coverage when nobody watches: %+v", got)
 		}
+		c.run(t)
+		c.expect(t, "run again, everything is judged anew", "a fail, b pass, pods.v1: 2")
+		c.stop()
 	})
 }
 
