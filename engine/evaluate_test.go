@@ -71,6 +71,18 @@ func TestValidate(t *testing.T) {
 			spec: "{rules: [{name: r, " + onPods + "validate: {message: never, anyPattern: [{metadata: {labels: {app: db}}}, {metadata: {labels: {app: cache}}}]}}]}",
 			want: "r fail: never; failed anyPattern[0] at /metadata/labels/app/, anyPattern[1] at /metadata/labels/app/",
 		},
+		"a pattern that has no answer for the object's shape leaves it to the others": {
+			spec: "{rules: [{name: r, " + onPods + "validate: {anyPattern: [{spec: {^(l): [{a: x}], b: y}}, {metadata: {labels: {app: web}}}]}}]}",
+			want: "r pass",
+		},
+		"and has failed with them": {
+			spec: "{rules: [{name: r, " + onPods + "validate: {anyPattern: [{spec: {^(l): [{a: x}], b: y}}, {metadata: {labels: {app: db}}}]}}]}",
+			want: "r fail: failed anyPattern[0] at /spec/b/, anyPattern[1] at /metadata/labels/app/",
+		},
+		"another error of a pattern is one": {
+			spec: "{rules: [{name: r, " + onPods + "validate: {anyPattern: [{metadata: {labels: {app: '{{ request.object.nothing }}'}}}, {metadata: {labels: {app: web}}}]}}]}",
+			want: `r error: could not be evaluated: resolving the variables of the pattern: request.object.nothing: not found: unknown key "nothing"`,
+		},
 		"a message with a variable that is not there": {
 			spec: "{rules: [{name: r, " + onPods + "validate: {message: 'see {{ request.object.nothing }}', deny: {}}}]}",
 			want: "r fail: see {{ request.object.nothing }}",
