@@ -29,7 +29,7 @@ import (
 
 const (
 	// patience bounds every single wait. It is long because the machine may be busy; nothing here takes it.
-	patience = time.Minute
+	patience = 90 * time.Second
 	// interval is how often a wait looks.
 	interval = 100 * time.Millisecond
 )
