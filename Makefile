@@ -16,7 +16,7 @@ export GOFLAGS     := -trimpath $(GOFLAGS)
 export KEEP
 
 .DEFAULT_GOAL := help
-.PHONY: help build test unit e2e control-plane demo bench lint lint-full fmt generate
+.PHONY: help build test unit e2e control-plane demo bench conformance lint lint-full fmt generate
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -43,6 +43,9 @@ e2e: control-plane ## run the tests against a real control plane
 demo: ## watch a violation refused, drift found and mended; KEEP=1 leaves it all running
 	@echo '==> building what the demo needs (the control plane takes ten minutes the first time)'
 	cd e2e && go run ./cmd/demo
+
+conformance: ## run Kyverno CLI test files on the engine: HOLDFAST_CONFORMANCE=FOLDER (default: the built-in policies)
+	go test -count 1 -v -run '^TestConformance$$' .
 
 bench: ## run the benchmarks
 	go test -run '^$$' -bench . -benchmem ./bench/...
