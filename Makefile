@@ -50,6 +50,13 @@ conformance: ## run Kyverno CLI test files on the engine: HOLDFAST_CONFORMANCE=F
 bench: ## run the benchmarks
 	go test -run '^$$' -bench . -benchmem ./bench/...
 
+# Folders of Kyverno CLI test files: its own suite, and what stands beside the checkout.
+CONFORMANCE ?= $(wildcard ../shared/conformance/policy-library) $(shell go list -m -f '{{.Dir}}' github.com/kyverno/kyverno)/test/cli
+
+conformance: ## run Kyverno CLI test files and count: CONFORMANCE="DIR DIR"
+	@for dir in $(CONFORMANCE); do echo "==> $$dir"; \
+	HOLDFAST_CONFORMANCE="$$dir" go test -count=1 -v -run '^TestConformance$$' . || failed=1; done; exit $${failed:-0}
+
 lint: ## check format and vet; fast, needs nothing but Go
 	@files=$$(gofmt -l $$(git ls-files '*.go')); [ -z "$$files" ] || { echo "not formatted (make fmt):"; echo "$$files"; exit 1; }
 	go vet -tags e2e ./...

@@ -13,7 +13,7 @@ func (e *evaluation) mutate(rules []*Rule, at func(*Policy) bool) []Decision {
 
 // change applies a matching mutate rule to the object in hand.
 //
-// At admission the rule passes once it is applied. At rest a rule that would still change the object
+// At admission the rule passes once it is applied, and is skipped when it has nothing to change. At rest a rule that would still change the object
 // fails: the object has drifted from what the rule wants.
 func (r *Rule) change(e *evaluation) *Decision {
 	env, d := r.prepare(e)
@@ -29,7 +29,10 @@ func (r *Rule) change(e *evaluation) *Decision {
 	case mutate.Error:
 		return r.failed(res.Err)
 	case mutate.Unchanged:
-		return r.decide(Pass, "")
+		if e.atRest {
+			return r.decide(Pass, "")
+		}
+		return r.decide(Skip, "the object is as the rule wants it")
 	}
 	e.replace(res.Object)
 	if !e.atRest {

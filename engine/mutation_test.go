@@ -32,7 +32,7 @@ func TestMutateAppliesRulesInOrder(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	same(t, "decisions", lines(m.Decisions), "team pass: mutated\nmail pass: mutated\nsame pass")
+	same(t, "decisions", lines(m.Decisions), "team pass: mutated\nmail pass: mutated\nsame skip: the object is as the rule wants it")
 	same(t, "patch", patchText(t, m.Patch), `[{"op":"add","path":"/metadata/labels/mail","value":"none@example.com"},{"op":"add","path":"/metadata/labels/team","value":"none"}]`)
 	if !reflect.DeepEqual(req.Object, object(t, plainPod)) {
 		t.Errorf("the request's object was changed: %v", req.Object)
