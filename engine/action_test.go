@@ -43,6 +43,9 @@ func TestFailureAction(t *testing.T) {
 			rule:  "failureAction: Enforce, failureActionOverrides: [{action: Audit, namespaceSelector: {matchLabels: {env: prod}}}]",
 			world: world{labelsErr: errors.New("gone")}, want: "Audit error",
 		},
+		"a policy that is not scored warns and still enforces": {
+			meta: ", annotations: {policies.kyverno.io/scored: 'false'}", rule: "failureAction: Enforce", want: "Enforce warn", denies: true,
+		},
 		"a policy that is not scored warns": {
 			meta: ", annotations: {policies.kyverno.io/scored: 'false'}", want: "Audit warn",
 		},

@@ -64,8 +64,11 @@ type Decision struct {
 	Patch []mutate.Operation
 }
 
-// Denies reports whether the decision stops a write.
-func (d *Decision) Denies() bool { return d.Status == Fail && d.Action == Enforce }
+// Denies reports whether the decision stops a write. A policy that is not scored counts less in reports;
+// what it enforces is enforced.
+func (d *Decision) Denies() bool {
+	return (d.Status == Fail || d.Status == Warn) && d.Action == Enforce
+}
 
 // Mutation is the outcome of the mutate rules on one object.
 type Mutation struct {

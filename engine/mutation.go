@@ -13,8 +13,8 @@ func (e *evaluation) mutate(rules []*Rule, at func(*Policy) bool) []Decision {
 
 // change applies a matching mutate rule to the object in hand.
 //
-// At admission the rule passes once it is applied, and is skipped when it has nothing to change. At rest a rule that would still change the object
-// fails: the object has drifted from what the rule wants.
+// At admission the rule passes once it is applied, and is skipped when it has nothing to change. At rest a
+// rule that would still change the object fails: the object has drifted from what the rule wants.
 func (r *Rule) change(e *evaluation) *Decision {
 	env, d := r.prepare(e)
 	if d != nil {

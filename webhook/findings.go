@@ -30,14 +30,12 @@ func sortOut(req *engine.Request, decisions []engine.Decision) findings {
 	for i := range decisions {
 		d := &decisions[i]
 		switch d.Status {
-		case engine.Fail:
+		case engine.Fail, engine.Warn:
 			if d.Denies() {
 				f.denials = append(f.denials, d)
 			} else {
 				f.audits = append(f.audits, d)
 			}
-		case engine.Warn:
-			f.audits = append(f.audits, d)
 		case engine.Error:
 			if d.Policy.FailurePolicy == engine.IgnoreOnError {
 				f.open = append(f.open, d)
