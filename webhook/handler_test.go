@@ -155,8 +155,8 @@ func TestWhatNoRuleMatchesIsNotDecoded(t *testing.T) {
 func TestInput(t *testing.T) {
 	type input struct {
 		method, contentType, body string
-		code                            int
-		message                         string
+		code                      int
+		message                   string
 	}
 	for name, c := range map[string]input{
 		"GET":                       {method: "GET", code: 405, message: "method GET: expected POST"},

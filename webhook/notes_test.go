@@ -44,7 +44,7 @@ func TestWarningsStayWithinWhatAnAPIServerShows(t *testing.T) {
 }
 
 func TestSixteenWarningsAreNotShortened(t *testing.T) {
-	f := sortOut(&engine.Request{}, decisions(15, engine.Warn, engine.Enforce, "m"))
+	f := sortOut(&engine.Request{}, decisions(15, engine.Warn, engine.Audit, "m"))
 	if got := f.notes().Warnings; len(got) != 15 || got[14] != "policy p014, rule r: m" {
 		t.Errorf("got %q", got)
 	}
