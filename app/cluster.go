@@ -5,10 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"slices"
 	"time"
 
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	utilnet "k8s.io/apimachinery/pkg/util/net"
 	"k8s.io/apimachinery/pkg/version"
 	"k8s.io/client-go/discovery"
 	"k8s.io/client-go/dynamic"
@@ -23,12 +25,14 @@ import (
 	"github.com/holdfast-io/holdfast/webhook"
 )
 
-// cluster is a way to one cluster.
+// cluster is a way to one cluster. All clients share its connections.
 type cluster struct {
 	kube      kubernetes.Interface
 	dynamic   dynamic.Interface
 	metadata  metadata.Interface
 	discovery discovery.DiscoveryInterface
+	// close ends the connections that nobody uses any more.
+	close func()
 }
 
 // connect makes the clients. An empty kubeconfig means the cluster that the program runs in.
@@ -40,20 +44,19 @@ func connect(kubeconfig, programVersion string) (*cluster, error) {
 	config.UserAgent = "holdfast/" + programVersion
 	// The API server's own fairness keeps order between clients; these only bound a runaway.
 	config.QPS, config.Burst = 200, 400
-	c := &cluster{}
-	if c.kube, err = kubernetes.NewForConfig(config); err != nil {
-		return nil, fmt.Errorf("making a client: %w", err)
-	}
-	if c.dynamic, err = dynamic.NewForConfig(config); err != nil {
-		return nil, fmt.Errorf("making a client: %w", err)
-	}
-	if c.metadata, err = metadata.NewForConfig(config); err != nil {
+	shared, err := rest.HTTPClientFor(config)
+	if err != nil {
 		return nil, fmt.Errorf("making a client: %w", err)
 	}
 	// Discovery calls cannot be cancelled, so that they end by themselves.
-	timed := rest.CopyConfig(config)
-	timed.Timeout = 10 * time.Second
-	if c.discovery, err = discovery.NewDiscoveryClientForConfig(timed); err != nil {
+	timed := &http.Client{Transport: shared.Transport, Timeout: 10 * time.Second}
+	c := &cluster{close: func() { utilnet.CloseIdleConnectionsFor(shared.Transport) }}
+	var errs [4]error
+	c.kube, errs[0] = kubernetes.NewForConfigAndClient(config, shared)
+	c.dynamic, errs[1] = dynamic.NewForConfigAndClient(config, shared)
+	c.metadata, errs[2] = metadata.NewForConfigAndClient(config, shared)
+	c.discovery, errs[3] = discovery.NewDiscoveryClientForConfigAndClient(config, timed)
+	if err := errors.Join(errs[:]...); err != nil {
 		return nil, fmt.Errorf("making a client: %w", err)
 	}
 	return c, nil
@@ -129,6 +132,7 @@ func (c ClusterSweep) Audit(ctx context.Context, s *engine.Snapshot, found func(
 	if err != nil {
 		return nil, err
 	}
+	defer clients.close()
 	served, err := webhook.NewDiscovery(webhook.DiscoveryOptions{Client: clients.discovery, Logger: c.Log})
 	if err != nil {
 		return nil, err

@@ -9,7 +9,7 @@ import (
 	"github.com/holdfast-io/holdfast/e2e/controlplane"
 )
 
-// The live tests of the auditor and of the reports run in the product's module, on one fresh API server.
+// The live tests of the auditor, of the reports and of serve run in the product's module, on one fresh API server.
 func TestAuditAndReports(t *testing.T) {
 	cp, err := controlplane.Start(t.Context(), controlplane.Options{Progress: t.Output()})
 	if err != nil {
@@ -24,7 +24,7 @@ func TestAuditAndReports(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	test := exec.CommandContext(t.Context(), "go", "test", "-tags", "e2e", "-count", "1", "-v", "-run", "^TestLive", "./audit", "./report")
+	test := exec.CommandContext(t.Context(), "go", "test", "-tags", "e2e", "-p", "1", "-count", "1", "-v", "-run", "^TestLive", "./audit", "./report", "./app")
 	test.Dir = root
 	test.Env = append(os.Environ(), "KUBECONFIG="+cp.KubeconfigPath())
 	test.Stdout, test.Stderr = t.Output(), t.Output()
