@@ -233,13 +233,15 @@ func conformanceVerdict(ctx context.Context, s *engine.Snapshot, r conformanceRe
 		Namespace: namespace, Name: name, Object: object,
 	}
 	in := &engine.Inputs{Lookups: noLabels{}, Now: time.Now}
-	own := s.Where(func(p *engine.Policy) bool { return p.Key() == r.Policy || p.Name == r.Policy })
-	m, err := own.Mutate(ctx, req, in)
+	m, err := s.Mutate(ctx, req, in)
 	if err != nil {
 		return err.Error(), nil
 	}
 	req.Object = m.Object
-	for _, d := range append(m.Decisions, own.Validate(ctx, req, in)...) {
+	for _, d := range append(m.Decisions, s.Validate(ctx, req, in)...) {
+		if d.Policy.Key() != r.Policy && d.Policy.Name != r.Policy {
+			continue
+		}
 		base := strings.TrimPrefix(strings.TrimPrefix(d.Rule.Name, "autogen-"), "cronjob-")
 		if r.Rule == "" || d.Rule.Name == r.Rule || base == r.Rule {
 			if errors.Is(d.Err, engine.ErrNotAuditable) {
