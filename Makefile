@@ -44,9 +44,6 @@ demo: ## watch a violation refused, drift found and mended; KEEP=1 leaves it all
 	@echo '==> building what the demo needs (the control plane takes ten minutes the first time)'
 	cd e2e && go run ./cmd/demo
 
-conformance: ## run Kyverno CLI test files on the engine: HOLDFAST_CONFORMANCE=FOLDER (default: the built-in policies)
-	go test -count 1 -v -run '^TestConformance$$' .
-
 bench: ## run the benchmarks
 	go test -run '^$$' -bench . -benchmem ./bench/...
 
