@@ -1,5 +1,7 @@
 package engine
 
+import "github.com/holdfast-io/holdfast/engine/number"
+
 // Normalize turns a decoded object into the engine's value model, in place: every number a float64, as
 // encoding/json has it. Clients that decode integers as int64 (unstructured objects) need it. The caller
 // must own the object.
@@ -12,10 +14,6 @@ func Normalize(object map[string]any) map[string]any {
 
 func normalize(v any) any {
 	switch v := v.(type) {
-	case int64:
-		return float64(v)
-	case int:
-		return float64(v)
 	case map[string]any:
 		return Normalize(v)
 	case []any:
@@ -24,6 +22,6 @@ func normalize(v any) any {
 		}
 		return v
 	default:
-		return v
+		return number.Canonical(v)
 	}
 }

@@ -3,6 +3,8 @@ package condition
 import (
 	"reflect"
 	"time"
+
+	"github.com/holdfast-io/holdfast/engine/number"
 )
 
 // compareEqual relates key to value for Equals and NotEquals. A null key is comparable to nothing, so
@@ -19,11 +21,11 @@ func compareEqual(key, value *operand) (equal, defined bool) {
 	case map[string]any, []any:
 		return sameJSON(k, value.value), true
 	}
-	k, ok := number(key.value)
+	k, ok := number.Float(key.value)
 	if !ok {
 		return false, false
 	}
-	v, ok := number(value.value)
+	v, ok := number.Float(value.value)
 	if !ok {
 		v, ok = value.numeral()
 	}
@@ -57,14 +59,14 @@ func durations(key, value *operand) (a, b time.Duration, ok bool) {
 		return 0, 0, false
 	}
 	if !isA {
-		n, ok := number(key.value)
+		n, ok := number.Float(key.value)
 		if !ok {
 			return 0, 0, false
 		}
 		a = seconds(n)
 	}
 	if !isB {
-		n, ok := number(value.value)
+		n, ok := number.Float(value.value)
 		if !ok {
 			return 0, 0, false
 		}
@@ -100,8 +102,8 @@ func sameJSON(a, b any) bool {
 		}
 		return true
 	}
-	if n, ok := number(a); ok {
-		m, ok := number(b)
+	if n, ok := number.Float(a); ok {
+		m, ok := number.Float(b)
 		return ok && n == m
 	}
 	return reflect.DeepEqual(a, b)

@@ -27,20 +27,6 @@ const (
 	maxNumeralSize = 256
 )
 
-// number reads a JSON number. Whoever hands in Go's integers gets the float64 that JSON would give.
-func number(v any) (float64, bool) {
-	switch n := v.(type) {
-	case float64:
-		return n, true
-	case int64:
-		return float64(n), true
-	case int:
-		return float64(n), true
-	default:
-		return 0, false
-	}
-}
-
 // startsNumber reports whether s begins as a number does: a digit after at most a sign and a point. It
 // saves most texts from parsers that allocate their errors, and it keeps quantities honest:
 // resource.ParseQuantity reads the bare suffixes "M" and "m" as zero.

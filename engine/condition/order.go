@@ -4,12 +4,14 @@ import (
 	"cmp"
 	"fmt"
 	"time"
+
+	"github.com/holdfast-io/holdfast/engine/number"
 )
 
 // compareOrder relates key to value for GreaterThan and its kin: -1, 0 or 1. What both sides spell is
 // tried in this order: durations (one may be a number of seconds), quantities, numbers, versions.
 func compareOrder(key, value *operand) (order int, defined bool, err error) {
-	if k, ok := number(key.value); ok {
+	if k, ok := number.Float(key.value); ok {
 		order, defined = compareNumber(k, value)
 		return order, defined, nil
 	}
@@ -43,7 +45,7 @@ func compareOrder(key, value *operand) (order int, defined bool, err error) {
 
 // compareNumber relates a number to a number, or to a text that spells a duration or a number.
 func compareNumber(k float64, value *operand) (order int, defined bool) {
-	if v, ok := number(value.value); ok {
+	if v, ok := number.Float(value.value); ok {
 		return cmp.Compare(k, v), true
 	}
 	if v, ok := value.duration(); ok && value.value != "0" {
@@ -67,7 +69,7 @@ func compareDurations(key, value *operand) (order int, defined bool) {
 }
 
 func asDuration(o *operand) (time.Duration, bool) {
-	if n, ok := number(o.value); ok {
+	if n, ok := number.Float(o.value); ok {
 		return seconds(n), true
 	}
 	return o.duration()

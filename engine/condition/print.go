@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/holdfast-io/holdfast/engine/number"
 )
 
 // scalarText gives the text by which a scalar key is looked for among members.
@@ -16,7 +18,7 @@ func scalarText(v any) (string, bool) {
 	case bool:
 		return strconv.FormatBool(v), true
 	}
-	if n, ok := number(v); ok {
+	if n, ok := number.Float(v); ok {
 		return numberText(n), true
 	}
 	return "", false

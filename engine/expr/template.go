@@ -61,9 +61,6 @@ func CompileTemplate(doc any, opts TemplateOptions) (*Template, error) {
 	return t, nil
 }
 
-// CompileText is CompileTemplate for a single string, such as a message.
-func CompileText(s string) (*Template, error) { return CompileTemplate(s, TemplateOptions{}) }
-
 // Static reports whether the document has no variables, so that Render always gives the same value.
 func (t *Template) Static() bool { return t.text == nil && t.list == nil && t.keys == nil }
 

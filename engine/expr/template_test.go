@@ -114,7 +114,7 @@ func TestTemplateThatCannotBeResolved(t *testing.T) {
 		"{{ {{ n }} }}":              `expression "7": at character 1: Invalid token: tNumber`,
 		"{{ to_upper(n) }}":          "to_upper(n): function to_upper: argument 1 must be a string, not a number",
 	} {
-		tmpl, err := CompileText(doc)
+		tmpl, err := CompileTemplate(doc, TemplateOptions{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -123,7 +123,7 @@ func TestTemplateThatCannotBeResolved(t *testing.T) {
 			t.Errorf("%s:\n got %s\nwant %s", doc, got, want)
 		}
 	}
-	tmpl, err := CompileText("{{ nobody }}")
+	tmpl, err := CompileTemplate("{{ nobody }}", TemplateOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -153,7 +153,7 @@ func TestTemplateReferences(t *testing.T) {
 		"{{ [a, b.c, {d: request.roles}] }}":        {"a", "b", "request.roles"},
 		"{{ map(&x, list) }}":                       {"list"},
 	} {
-		tmpl, err := CompileText(doc)
+		tmpl, err := CompileTemplate(doc, TemplateOptions{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -166,7 +166,7 @@ func TestTemplateReferences(t *testing.T) {
 func TestRenderedTextIsBounded(t *testing.T) {
 	env := environment()
 	env.Root["big"] = strings.Repeat("x", MaxRendered/2+1)
-	tmpl, err := CompileText("{{ big }} {{ big }}")
+	tmpl, err := CompileTemplate("{{ big }} {{ big }}", TemplateOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -201,7 +201,7 @@ func TestOpeningBracesAreReadInLinearTime(t *testing.T) {
 	for _, unit := range []string{"{{", "{{ a ", "{{ a }} {{ ", "{ {{"} {
 		in := strings.Repeat(unit, 1<<20/len(unit))
 		Spans(in)
-		_, err := CompileText(in)
+		_, err := CompileTemplate(in, TemplateOptions{})
 		t.Logf("%q: %.60v", unit, err)
 	}
 	if took := time.Since(start); took > 20*time.Second {

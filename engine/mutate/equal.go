@@ -3,6 +3,8 @@ package mutate
 import (
 	"reflect"
 	"unsafe"
+
+	"github.com/holdfast-io/holdfast/engine/number"
 )
 
 // equal compares two JSON values. Numbers are equal by value, whatever Go type holds them. Parts that two
@@ -24,8 +26,8 @@ func equal(a, b any) bool {
 	case nil:
 		return b == nil
 	default:
-		x, ok := asFloat(a)
-		y, isNumber := asFloat(b)
+		x, ok := number.Float(a)
+		y, isNumber := number.Float(b)
 		return ok && isNumber && x == y
 	}
 }
@@ -68,17 +70,4 @@ func sameMap(x, y map[string]any) bool {
 
 func sameList(x, y []any) bool {
 	return len(x) == len(y) && unsafe.SliceData(x) == unsafe.SliceData(y)
-}
-
-func asFloat(v any) (float64, bool) {
-	switch n := v.(type) {
-	case float64:
-		return n, true
-	case int64:
-		return float64(n), true
-	case int:
-		return float64(n), true
-	default:
-		return 0, false
-	}
 }

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/holdfast-io/holdfast/engine/expr"
+	"github.com/holdfast-io/holdfast/engine/number"
 )
 
 // Strategic is a compiled patchStrategicMerge. It is immutable and safe for concurrent use.
@@ -95,7 +96,7 @@ func (p *Strategic) render(env *expr.Env) ([]any, error) {
 		if err != nil {
 			return nil, fmt.Errorf("the variables at %s: %w", pathText(v.path), err)
 		}
-		if values[i] = number(values[i]); !isJSON(values[i]) {
+		if values[i] = number.Canonical(values[i]); !isJSON(values[i]) {
 			return nil, fmt.Errorf("the variables at %s: %w", pathText(v.path), errNotJSON)
 		}
 	}

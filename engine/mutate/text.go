@@ -12,6 +12,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/holdfast-io/holdfast/engine/expr"
+	"github.com/holdfast-io/holdfast/engine/number"
 	"github.com/holdfast-io/holdfast/engine/pattern"
 )
 
@@ -209,7 +210,7 @@ func (w *words) scalar(n *yamlv3.Node) (textNode, error) {
 		if err := n.Decode(&v); err != nil {
 			return textNode{}, fmt.Errorf("line %d: %w", n.Line, err)
 		}
-		return textNode{value: number(v)}, nil
+		return textNode{value: number.Canonical(v)}, nil
 	case bare && plain:
 		return textNode{kind: bareText, source: source}, nil
 	case plain:

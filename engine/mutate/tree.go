@@ -9,6 +9,7 @@ import (
 
 	"github.com/holdfast-io/holdfast/engine/expr"
 	"github.com/holdfast-io/holdfast/engine/glob"
+	"github.com/holdfast-io/holdfast/engine/number"
 	"github.com/holdfast-io/holdfast/engine/pattern"
 )
 
@@ -31,21 +32,9 @@ func (c *treeCompiler) node(tree any, path []any) (node, error) {
 	case string:
 		return c.text(v, path)
 	case nil, bool, float64, int, int64:
-		return node{plain: number(v)}, nil
+		return node{plain: number.Canonical(v)}, nil
 	default:
 		return node{}, wrong(path, fmt.Errorf("a value of Go type %T is not JSON", tree))
-	}
-}
-
-// number gives whole numbers the one type that numbers have here.
-func number(v any) any {
-	switch n := v.(type) {
-	case int:
-		return float64(n)
-	case int64:
-		return float64(n)
-	default:
-		return v
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/holdfast-io/holdfast/engine/expr"
+	"github.com/holdfast-io/holdfast/engine/number"
 )
 
 // valueTemplate is the value of an operation with variables.
@@ -130,7 +131,7 @@ func (v *valueTemplate) renderBare(env *expr.Env) (any, error) {
 		return nil, err
 	}
 	text, isText := value.(string)
-	if value = number(value); !isJSON(value) {
+	if value = number.Canonical(value); !isJSON(value) {
 		return nil, errNotJSON
 	}
 	if !isText {

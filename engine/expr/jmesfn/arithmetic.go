@@ -3,6 +3,8 @@ package jmesfn
 import (
 	"errors"
 	"time"
+
+	"github.com/holdfast-io/holdfast/engine/number"
 )
 
 // arithmeticFunctions calculate with numbers, Kubernetes quantities ('1Gi') and durations ('1h30m'). Text is
@@ -178,7 +180,7 @@ func sum(c *call) (any, error) {
 		return nil, c.argument(0, "must not be empty")
 	}
 	total := list[0]
-	if f, ok := toFloat(total); ok {
+	if f, ok := number.Float(total); ok {
 		total = f
 	}
 	for i, item := range list[1:] {

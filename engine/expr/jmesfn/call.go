@@ -5,6 +5,8 @@ import (
 	"math"
 	"slices"
 	"strconv"
+
+	"github.com/holdfast-io/holdfast/engine/number"
 )
 
 // function is a Spec with the code behind it. The dispatcher has checked the count and the types of the
@@ -45,7 +47,7 @@ func (c *call) check(i int, arg *Arg) error {
 		return c.argument(i, "must be %s, not %s", arg.Type.article(), describe(c.args[i], kind))
 	}
 	if kind == Number {
-		if f, _ := toFloat(c.args[i]); c.args[i] != any(f) {
+		if f, _ := number.Float(c.args[i]); c.args[i] != any(f) {
 			c.set(i, f)
 		}
 	}

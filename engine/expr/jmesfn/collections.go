@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/holdfast-io/holdfast/engine/number"
 )
 
 // collectionFunctions work on lists, and on strings as lists of characters.
@@ -110,8 +112,8 @@ func lookup(c *call) (any, error) {
 
 // equal compares two JSON values in depth, numbers by value.
 func equal(a, b any) bool {
-	if x, ok := toFloat(a); ok {
-		y, ok := toFloat(b)
+	if x, ok := number.Float(a); ok {
+		y, ok := number.Float(b)
 		return ok && x == y
 	}
 	return reflect.DeepEqual(a, b)
@@ -133,8 +135,8 @@ func orderOf(list []any) (func(a, b any) int, error) {
 	switch len(list) {
 	case numbers:
 		return func(a, b any) int {
-			x, _ := toFloat(a)
-			y, _ := toFloat(b)
+			x, _ := number.Float(a)
+			y, _ := number.Float(b)
 			return cmp.Compare(x, y)
 		}, nil
 	case strs:

@@ -3,6 +3,8 @@ package jmesfn
 import (
 	"math"
 	"strconv"
+
+	"github.com/holdfast-io/holdfast/engine/number"
 )
 
 // numberFunctions work on plain numbers. The ones that know quantities and durations are arithmeticFunctions.
@@ -89,7 +91,7 @@ func avg(c *call) (any, error) {
 	}
 	var total float64
 	for _, item := range list {
-		f, _ := toFloat(item)
+		f, _ := number.Float(item)
 		total += f
 	}
 	return c.finite(total / float64(len(list)))
@@ -111,7 +113,7 @@ func best(c *call, better func(order int) bool) (any, error) {
 			top = item
 		}
 	}
-	if f, ok := toFloat(top); ok {
+	if f, ok := number.Float(top); ok {
 		return f, nil
 	}
 	return top, nil

@@ -3,6 +3,8 @@ package jmesfn
 import (
 	"maps"
 	"slices"
+
+	"github.com/holdfast-io/holdfast/engine/number"
 )
 
 // objectFunctions take objects apart and put them together. Whatever they list is in the order of the keys.
@@ -136,7 +138,7 @@ func scalarText(v any) string {
 		}
 		return "false"
 	default:
-		f, _ := toFloat(v)
+		f, _ := number.Float(v)
 		return formatNumber(f)
 	}
 }

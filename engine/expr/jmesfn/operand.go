@@ -10,6 +10,8 @@ import (
 
 	"gopkg.in/inf.v0"
 	"k8s.io/apimachinery/pkg/api/resource"
+
+	"github.com/holdfast-io/holdfast/engine/number"
 )
 
 // operand is one side of a calculation: exactly one of its fields is set.
@@ -23,7 +25,7 @@ var errOperand = errors.New("must be a number, a quantity or a duration")
 
 // parseOperand reads a number as it is and text as a quantity or else as a duration.
 func parseOperand(v any) (operand, error) {
-	if f, ok := toFloat(v); ok {
+	if f, ok := number.Float(v); ok {
 		return operand{number: &f}, nil
 	}
 	text, ok := v.(string)

@@ -99,17 +99,3 @@ func evaluate(node jmespath.ASTNode) any {
 	}
 	return v
 }
-
-// toFloat gives the value of a number. The engine's own numbers are float64; constants of outside callers
-// may be int or int64.
-func toFloat(v any) (float64, bool) {
-	switch n := v.(type) {
-	case float64:
-		return n, true
-	case int:
-		return float64(n), true
-	case int64:
-		return float64(n), true
-	}
-	return 0, false
-}
