@@ -254,7 +254,7 @@ func conformanceVerdict(ctx context.Context, s *engine.Snapshot, r conformanceRe
 }
 
 // noLabels knows no labels of any namespace, as the peer's test runner without values.
-type noLabels struct{}
+type noLabels struct{ engine.NoLookups }
 
 func (noLabels) NamespaceLabels(context.Context, string) (map[string]string, error) { return nil, nil }
 func (noLabels) Roles(context.Context, *authenticationv1.UserInfo) (roles, clusterRoles []string, err error) {

@@ -5,12 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"net/http"
 	"slices"
 	"time"
 
 	"k8s.io/apimachinery/pkg/runtime/schema"
-	utilnet "k8s.io/apimachinery/pkg/util/net"
 	"k8s.io/apimachinery/pkg/version"
 	"k8s.io/client-go/discovery"
 	"k8s.io/client-go/dynamic"
@@ -18,6 +18,7 @@ import (
 	"k8s.io/client-go/metadata"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
+	"k8s.io/client-go/util/connrotation"
 
 	"github.com/holdfast-io/holdfast/audit"
 	"github.com/holdfast-io/holdfast/engine"
@@ -31,7 +32,8 @@ type cluster struct {
 	dynamic   dynamic.Interface
 	metadata  metadata.Interface
 	discovery discovery.DiscoveryInterface
-	// close ends the connections that nobody uses any more.
+	// close ends every connection, those of calls under way too: a watch whose end is still travelling would
+	// otherwise hold its connection open.
 	close func()
 }
 
@@ -44,13 +46,15 @@ func connect(kubeconfig, programVersion string) (*cluster, error) {
 	config.UserAgent = "holdfast/" + programVersion
 	// The API server's own fairness keeps order between clients; these only bound a runaway.
 	config.QPS, config.Burst = 200, 400
+	dialer := connrotation.NewDialer((&net.Dialer{Timeout: 30 * time.Second, KeepAlive: 30 * time.Second}).DialContext)
+	config.Dial = dialer.DialContext
 	shared, err := rest.HTTPClientFor(config)
 	if err != nil {
 		return nil, fmt.Errorf("making a client: %w", err)
 	}
 	// Discovery calls cannot be cancelled, so that they end by themselves.
 	timed := &http.Client{Transport: shared.Transport, Timeout: 10 * time.Second}
-	c := &cluster{close: func() { utilnet.CloseIdleConnectionsFor(shared.Transport) }}
+	c := &cluster{close: dialer.CloseAll}
 	var errs [4]error
 	c.kube, errs[0] = kubernetes.NewForConfigAndClient(config, shared)
 	c.dynamic, errs[1] = dynamic.NewForConfigAndClient(config, shared)

@@ -152,10 +152,13 @@ func (in *input) subject() report.Subject {
 }
 
 // fileLookups answers from the files themselves: the labels of the Namespaces among them.
-type fileLookups map[string]map[string]string
+type fileLookups struct {
+	engine.NoLookups
+	labels map[string]map[string]string // of each Namespace
+}
 
 func namespacesOf(documents []*manifest.Document) fileLookups {
-	found := fileLookups{}
+	found := map[string]map[string]string{}
 	for _, d := range documents {
 		if d.APIVersion() != "v1" || d.Kind() != "Namespace" {
 			continue
@@ -174,7 +177,7 @@ func namespacesOf(documents []*manifest.Document) fileLookups {
 	for name, labels := range found {
 		labels[namespaceNameLabel] = name
 	}
-	return found
+	return fileLookups{labels: found}
 }
 
 // namespaceNameLabel is what the API server puts on every namespace.
@@ -183,7 +186,7 @@ const namespaceNameLabel = "kubernetes.io/metadata.name"
 // NamespaceLabels gives the labels that the files say the namespace has, and the one that every namespace
 // has.
 func (l fileLookups) NamespaceLabels(_ context.Context, namespace string) (map[string]string, error) {
-	if labels, ok := l[namespace]; ok {
+	if labels, ok := l.labels[namespace]; ok {
 		return labels, nil
 	}
 	return map[string]string{namespaceNameLabel: namespace}, nil

@@ -18,12 +18,15 @@ import (
 	"k8s.io/client-go/metadata"
 	"k8s.io/client-go/metadata/metadatainformer"
 	"k8s.io/client-go/tools/cache"
+
+	"github.com/holdfast-io/holdfast/engine"
 )
 
 // clusterLookups answers the look-ups of rules from watches: of the metadata of namespaces, and of the role
 // bindings of each subject. It holds no other part of an object, and asks the API server within a request
 // only about a namespace that is so new that the watch has not brought it.
 type clusterLookups struct {
+	engine.NoLookups
 	metadata            metadata.Interface
 	namespaces          cache.SharedIndexInformer
 	roleBindings        cache.SharedIndexInformer

@@ -100,7 +100,7 @@ func (d *discovery) set(err error, types ...Type) {
 	d.types, d.err = types, err
 }
 
-type noLookups struct{}
+type noLookups struct{ engine.NoLookups }
 
 func (noLookups) NamespaceLabels(context.Context, string) (map[string]string, error) { return nil, nil }
 func (noLookups) Roles(context.Context, *authenticationv1.UserInfo) (roles, clusterRoles []string, err error) {

@@ -104,7 +104,7 @@ func (s *subject) rest(object map[string]any) *engine.Request {
 }
 
 // cluster answers look-ups without a wait.
-type cluster struct{}
+type cluster struct{ engine.NoLookups }
 
 func (cluster) NamespaceLabels(context.Context, string) (map[string]string, error) {
 	return map[string]string{"kubernetes.io/metadata.name": "team-a"}, nil

@@ -15,6 +15,7 @@ import (
 
 // world answers look-ups with what a test says.
 type world struct {
+	NoLookups
 	labels              map[string]map[string]string
 	labelsErr, rolesErr error
 	roles, clusterRoles []string

@@ -97,7 +97,7 @@ func objects(t testing.TB) []map[string]any {
 }
 
 // hardened is a cluster whose namespaces ask for every default.
-type hardened struct{}
+type hardened struct{ engine.NoLookups }
 
 func (hardened) NamespaceLabels(context.Context, string) (map[string]string, error) {
 	return map[string]string{"holdfast.dev/harden": "true"}, nil

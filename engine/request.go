@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"context"
 	"io"
 	"time"
 
@@ -50,19 +49,14 @@ func (r *Request) subject() map[string]any {
 	return r.Object
 }
 
-// Lookups answers what rules ask beyond the request. An error is never "no": the decision becomes an
-// error and the policy's failurePolicy applies.
-type Lookups interface {
-	// NamespaceLabels gives the labels of a namespace.
-	NamespaceLabels(ctx context.Context, namespace string) (map[string]string, error)
-	// Roles gives the Roles (as namespace:name) and ClusterRoles that are bound to the user.
-	Roles(ctx context.Context, user *authenticationv1.UserInfo) (roles, clusterRoles []string, err error)
-}
-
 // Inputs are the facts of the world at evaluation.
 type Inputs struct {
 	Lookups Lookups
 	Now     func() time.Time
 	// Rand is the source of the function random(); nil makes that function an error.
 	Rand io.Reader
+	// Given gives values that stand in for what the rule's context would look up, by dotted path
+	// (dictionary.data.env); element is the index in the foreach at hand, or -1. It is for tests without a
+	// cluster: nil where the world answers.
+	Given func(rule *Rule, element int) map[string]any
 }

@@ -24,6 +24,7 @@ import (
 
 // suite is the part of a Kyverno CLI test that the bundle's tests use.
 type suite struct {
+	engine.NoLookups
 	Resources []string `json:"resources"`
 	Values    struct {
 		NamespaceSelector []struct {

@@ -71,6 +71,7 @@ func compile(t testing.TB, documents string) *engine.Snapshot {
 
 // lookups answer with what a test says.
 type lookups struct {
+	engine.NoLookups
 	labels map[string]map[string]string
 	// stuck makes a look-up wait until the request's time is over.
 	stuck bool
