@@ -58,13 +58,14 @@ type RuleKind uint8
 const (
 	Validate RuleKind = iota
 	Mutate
+	Generate
 )
 
+// ruleKinds is how many kinds of rules there are.
+const ruleKinds = Generate + 1
+
 func (k RuleKind) String() string {
-	if k == Mutate {
-		return "mutate"
-	}
-	return "validate"
+	return [ruleKinds]string{"validate", "mutate", "generate"}[k]
 }
 
 // Rule is a compiled rule. It is immutable.

@@ -19,7 +19,7 @@ type Snapshot struct {
 	digest    string
 	policies  []*Policy
 	functions *expr.Functions
-	index     [2]index // by RuleKind
+	index     [ruleKinds]index
 }
 
 // NewSnapshot orders the policies (by name, then namespace, then kind), indexes their rules and computes the
@@ -61,7 +61,7 @@ func (s *Snapshot) Where(keep func(*Policy) bool) *Snapshot {
 }
 
 func (s *Snapshot) buildIndex() {
-	var rules [2][]*Rule
+	var rules [ruleKinds][]*Rule
 	for _, p := range s.policies {
 		for _, r := range p.Rules {
 			rules[r.Kind] = append(rules[r.Kind], r)
