@@ -61,7 +61,7 @@ func readObjects(ctx context.Context, paths []string, namespace string, streams 
 		bar.step()
 	}
 	in.lookups = namespacesOf(documents)
-	in.request(documents, scopesOf(documents), namespace, walked)
+	in.request(documents, manifest.ScopesOf(documents), namespace, walked)
 	return in, nil
 }
 
@@ -70,7 +70,7 @@ func (in *objectsInput) gap(at manifest.Position, message string) {
 }
 
 // request makes requests of the documents, and counts them per file and kind.
-func (in *objectsInput) request(documents []*manifest.Document, scopes scopes, namespace string, walked map[string]bool) {
+func (in *objectsInput) request(documents []*manifest.Document, scopes manifest.Scopes, namespace string, walked map[string]bool) {
 	counts := map[report.Coverage]int{}
 	for _, d := range documents {
 		if d.APIVersion() == "" || d.Kind() == "" {
@@ -102,7 +102,7 @@ func (in *objectsInput) request(documents []*manifest.Document, scopes scopes, n
 
 // requestFor makes the request of an object at rest. An object that names no namespace is taken to be in
 // the given one, as kubectl does, unless its kind lives in none.
-func requestFor(d *manifest.Document, scopes scopes, namespace string) (engine.Request, []any, error) {
+func requestFor(d *manifest.Document, scopes manifest.Scopes, namespace string) (engine.Request, []any, error) {
 	gv, err := schema.ParseGroupVersion(d.APIVersion())
 	if err != nil {
 		return engine.Request{}, []any{"apiVersion"}, fmt.Errorf("apiVersion: %w", err)
@@ -123,7 +123,7 @@ func requestFor(d *manifest.Document, scopes scopes, namespace string) (engine.R
 		}
 	}
 	switch {
-	case scopes.cluster(req.Kind.GroupKind()):
+	case scopes.Cluster(req.Kind.GroupKind()):
 		req.Namespace = ""
 	case req.Namespace == "":
 		req.Namespace = namespace

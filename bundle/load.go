@@ -91,25 +91,32 @@ func (l *loader) file(f *manifest.File, data []byte) {
 	}
 	policies := 0
 	for _, d := range documents {
-		isPolicy, problem := classify(d.APIVersion(), d.Kind())
-		switch {
-		case problem != "":
+		if l.document(d) {
 			policies++
-			path := []any{"kind"}
-			if d.APIVersion() != builtVersion {
-				path = []any{"apiVersion"}
-			}
-			l.problem(d.Position(path), name(d), "", problem)
-		case isPolicy:
-			policies++
-			l.policy(d)
-		default:
-			l.summary.Skipped[describe(d)]++
 		}
 	}
 	if policies == 0 && len(errs) == 0 && !f.Walked {
 		l.problem(manifest.Position{File: f.Name}, "", "", "holds no policy: expected a kyverno.io/v1 ClusterPolicy or Policy")
 	}
+}
+
+// document takes up one document, and reports whether it is, or means to be, a policy.
+func (l *loader) document(d *manifest.Document) (isPolicy bool) {
+	isPolicy, problem := classify(d.APIVersion(), d.Kind())
+	switch {
+	case problem != "":
+		path := []any{"kind"}
+		if d.APIVersion() != builtVersion {
+			path = []any{"apiVersion"}
+		}
+		l.problem(d.Position(path), name(d), "", problem)
+		return true
+	case isPolicy:
+		l.policy(d)
+	default:
+		l.summary.Skipped[describe(d)]++
+	}
+	return isPolicy
 }
 
 // describe names what a document is, for the count of those left out.

@@ -28,6 +28,9 @@ func checkShape(value any, t reflect.Type) []engine.Problem {
 	return s.problems
 }
 
+// CheckShape holds a document of another kind against its Go type in the same way.
+func CheckShape(value any, t reflect.Type) []engine.Problem { return checkShape(value, t) }
+
 type shape struct {
 	problems []engine.Problem
 }

@@ -1,14 +1,12 @@
-package app
+package manifest
 
 import (
 	"slices"
 
 	"k8s.io/apimachinery/pkg/runtime/schema"
-
-	"github.com/holdfast-io/holdfast/bundle/manifest"
 )
 
-// clusterScoped are the built-in kinds that live in no namespace. A file does not say so, and the audit of
+// clusterScoped are the built-in kinds that live in no namespace. A file does not say so, and who reads
 // files asks no server. Source: kubectl api-resources --namespaced=false, Kubernetes 1.36.
 var clusterScoped = map[string][]string{
 	"": {"ComponentStatus", "Namespace", "Node", "PersistentVolume"},
@@ -33,14 +31,15 @@ var clusterScoped = map[string][]string{
 	"kyverno.io":                   {"ClusterPolicy", "ClusterCleanupPolicy", "GlobalContextEntry"},
 }
 
-// scopes tells which kinds live in no namespace: the built-in ones, and those that a
+// Scopes tells which kinds live in no namespace: the built-in ones, and those that a
 // CustomResourceDefinition among the documents declares so.
-type scopes struct {
+type Scopes struct {
 	declared map[schema.GroupKind]bool // of CRDs: true for cluster-scoped
 }
 
-func scopesOf(documents []*manifest.Document) scopes {
-	s := scopes{map[schema.GroupKind]bool{}}
+// ScopesOf reads the CustomResourceDefinitions among the documents.
+func ScopesOf(documents []*Document) Scopes {
+	s := Scopes{map[schema.GroupKind]bool{}}
 	for _, d := range documents {
 		gv, err := schema.ParseGroupVersion(d.APIVersion())
 		if err != nil || gv.Group != "apiextensions.k8s.io" || d.Kind() != "CustomResourceDefinition" {
@@ -55,7 +54,8 @@ func scopesOf(documents []*manifest.Document) scopes {
 	return s
 }
 
-func (s scopes) cluster(gk schema.GroupKind) bool {
+// Cluster reports whether objects of the kind live in no namespace. Kinds that are not known live in one.
+func (s Scopes) Cluster(gk schema.GroupKind) bool {
 	if cluster, ok := s.declared[gk]; ok {
 		return cluster
 	}
