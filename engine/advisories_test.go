@@ -16,7 +16,7 @@ func TestGHSA_r2rj_wwm5_x6mq(t *testing.T) {
 		for i := 1; i < 40; i++ {
 			entries = append(entries, fmt.Sprintf("{name: v%d, variable: {%s}}", i, strings.ReplaceAll(next, "V", fmt.Sprintf("v%d", i-1))))
 		}
-		return "{rules: [{name: r, " + onPods + "context: [" + strings.Join(entries, ", ") + "], validate: {deny: {}}}]}"
+		return "{rules: [{name: r, " + onPods + "context: [" + strings.Join(entries, ", ") + "], validate: {deny: {conditions: {any: [{key: '{{ v39 }}', operator: Equals, value: x}]}}}}]}"
 	}
 	for name, c := range map[string]struct{ spec, want string }{
 		"text":    {doubling("0123456789", "value: '{{ V }}{{ V }}'"), "context variable v18: the text with its variables is longer than 2097152 bytes"},

@@ -60,7 +60,7 @@ func autogen(p kyvernov1.PolicyInterface) ([]generatedRule, error) {
 	var out []generatedRule
 	for i := range spec.Rules {
 		r := &spec.Rules[i]
-		if strings.HasPrefix(r.Name, "autogen-") || !selectsPods(r) {
+		if strings.HasPrefix(r.Name, "autogen-") || !selectsPods(r) || aboutItsObjectAlone(r) {
 			continue
 		}
 		if len(kinds) > 0 {
@@ -90,7 +90,7 @@ func autogenPossible(spec *kyvernov1.Spec) bool {
 	pods := false
 	for i := range spec.Rules {
 		r := &spec.Rules[i]
-		if r.Generation != nil || (r.Mutation != nil && r.Mutation.PatchesJSON6902 != "") {
+		if r.Generation != nil || patchesByPath(r.Mutation) {
 			return false
 		}
 		for _, d := range descriptions(r) {
@@ -106,6 +106,12 @@ func autogenPossible(spec *kyvernov1.Spec) bool {
 		}
 	}
 	return pods
+}
+
+// patchesByPath reports whether the mutation has a JSON patch, whose paths nobody can lift.
+func patchesByPath(m *kyvernov1.Mutation) bool {
+	return m != nil && (m.PatchesJSON6902 != "" ||
+		slices.ContainsFunc(m.ForEachMutation, func(f kyvernov1.ForEachMutation) bool { return f.PatchesJSON6902 != "" }))
 }
 
 // descriptions lists what the match and the exclude block select by.
@@ -124,6 +130,13 @@ func descriptions(r *kyvernov1.Rule) []*kyvernov1.ResourceDescription {
 		}
 	}
 	return out
+}
+
+// aboutItsObjectAlone reports whether what the rule says of a Pod has no meaning for a pod template: an
+// assertion on the whole object, a signature of it, a change of other objects.
+func aboutItsObjectAlone(r *kyvernov1.Rule) bool {
+	return (r.Validation != nil && (r.Validation.DeprecatedAssert != nil || r.Validation.Manifests != nil)) ||
+		(r.Mutation != nil && len(r.Mutation.Targets) > 0)
 }
 
 func selectsPods(r *kyvernov1.Rule) bool {
@@ -165,6 +178,7 @@ func (g podRule) from(src *kyvernov1.Rule) (*kyvernov1.Rule, error) {
 		if doc := m.GetPatchStrategicMerge(); doc != nil {
 			m.SetPatchStrategicMerge(g.wrap(doc))
 		}
+		g.wrapForEach(m.ForEachMutation)
 	}
 	if v := r.Validation; v != nil {
 		if doc := v.GetPattern(); doc != nil {
@@ -179,6 +193,16 @@ func (g podRule) from(src *kyvernov1.Rule) (*kyvernov1.Rule, error) {
 		}
 	}
 	return g.shift(r)
+}
+
+// wrapForEach wraps the patches of each foreach, and of those inside.
+func (g podRule) wrapForEach(list []kyvernov1.ForEachMutation) {
+	for i := range list {
+		if doc := list[i].GetPatchStrategicMerge(); doc != nil {
+			list[i].SetPatchStrategicMerge(g.wrap(doc))
+		}
+		g.wrapForEach(list[i].GetForEachMutation())
+	}
 }
 
 // lift puts the controller's kinds in the place of Pod.

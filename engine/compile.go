@@ -231,24 +231,30 @@ func (c *compiler) compileRule(r *kyvernov1.Rule, source int, spec *kyvernov1.Sp
 		c.unbuilt(at(path, "imageExtractors"), "imageExtractors")
 	}
 	rule.context = c.compileContext(r.Context, at(path, "context"))
-	if raw := r.RawAnyAllConditions; raw != nil {
-		rule.preconditions = c.compileConditions(raw, at(path, "preconditions"))
-	}
-	c.compileAction(rule, r, source, spec)
+	var messageRefs []string
+	before := c.collect(func() {
+		if raw := r.RawAnyAllConditions; raw != nil {
+			rule.preconditions, messageRefs = c.compileConditions(raw.Conditions, at(path, "preconditions"))
+		}
+	})
+	body := c.collect(func() { messageRefs = append(messageRefs, c.compileAction(rule, r, source, spec)...) })
+	rule.context.plan(before, body, messageRefs)
 	rule.operations = c.ruleOperations(rule)
 	slices.Sort(c.refs)
-	rule.needs = needs{refs: slices.Compact(c.refs)}
+	slices.Sort(messageRefs)
+	rule.needs = needs{refs: slices.Compact(c.refs), shown: slices.Compact(messageRefs)}
 	c.rules = append(c.rules, rule)
 }
 
-// compileAction compiles what the rule does: exactly one of its four parts.
-func (c *compiler) compileAction(rule *Rule, r *kyvernov1.Rule, source int, spec *kyvernov1.Spec) {
+// compileAction compiles what the rule does: exactly one of its four parts. It gives what the rule's message
+// reads, on which no verdict depends.
+func (c *compiler) compileAction(rule *Rule, r *kyvernov1.Rule, source int, spec *kyvernov1.Spec) (messageRefs []string) {
 	path := []any{"spec", "rules", source}
 	parts := 0
 	if r.Validation != nil {
 		parts++
 		rule.Kind = Validate
-		rule.validate = c.compileValidation(r.Validation, at(path, "validate"))
+		rule.validate, messageRefs = c.compileValidation(r.Validation, at(path, "validate"))
 		rule.action = c.compileActions(spec, r.Validation, path)
 	}
 	if r.Mutation != nil {
@@ -262,11 +268,13 @@ func (c *compiler) compileAction(rule *Rule, r *kyvernov1.Rule, source int, spec
 	}
 	if len(r.VerifyImages) > 0 {
 		parts++
-		c.unbuilt(at(path, "verifyImages"), "verifyImages")
+		rule.Kind = Validate
+		rule.validate = &validation{body: imageCheck{}}
 	}
 	if parts != 1 {
 		c.problem(path, fmt.Sprintf("rule %q has %d of validate, mutate, generate and verifyImages: expected exactly one", r.Name, parts))
 	}
+	return messageRefs
 }
 
 // ruleOperations is the union of what the match filters name. A filter that names none means the
@@ -286,34 +294,36 @@ func (f *filter) effective(rule *Rule) operations {
 		return f.operations
 	}
 	implied := operationBit(Create) | operationBit(Update)
-	if rule.validate != nil && rule.validate.patterns == nil {
+	if rule.validate != nil && rule.validate.atDelete {
 		implied |= operationBit(Delete) | operationBit(Connect)
 	}
 	return implied
 }
 
-func (c *compiler) compileConditions(src *kyvernov1.ConditionsWrapper, path []any) *condition.Conditions {
-	doc, err := c.conditions(src, path)
+// compileConditions compiles preconditions or deny conditions: typed is what the policy's Go type holds. The
+// second answer is what their messages read.
+func (c *compiler) compileConditions(typed any, path []any) (conditions *condition.Conditions, messageRefs []string) {
+	doc, err := c.conditions(typed, path)
 	if err != nil {
 		c.problem(path, err.Error())
-		return nil
+		return nil, nil
 	}
 	if doc == nil {
-		return nil
+		return nil, nil
 	}
-	conditions, err := condition.Compile(doc)
+	conditions, err = condition.Compile(doc)
 	if err != nil {
 		c.wrong(path, err)
-		return nil
+		return nil, nil
 	}
 	c.refs = append(c.refs, conditions.References()...)
-	return conditions
+	return conditions, conditions.MessageReferences()
 }
 
 // conditions gives the conditions as JSON values: as the document has them at path, shifted into the pod
 // template for a generated rule, or else as the typed policy has them.
-func (c *compiler) conditions(src *kyvernov1.ConditionsWrapper, path []any) (any, error) {
-	typed, err := jsonValue(src.Conditions)
+func (c *compiler) conditions(src any, path []any) (any, error) {
+	typed, err := jsonValue(src)
 	if err != nil || c.document == nil {
 		return typed, err
 	}

@@ -2,51 +2,47 @@ package engine
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	kyvernov1 "github.com/kyverno/kyverno/api/kyverno/v1"
 
 	"github.com/holdfast-io/holdfast/engine/glob"
-	"github.com/holdfast-io/holdfast/engine/mutate"
-	"github.com/holdfast-io/holdfast/engine/pattern"
 )
 
-// self is where {{ @ }} points in patterns and patches.
-var self = []string{"request", "object"}
-
-func (c *compiler) compileValidation(v *kyvernov1.Validation, path []any) *validation {
-	out := &validation{allowBefore: v.AllowExistingViolations == nil || *v.AllowExistingViolations}
+func (c *compiler) compileValidation(v *kyvernov1.Validation, path []any) (out *validation, messageRefs []string) {
+	out = &validation{allowBefore: v.AllowExistingViolations == nil || *v.AllowExistingViolations}
 	if v.Message != "" {
+		from := len(c.refs)
 		out.message = c.compileTemplate(v.Message, at(path, "message"))
+		messageRefs = slices.Clone(c.refs[from:])
+		c.refs = c.refs[:from]
 	}
 	parts := 0
-	if doc := v.GetPattern(); doc != nil {
-		parts++
-		out.patterns = c.compilePattern(doc, at(path, "pattern"), out.patterns)
-	}
-	if doc := v.GetAnyPattern(); doc != nil {
-		parts++
-		out.any = true
-		list, ok := doc.([]any)
-		if !ok || len(list) == 0 {
-			c.problem(at(path, "anyPattern"), "is not a list of patterns")
-		}
-		for i, doc := range list {
-			out.patterns = c.compilePattern(doc, at(path, "anyPattern", i), out.patterns)
+	take := func(used bool, compile func() checker) {
+		if used {
+			parts++
+			out.body = compile()
 		}
 	}
-	if v.Deny != nil {
-		parts++
-		if v.Deny.RawAnyAllConditions != nil {
-			out.deny = c.compileConditions(v.Deny.RawAnyAllConditions, at(path, "deny", "conditions"))
-		}
-		out.denyAlways = out.deny == nil
-	}
+	take(v.GetPattern() != nil, func() checker { return c.compilePatternCheck(v.GetPattern(), at(path, "pattern")) })
+	take(v.GetAnyPattern() != nil, func() checker { return c.compileAnyPattern(v.GetAnyPattern(), at(path, "anyPattern"), self) })
+	take(v.Deny != nil, func() checker {
+		out.atDelete = true
+		check, refs := c.compileDeny(v.Deny, at(path, "deny"))
+		messageRefs = append(messageRefs, refs...)
+		return check
+	})
+	take(len(v.ForEachValidation) > 0, func() checker {
+		check, refs := c.compileForEach(v.ForEachValidation, at(path, "foreach"), 0)
+		out.atDelete = check.denies()
+		messageRefs = append(messageRefs, refs...)
+		return check
+	})
 	for _, part := range []struct {
 		name string
 		used bool
 	}{
-		{"foreach", len(v.ForEachValidation) > 0},
 		{"cel", v.CEL != nil},
 		{"podSecurity", v.PodSecurity != nil},
 		{"assert", v.DeprecatedAssert != nil},
@@ -60,51 +56,7 @@ func (c *compiler) compileValidation(v *kyvernov1.Validation, path []any) *valid
 	if parts != 1 {
 		c.problem(path, fmt.Sprintf("has %d of pattern, anyPattern, deny, foreach, cel, podSecurity, assert and manifests: expected exactly one", parts))
 	}
-	return out
-}
-
-func (c *compiler) compilePattern(doc any, path []any, list []*pattern.Pattern) []*pattern.Pattern {
-	p, err := pattern.Compile(doc, pattern.Options{Self: self})
-	if err != nil {
-		c.wrong(path, err)
-		return list
-	}
-	c.refs = append(c.refs, p.References()...)
-	return append(list, p)
-}
-
-func (c *compiler) compileMutation(m *kyvernov1.Mutation, path []any) mutation {
-	if len(m.ForEachMutation) > 0 {
-		c.unbuilt(at(path, "foreach"), "mutate.foreach")
-	}
-	if len(m.Targets) > 0 {
-		c.unbuilt(at(path, "targets"), "mutate.targets")
-	}
-	strategic := m.GetPatchStrategicMerge()
-	switch {
-	case strategic != nil && m.PatchesJSON6902 != "":
-		c.problem(path, "has both patchStrategicMerge and patchesJson6902: expected one of them")
-	case strategic != nil:
-		p, err := mutate.CompileStrategic(strategic, mutate.Options{Self: self, Schema: c.schema})
-		if err != nil {
-			c.wrong(at(path, "patchStrategicMerge"), err)
-			return nil
-		}
-		c.refs = append(c.refs, p.References()...)
-		return p
-	case m.PatchesJSON6902 != "":
-		p, err := mutate.CompileJSON6902(m.PatchesJSON6902, mutate.Options{Self: self})
-		if err != nil {
-			// the operations stand inside a text, so that their own path is not one of the document
-			c.problem(at(path, "patchesJson6902"), err.Error())
-			return nil
-		}
-		c.refs = append(c.refs, p.References()...)
-		return p
-	case len(m.ForEachMutation) == 0:
-		c.problem(path, "is empty: expected patchStrategicMerge or patchesJson6902")
-	}
-	return nil
+	return out, messageRefs
 }
 
 // actionTable answers Enforce or Audit for an object of a namespace.

@@ -11,29 +11,20 @@ const rest = ", " + "match: {any: [{resources: {kinds: [Pod]}}]}, "
 func TestUnbuiltPartsAreRefused(t *testing.T) {
 	for name, c := range map[string]struct{ spec, want string }{
 		"generate":             {"{rules: [{name: r" + rest + "generate: {kind: ConfigMap, apiVersion: v1, name: x, namespace: z, data: {}}}]}", "spec.rules[0].generate: generate is not built yet"},
-		"verifyImages":         {"{rules: [{name: r" + rest + "verifyImages: [{imageReferences: ['*']}]}]}", "spec.rules[0].verifyImages: verifyImages is not built yet"},
-		"validate.foreach":     {"{rules: [{name: r" + rest + "validate: {foreach: [{list: request.object.spec.containers, deny: {}}]}}]}", "spec.rules[0].validate.foreach: validate.foreach is not built yet"},
 		"validate.cel":         {"{rules: [{name: r" + rest + "validate: {cel: {expressions: [{expression: 'true'}]}}}]}", "spec.rules[0].validate.cel: validate.cel is not built yet"},
 		"validate.podSecurity": {"{rules: [{name: r" + rest + "validate: {podSecurity: {level: baseline}}}]}", "spec.rules[0].validate.podSecurity: validate.podSecurity is not built yet"},
 		"validate.assert":      {"{rules: [{name: r" + rest + "validate: {assert: {all: []}}}]}", "spec.rules[0].validate.assert: validate.assert is not built yet"},
 		"validate.manifests":   {"{rules: [{name: r" + rest + "validate: {manifests: {}}}]}", "spec.rules[0].validate.manifests: validate.manifests is not built yet"},
-		"mutate.foreach":       {"{rules: [{name: r" + rest + "mutate: {foreach: [{list: request.object.spec.containers, patchStrategicMerge: {}}]}}]}", "spec.rules[0].mutate.foreach: mutate.foreach is not built yet"},
-		"mutate.targets":       {"{rules: [{name: r" + rest + "mutate: {targets: [{apiVersion: v1, kind: ConfigMap}], patchStrategicMerge: {a: b}}}]}", "spec.rules[0].mutate.targets: mutate.targets is not built yet"},
 		"celPreconditions":     {"{rules: [{name: r" + rest + "celPreconditions: [{name: x, expression: 'true'}], validate: {deny: {}}}]}", "spec.rules[0].celPreconditions: celPreconditions is not built yet"},
 		"imageExtractors":      {"{rules: [{name: r" + rest + "imageExtractors: {Pod: [{path: /spec}]}, validate: {deny: {}}}]}", "spec.rules[0].imageExtractors: imageExtractors is not built yet"},
-		"context.configMap":    {"{rules: [{name: r" + rest + "context: [{name: c, configMap: {name: x, namespace: z}}], validate: {deny: {}}}]}", "spec.rules[0].context[0].configMap: context.configMap is not built yet"},
-		"context.apiCall":      {"{rules: [{name: r" + rest + "context: [{name: c, apiCall: {urlPath: /api}}], validate: {deny: {}}}]}", "spec.rules[0].context[0].apiCall: context.apiCall is not built yet"},
-		"context.imageRegistry": {
-			"{rules: [{name: r" + rest + "context: [{name: c, imageRegistry: {reference: nginx}}], validate: {deny: {}}}]}", "spec.rules[0].context[0].imageRegistry: context.imageRegistry is not built yet",
-		},
-		"context.globalReference": {
-			"{rules: [{name: r" + rest + "context: [{name: c, globalReference: {name: x}}], validate: {deny: {}}}]}", "spec.rules[0].context[0].globalReference: context.globalReference is not built yet",
-		},
 		"matchConditions": {
 			"{webhookConfiguration: {matchConditions: [{name: x, expression: 'true'}]}, rules: [{name: r" + rest + "validate: {deny: {}}}]}", "spec.webhookConfiguration.matchConditions: matchConditions is not built yet",
 		},
 		"references to other fields": {
 			"{rules: [{name: r" + rest + "validate: {pattern: {spec: {a: '$(./../b)'}}}}]}", "spec.rules[0].validate.pattern.spec.a: references to other fields, here $(./../b), are not built yet",
+		},
+		"mutate.targets on a subresource": {
+			"{rules: [{name: r" + rest + "mutate: {targets: [{apiVersion: apps/v1, kind: Deployment/scale}], patchStrategicMerge: {a: b}}}]}", "spec.rules[0].mutate.targets[0].kind: mutate.targets on a subresource is not built yet",
 		},
 	} {
 		t.Run(name, func(t *testing.T) { refused(t, c.spec, c.want) })
@@ -70,9 +61,9 @@ func TestWrongPoliciesAreRefused(t *testing.T) {
 		"no role":                    {"{rules: [{name: r, match: {any: [{resources: {kinds: [Pod]}, roles: [admin]}]}, validate: {deny: {}}}]}", `spec.rules[0].match.any[0].roles[0]: "admin" is not a role: expected namespace:name`},
 		"no kind of subject":         {"{rules: [{name: r, match: {any: [{resources: {kinds: [Pod]}, subjects: [{kind: Robot, name: x}]}]}, validate: {deny: {}}}]}", `spec.rules[0].match.any[0].subjects[0].kind: unknown kind of subject "Robot": expected User, Group or ServiceAccount`},
 		"an unknown function":        {"{rules: [{name: r" + rest + "validate: {message: '{{ to_uper(request.name) }}', deny: {}}}]}", `spec.rules[0].validate.message: expression "to_uper(request.name)": unknown function "to_uper": did you mean "to_upper"?`},
-		"a context without a source": {"{rules: [{name: r" + rest + "context: [{name: x}], validate: {deny: {}}}]}", "spec.rules[0].context[0]: has no source: expected variable, configMap, apiCall, imageRegistry or globalReference"},
+		"a context without a source": {"{rules: [{name: r" + rest + "context: [{name: x}], validate: {deny: {}}}]}", "spec.rules[0].context[0]: has 0 sources: expected one of variable, configMap, apiCall, imageRegistry and globalReference"},
 		"an empty variable":          {"{rules: [{name: r" + rest + "context: [{name: x, variable: {}}], validate: {deny: {}}}]}", "spec.rules[0].context[0].variable: is empty: expected value, jmesPath or default"},
-		"an empty mutation":          {"{rules: [{name: r" + rest + "mutate: {}}]}", "spec.rules[0].mutate: is empty: expected patchStrategicMerge or patchesJson6902"},
+		"an empty mutation":          {"{rules: [{name: r" + rest + "mutate: {}}]}", "spec.rules[0].mutate: has 0 of patchStrategicMerge, patchesJson6902 and foreach: expected exactly one"},
 	} {
 		t.Run(name, func(t *testing.T) { refused(t, c.spec, c.want) })
 	}

@@ -1,6 +1,8 @@
 package engine
 
 import (
+	"k8s.io/apimachinery/pkg/runtime/schema"
+
 	"github.com/holdfast-io/holdfast/engine/mutate"
 )
 
@@ -62,6 +64,34 @@ type Decision struct {
 	Err error
 	// Patch brings the object to what a mutate rule wants; set on a failed mutate rule of an audit.
 	Patch []mutate.Operation
+	// Changes are what a rule wants of other objects than the one it judges: targets of a mutate rule,
+	// downstream objects of a generate rule.
+	Changes []Change
+}
+
+// ChangeAction is what is to be done with an object.
+type ChangeAction string
+
+// The actions of a change.
+const (
+	CreateObject ChangeAction = "create"
+	UpdateObject ChangeAction = "update"
+	DeleteObject ChangeAction = "delete"
+)
+
+// Change is what a rule wants of an object other than the one it judges.
+type Change struct {
+	Action    ChangeAction
+	Kind      schema.GroupVersionKind
+	Namespace string // empty for cluster-scoped objects
+	Name      string
+	// Object is the object as it is wanted, nil to delete it; Current as it is, nil if there is none. Neither is
+	// to be changed.
+	Object, Current map[string]any
+	// Patch leads from Current to Object, of an update.
+	Patch []mutate.Operation
+	// ServerSideApply says that Object holds only the fields that the rule sets, for server-side apply.
+	ServerSideApply bool
 }
 
 // Denies reports whether the decision stops a write. A policy that is not scored counts less in reports;

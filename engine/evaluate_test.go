@@ -100,8 +100,16 @@ func TestValidate(t *testing.T) {
 			want: "r fail: none",
 		},
 		"a context variable without value and default": {
-			spec: "{rules: [{name: r, " + onPods + "context: [{name: x, variable: {jmesPath: request.object.nothing}}], validate: {deny: {}}}]}",
+			spec: "{rules: [{name: r, " + onPods + "context: [{name: x, variable: {jmesPath: request.object.nothing}}], validate: {deny: {conditions: {any: [{key: '{{ x }}', operator: Equals, value: x}]}}}}]}",
 			want: `r error: could not be evaluated: context variable x: request.object.nothing: not found: unknown key "nothing"`,
+		},
+		"a context variable that nothing reads": {
+			spec: "{rules: [{name: r, " + onPods + "context: [{name: x, variable: {jmesPath: request.object.nothing}}], validate: {deny: {}}}]}",
+			want: "r fail: rule r failed",
+		},
+		"a context variable that the message alone reads, and that has no value": {
+			spec: "{rules: [{name: r, " + onPods + "context: [{name: x, variable: {jmesPath: request.object.nothing}}], validate: {message: 'not {{ x }}', deny: {}}}]}",
+			want: "r fail: not {{ x }}",
 		},
 		"images": {
 			spec: "{rules: [{name: r, " + onPods + "validate: {message: '{{ images.containers.c.registry }} {{ images.containers.c.path }} {{ images.containers.c.tag }}', deny: {}}}]}",

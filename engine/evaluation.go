@@ -30,6 +30,7 @@ type evaluation struct {
 	rolesDone bool
 	imagesErr error
 	images    bool
+	answers   map[string]answer // of look-ups
 }
 
 func (s *Snapshot) begin(ctx context.Context, req *Request, in *Inputs) *evaluation {
@@ -97,14 +98,14 @@ func (e *evaluation) document(n needs) (map[string]any, error) {
 		e.root = e.newDocument()
 	}
 	request := e.root["request"].(map[string]any)
-	if e.req.User != nil && (n.has("request.roles") || n.has("request.clusterRoles") || n.whole()) && request["roles"] == nil {
+	if e.req.User != nil && n.wantsRoles() && request["roles"] == nil {
 		roles, clusterRoles, err := e.roles()
 		if err != nil {
 			return nil, err
 		}
 		request["roles"], request["clusterRoles"] = anyList(roles), anyList(clusterRoles)
 	}
-	if n.has("images") || n.has("@") {
+	if n.has("images") || n.has("@") || n.shows("images") {
 		if err := e.loadImages(); err != nil {
 			return nil, err
 		}

@@ -16,13 +16,19 @@ func (e *evaluation) mutate(rules []*Rule, at func(*Policy) bool) []Decision {
 // At admission the rule passes once it is applied, and is skipped when it has nothing to change. At rest a
 // rule that would still change the object fails: the object has drifted from what the rule wants.
 func (r *Rule) change(e *evaluation) *Decision {
-	env, d := r.prepare(e)
+	if r.mutate.targets != nil {
+		if !e.atRest {
+			return nil // other objects are not changed while a request waits
+		}
+		return r.driftOfTargets(e)
+	}
+	x, d := r.prepare(e)
 	if d != nil {
 		return d
 	}
 	alone := !e.changed
 	earlier := e.object
-	res := r.mutate.Apply(env, mutate.Target{Object: earlier, GVK: e.req.Kind})
+	res := r.mutate.change.apply(x, mutate.Target{Object: earlier, GVK: e.req.Kind})
 	switch res.Outcome {
 	case mutate.Skip:
 		return r.decide(Skip, res.Message)
@@ -38,6 +44,9 @@ func (r *Rule) change(e *evaluation) *Decision {
 	if !e.atRest {
 		return r.decide(Pass, "mutated")
 	}
+	if d := r.settles(e, res.Object); d != nil {
+		return d
+	}
 	after := e.object
 	if !alone {
 		after = r.changeAlone(e)
@@ -45,15 +54,37 @@ func (r *Rule) change(e *evaluation) *Decision {
 	return r.drift(e.before, after)
 }
 
+// settles finds a rule that changes what it has just made, and would do so for ever: its drift cannot be
+// cleared.
+func (r *Rule) settles(e *evaluation, made map[string]any) *Decision {
+	again := &evaluation{ctx: e.ctx, req: e.req, in: e.in, env: e.env, object: made, before: made, name: e.name, answers: e.answers}
+	x, d := r.prepare(again)
+	if d != nil {
+		return nil // its preconditions do not hold any more: it has come to rest
+	}
+	res := r.mutate.change.apply(x, mutate.Target{Object: made, GVK: e.req.Kind})
+	if res.Outcome != mutate.Applied {
+		return nil
+	}
+	ops, err := mutate.Diff(made, res.Object)
+	if err != nil {
+		return r.failed(fmt.Errorf("computing the patch: %w", err))
+	}
+	if len(ops) == 0 {
+		return nil
+	}
+	return r.failed(fmt.Errorf("the rule never comes to rest: applied to its own result it changes %s again", listPaths(ops)))
+}
+
 // changeAlone gives what the rule makes of the object as it is, without the rules before it; if it has
 // nothing to change there, because it builds on them, what they make together.
 func (r *Rule) changeAlone(e *evaluation) map[string]any {
-	own := &evaluation{ctx: e.ctx, req: e.req, in: e.in, env: e.env, object: e.before, before: e.before, name: e.name}
-	env, d := r.prepare(own)
+	own := &evaluation{ctx: e.ctx, req: e.req, in: e.in, env: e.env, object: e.before, before: e.before, name: e.name, answers: e.answers}
+	x, d := r.prepare(own)
 	if d != nil {
 		return e.object
 	}
-	res := r.mutate.Apply(env, mutate.Target{Object: e.before, GVK: e.req.Kind})
+	res := r.mutate.change.apply(x, mutate.Target{Object: e.before, GVK: e.req.Kind})
 	if res.Outcome != mutate.Applied {
 		return e.object
 	}

@@ -5,8 +5,6 @@ import (
 
 	"github.com/holdfast-io/holdfast/engine/condition"
 	"github.com/holdfast-io/holdfast/engine/expr"
-	"github.com/holdfast-io/holdfast/engine/mutate"
-	"github.com/holdfast-io/holdfast/engine/pattern"
 )
 
 // FailurePolicy says what a write meets when a policy cannot be evaluated.
@@ -81,10 +79,10 @@ type Rule struct {
 	match         matcher
 	exclude       matcher
 	operations    operations
-	context       []variable
+	context       block
 	preconditions *condition.Conditions
 	validate      *validation
-	mutate        mutation
+	mutate        *mutation
 	action        actionTable
 	needs         needs
 }
@@ -138,38 +136,34 @@ func (r *Rule) Auditable() (bool, string) {
 	return true, ""
 }
 
-// validation is the validate part of a rule: one of patterns or deny.
+// validation is the validate part of a rule.
 type validation struct {
 	message     *expr.Template // nil when the policy has none
-	patterns    []*pattern.Pattern
-	any         bool // anyPattern: one of them is enough
-	deny        *condition.Conditions
-	denyAlways  bool // deny: {} without conditions
+	body        checker
+	atDelete    bool // it has something to say about an object that is being deleted
 	allowBefore bool // allowExistingViolations
-}
-
-// mutation is the mutate part of a rule.
-type mutation interface {
-	Apply(env *expr.Env, target mutate.Target) mutate.Result
-}
-
-// variable is a context entry of type variable.
-type variable struct {
-	name     string
-	value    *expr.Template // nil: the value is the query on the document
-	query    *expr.Template // text of the JMESPath; nil: the value as it is
-	static   *expr.Query    // the query, when its text has no variables
-	fallback *expr.Template // nil: none
 }
 
 // needs is what a rule reads of the request, from the references of all its expressions.
 type needs struct {
-	refs []string // sorted
+	refs  []string // sorted
+	shown []string // what its messages read, on which no verdict depends; sorted
 }
 
 func (n needs) has(ref string) bool {
 	_, found := slices.BinarySearch(n.refs, ref)
 	return found
+}
+
+// shows reports whether a message reads it.
+func (n needs) shows(ref string) bool {
+	_, found := slices.BinarySearch(n.shown, ref)
+	return found
+}
+
+// wantsRoles reports whether the user's roles are to be found out.
+func (n needs) wantsRoles() bool {
+	return n.has("request.roles") || n.has("request.clusterRoles") || n.whole() || n.shows("request.roles") || n.shows("request.clusterRoles")
 }
 
 // whole reports whether an expression reads the document or the request as a whole, so that anything

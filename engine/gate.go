@@ -1,0 +1,153 @@
+package engine
+
+import (
+	"errors"
+	"fmt"
+	"net/url"
+	"slices"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+)
+
+// The gate stands before every look-up and every write that a policy asks for: a policy can do no more than
+// its author. A namespaced policy reaches its own namespace and nothing beside it
+// (GHSA-8p9x-46gm-qfx2, GHSA-cvq5-hhx3-f99p, GHSA-79gf-7frw-68m9). What calls outside may reach is the
+// business of who answers them (package lookup); that their host is constant was seen to at load.
+
+// ErrOutOfReach is wrapped by the refusal of a look-up or write that a policy has no right to.
+var ErrOutOfReach = errors.New("out of the policy's reach")
+
+// reaches refuses a namespace other than a namespaced policy's own. Empty means all namespaces, or none.
+func (p *Policy) reaches(namespace string) error {
+	switch {
+	case p.Namespace == "" || p.Namespace == namespace:
+		return nil
+	case namespace == "":
+		return fmt.Errorf("%w: a policy of namespace %s sees nothing outside of it", ErrOutOfReach, p.Namespace)
+	default:
+		return fmt.Errorf("%w: namespace %s, for a policy of namespace %s", ErrOutOfReach, namespace, p.Namespace)
+	}
+}
+
+// reachesPath refuses paths of the API server that lead a namespaced policy out of its namespace, and, for
+// every policy, paths that do not say plainly where they lead.
+func (p *Policy) reachesPath(target string) error {
+	escaped, _, _ := strings.Cut(target, "?")
+	path, err := url.PathUnescape(escaped)
+	if err != nil {
+		return fmt.Errorf("path %q: %w", target, err)
+	}
+	rest, rooted := strings.CutPrefix(path, "/")
+	if !rooted {
+		return fmt.Errorf("path %q does not begin with /", target)
+	}
+	segments := strings.Split(strings.TrimSuffix(rest, "/"), "/")
+	if slices.ContainsFunc(segments, func(s string) bool { return s == "" || s == "." || s == ".." }) {
+		return fmt.Errorf("%w: path %q has an empty, . or .. segment", ErrOutOfReach, target)
+	}
+	if p.Namespace == "" {
+		return nil
+	}
+	// /api/VERSION/namespaces/NAME/... or /apis/GROUP/VERSION/namespaces/NAME/...
+	at := map[string]int{"api": 2, "apis": 3}[segments[0]]
+	if at == 0 || len(segments) < at+2 || segments[at] != "namespaces" {
+		return fmt.Errorf("%w: path %q is not one of namespace %s", ErrOutOfReach, target, p.Namespace)
+	}
+	if slices.Contains(segments[at+2:], "proxy") {
+		return fmt.Errorf("%w: path %q leads through a proxy", ErrOutOfReach, target)
+	}
+	return p.reaches(segments[at+1])
+}
+
+// answer is what a look-up gave, kept for the rest of the evaluation.
+type answer struct {
+	value any
+	err   error
+}
+
+// once asks the same thing one time in an evaluation.
+func (e *evaluation) once(key string, ask func() (any, error)) (any, error) {
+	if a, ok := e.answers[key]; ok {
+		return a.value, a.err
+	}
+	value, err := ask()
+	if e.answers == nil {
+		e.answers = map[string]answer{}
+	}
+	e.answers[key] = answer{value, err}
+	return value, err
+}
+
+// get looks up one object for a policy.
+func (e *evaluation) get(p *Policy, kind schema.GroupVersionKind, namespace, name string) (map[string]any, error) {
+	if err := p.reaches(namespace); err != nil {
+		return nil, err
+	}
+	value, err := e.once("get\x00"+kind.String()+"\x00"+namespace+"\x00"+name, func() (any, error) {
+		return e.in.Lookups.Get(e.ctx, kind, namespace, name)
+	})
+	object, _ := value.(map[string]any)
+	return object, err
+}
+
+// list looks up the objects of a kind for a policy.
+func (e *evaluation) list(p *Policy, kind schema.GroupVersionKind, namespace string, selector labels.Selector) ([]map[string]any, error) {
+	if err := p.reaches(namespace); err != nil {
+		return nil, err
+	}
+	by := ""
+	if selector != nil {
+		by = selector.String()
+	}
+	value, err := e.once("list\x00"+kind.String()+"\x00"+namespace+"\x00"+by, func() (any, error) {
+		return e.in.Lookups.List(e.ctx, kind, namespace, selector)
+	})
+	objects, _ := value.([]map[string]any)
+	return objects, err
+}
+
+// call asks the API server or a service for a policy.
+func (e *evaluation) call(p *Policy, call *Call) (any, error) {
+	if call.Path != "" {
+		if err := p.reachesPath(call.Path); err != nil {
+			return nil, err
+		}
+	}
+	if call.Body != nil { // two calls with a body are seldom the same
+		return e.in.Lookups.Call(e.ctx, call)
+	}
+	headers := ""
+	for _, h := range call.Headers {
+		headers += "\x00" + h.Name + "\x00" + h.Value
+	}
+	return e.once("call\x00"+call.Method+"\x00"+call.Path+"\x00"+call.URL+headers, func() (any, error) {
+		return e.in.Lookups.Call(e.ctx, call)
+	})
+}
+
+// globalContext reads an entry that is shared by all policies, and so is no business of a namespaced one.
+func (e *evaluation) globalContext(p *Policy, name string) (any, error) {
+	if p.Namespace != "" {
+		return nil, fmt.Errorf("%w: global context entries are for cluster policies", ErrOutOfReach)
+	}
+	return e.once("global\x00"+name, func() (any, error) { return e.in.Lookups.GlobalContext(e.ctx, name) })
+}
+
+// image asks a registry. A namespaced policy has the pull secrets of its own namespace.
+func (e *evaluation) image(p *Policy, image *ImageCall) (map[string]any, error) {
+	image.Namespace = p.Namespace
+	for _, secret := range image.Secrets {
+		if namespace, _, found := strings.Cut(secret, "/"); found {
+			if err := p.reaches(namespace); err != nil {
+				return nil, fmt.Errorf("pull secret %s: %w", secret, err)
+			}
+		}
+	}
+	value, err := e.once("image\x00"+image.Reference+"\x00"+strings.Join(image.Secrets, ","), func() (any, error) {
+		return e.in.Lookups.Image(e.ctx, image)
+	})
+	data, _ := value.(map[string]any)
+	return data, err
+}
