@@ -24,11 +24,12 @@ const (
 // apart from itself. A part that is not here may not exist.
 var mayImport = map[string][]string{
 	"cmd":       {"app"},
-	"app":       {"api", "audit", "bundle", "certs", "charts", "engine", "ledger", "policies", "reconcile", "report", "webhook"},
+	"app":       {"api", "audit", "bundle", "certs", "charts", "clitest", "engine", "ledger", "policies", "reconcile", "report", "webhook"},
 	"webhook":   {"api", "engine"},
 	"audit":     {"api", "engine"},
 	"reconcile": {"api", "engine"},
 	"bundle":    {"api", "engine"},
+	"clitest":   {"api", "bundle", "engine"},
 	"report":    {"api", "engine"},
 	"ledger":    {"api", "engine"},
 	"engine":    {},

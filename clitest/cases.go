@@ -1,0 +1,273 @@
+package clitest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	"github.com/holdfast-io/holdfast/engine"
+)
+
+// run judges all expectations of the test, in order.
+func (t *test) run(ctx context.Context) []Case {
+	err := t.load(ctx)
+	cases := []Case{}
+	for i := range t.spec.Results {
+		r := &t.spec.Results[i]
+		if err != nil {
+			cases = append(cases, t.unjudged(r, err)...)
+			continue
+		}
+		cases = append(cases, t.result(ctx, r)...)
+	}
+	return cases
+}
+
+// unjudged are the cases of a result in a test that cannot be loaded.
+func (t *test) unjudged(r *result, err error) []Case {
+	status, reason := Error, "the test cannot be loaded: "+err.Error()
+	if errors.Is(err, errNetwork) {
+		status, reason = Skip, err.Error()
+	}
+	return t.all(r, status, reason)
+}
+
+// all gives every case of a result the same status.
+func (t *test) all(r *result, status Status, reason string) []Case {
+	var out []Case
+	for _, name := range r.names() {
+		if t.selected(r, name) {
+			c := r.newCase(name)
+			c.Status, c.Reason = status, reason
+			out = append(out, c)
+		}
+	}
+	return out
+}
+
+// names are the resources as the result names them; one empty name for a result that names none.
+func (r *result) names() []string {
+	names := slices.Clone(r.Resources)
+	if r.Resource != "" {
+		names = append(names, r.Resource)
+	}
+	for _, s := range r.ResourceSpecs {
+		names = append(names, (&object{namespace: s.Namespace, name: s.Name}).String())
+	}
+	if len(names) == 0 {
+		names = []string{""}
+	}
+	return names
+}
+
+func (r *result) newCase(resource string) Case {
+	return Case{Policy: r.Policy, Rule: r.Rule, Kind: r.Kind, Resource: resource, Want: r.want()}
+}
+
+func (t *test) selected(r *result, resource string) bool {
+	return t.only == nil || t.only.MatchString(r.Policy+"/"+r.Rule+"/"+resource)
+}
+
+// result judges one expectation.
+func (t *test) result(ctx context.Context, r *result) []Case {
+	switch r.want() {
+	case "pass", "fail", "skip", "warn", "error":
+	default:
+		return t.all(r, Error, fmt.Sprintf("unknown result %q: expected pass, fail, skip, warn or error", r.want()))
+	}
+	policies := t.policiesOf(r)
+	if len(policies) == 0 {
+		return t.all(r, Fail, fmt.Sprintf("the test has no policy %s", r.Policy))
+	}
+	for _, p := range policies {
+		if p.compiled == nil {
+			status, reason := p.refusal()
+			return t.all(r, status, reason)
+		}
+	}
+	if r.Rule != "" && !slices.ContainsFunc(policies, func(p *policy) bool { return p.hasRule(r.Rule) }) {
+		return t.all(r, Fail, fmt.Sprintf("the policy has no rule %s", r.Rule))
+	}
+	var out []Case
+	for _, found := range t.resources(r) {
+		if !t.selected(r, found.name) {
+			continue
+		}
+		if len(found.objects) == 0 {
+			c := r.newCase(found.name)
+			c.Status, c.Reason = Fail, "the test has no such resource"
+			out = append(out, c)
+		}
+		for _, o := range found.objects {
+			out = append(out, t.case1(ctx, r, o))
+		}
+	}
+	return out
+}
+
+// policiesOf are the policies that a result means.
+func (t *test) policiesOf(r *result) []*policy {
+	kind := r.policyKind()
+	return slices.DeleteFunc(slices.Clone(t.policies), func(p *policy) bool {
+		return !p.is(r.Policy) || kind != "" && strings.TrimPrefix(p.kind, "Namespaced") != kind
+	})
+}
+
+// policyKind is the kind of policy that the result says it means, if it does.
+func (r *result) policyKind() string {
+	for _, flag := range []struct {
+		set  bool
+		kind string
+	}{
+		{r.IsValidatingPolicy, "ValidatingPolicy"}, {r.IsMutatingPolicy, "MutatingPolicy"},
+		{r.IsGeneratingPolicy, "GeneratingPolicy"}, {r.IsDeletingPolicy, "DeletingPolicy"},
+		{r.IsImageValidatingPolicy, "ImageValidatingPolicy"},
+		{r.IsValidatingAdmissionPolicy, "ValidatingAdmissionPolicy"},
+		{r.IsMutatingAdmissionPolicy, "MutatingAdmissionPolicy"},
+	} {
+		if flag.set {
+			return flag.kind
+		}
+	}
+	return ""
+}
+
+func (p *policy) hasRule(name string) bool {
+	return slices.ContainsFunc(p.compiled.Rules, func(r *engine.Rule) bool { return isRule(r.Name, name) })
+}
+
+// isRule reports whether a rule is the one that is written, or was made from it for pod controllers.
+func isRule(name, written string) bool {
+	return name == written || name == "autogen-"+written || name == "autogen-cronjob-"+written
+}
+
+// named is a name of a result with the objects that it means.
+type named struct {
+	name    string
+	objects []*object
+}
+
+// resources finds what a result is about. A name means the objects of that name and of the result's kind; if
+// there are none, those of other kinds, since many files are careless there. A result that names nothing is
+// about every object of its kind.
+func (t *test) resources(r *result) []named {
+	candidates := slices.Concat(t.objects, t.targets)
+	pick := func(name string, is func(*object) bool) named {
+		out := named{name: name}
+		for _, o := range candidates {
+			if is(o) && !slices.Contains(out.objects, o) {
+				out.objects = append(out.objects, o)
+			}
+		}
+		ofKind := slices.DeleteFunc(slices.Clone(out.objects), func(o *object) bool { return o.kind.Kind != r.Kind })
+		if len(ofKind) > 0 {
+			out.objects = ofKind
+		}
+		return out
+	}
+	var out []named
+	for _, name := range r.Resources {
+		out = append(out, pick(name, func(o *object) bool { return o.isNamed(name, r.Namespace) }))
+	}
+	if r.Resource != "" {
+		out = append(out, pick(r.Resource, func(o *object) bool { return o.isNamed(r.Resource, r.Namespace) }))
+	}
+	for i := range r.ResourceSpecs {
+		s := &r.ResourceSpecs[i]
+		out = append(out, pick((&object{namespace: s.Namespace, name: s.Name}).String(), s.means))
+	}
+	if len(out) == 0 {
+		out = append(out, pick("", func(o *object) bool { return r.Kind == "" || o.kind.Kind == r.Kind }))
+	}
+	return out
+}
+
+// isNamed reports whether a name, or namespace/name, means the object.
+func (o *object) isNamed(written, namespace string) bool {
+	if before, after, found := strings.Cut(written, "/"); found {
+		namespace, written = before, after
+	}
+	return o.name == written && (namespace == "" || namespace == o.namespace)
+}
+
+func (s *resourceSpec) means(o *object) bool {
+	return o.name == s.Name && o.namespace == s.Namespace && o.kind.Group == s.Group &&
+		o.kind.Version == s.Version && (s.Kind == "" || o.kind.Kind == s.Kind)
+}
+
+// case1 judges one expectation about one object.
+func (t *test) case1(ctx context.Context, r *result, o *object) Case {
+	c := r.newCase(o.String())
+	if c.Kind == "" {
+		c.Kind = o.kind.Kind
+	}
+	var found []verdict
+	for _, v := range t.judge(ctx, o, r.Operation) {
+		if v.policy.is(r.Policy) && (r.Rule == "" || isRule(v.rule, r.Rule)) {
+			found = append(found, v)
+		}
+	}
+	if len(found) == 0 {
+		c.Got, c.Status, c.Reason = engine.Skip.String(), Pass, "no rule applies to the resource"
+		if c.Want != c.Got {
+			c.Status = Fail
+		}
+		return c
+	}
+	for _, v := range found {
+		c.Got = v.status
+		if v.status != c.Want {
+			c.Status, c.Reason = Fail, v.message
+			return c
+		}
+	}
+	c.Status = Pass
+	if file := r.patched(); file != "" {
+		t.comparePatched(ctx, &c, r, found, file)
+	}
+	return c
+}
+
+// patched is the file of what a mutation must lead to.
+func (r *result) patched() string {
+	if r.PatchedResources != "" {
+		return r.PatchedResources
+	}
+	return r.PatchedResource
+}
+
+// comparePatched holds what the policy made of the object against the file.
+func (t *test) comparePatched(ctx context.Context, c *Case, r *result, found []verdict, file string) {
+	want, err := t.folder.expected(ctx, file, t.scopes)
+	if err != nil {
+		c.Status, c.Reason = Error, err.Error()
+		return
+	}
+	for _, v := range found {
+		expected := want.find(v.object)
+		if expected == nil {
+			if r.FailOnMissingResources || c.Want == engine.Pass.String() {
+				c.Status, c.Reason = Fail, fmt.Sprintf("%s holds no %s %s to compare with", file, v.object.kind.Kind, v.object)
+			}
+			return
+		}
+		if diff := difference(expected.value, v.object.value); diff != "" {
+			c.Status, c.Reason = Fail, fmt.Sprintf("the patched %s %s %s", v.object.kind.Kind, v.object, diff)
+			return
+		}
+	}
+}
+
+func groupVersionKind(r *metav1.APIResource) schema.GroupVersionKind {
+	return schema.GroupVersionKind{Group: r.Group, Version: r.Version, Kind: r.Kind}
+}
+
+func afterSlash(name string) string {
+	_, part, _ := strings.Cut(name, "/")
+	return part
+}

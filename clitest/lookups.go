@@ -1,0 +1,133 @@
+package clitest
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	authenticationv1 "k8s.io/api/authentication/v1"
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	"github.com/holdfast-io/holdfast/engine"
+)
+
+// world answers what policies ask from what the test names. It is read only.
+type world struct {
+	engine.NoLookups
+	objects    []*object
+	namespaces map[string]map[string]string // labels by namespace
+	roles      []string
+	cRoles     []string
+	calls      map[string]apiCallResponse // by METHOD:address, or by address for all methods
+	globals    map[string]any             // by entry, or entry.projection
+	images     map[string]map[string]any
+	plurals    map[schema.GroupVersionKind]string
+}
+
+// NamespaceLabels gives the labels that the test gives a namespace; without any, it has none.
+func (w *world) NamespaceLabels(_ context.Context, namespace string) (map[string]string, error) {
+	return w.namespaces[namespace], nil
+}
+
+// Roles gives the roles of the test's user.
+func (w *world) Roles(context.Context, *authenticationv1.UserInfo) (roles, clusterRoles []string, err error) {
+	return w.roles, w.cRoles, nil
+}
+
+// Get finds an object among those of the test.
+func (w *world) Get(_ context.Context, kind schema.GroupVersionKind, namespace, name string) (map[string]any, error) {
+	for _, o := range w.objects {
+		if o.kind == kind && o.namespace == namespace && o.name == name {
+			return o.value, nil
+		}
+	}
+	return nil, fmt.Errorf("%s %s %w among the resources of the test", kind.Kind, (&object{namespace: namespace, name: name}).String(), engine.ErrNotFound)
+}
+
+// List finds objects among those of the test, in their order.
+func (w *world) List(_ context.Context, kind schema.GroupVersionKind, namespace string, selector labels.Selector) ([]map[string]any, error) {
+	out := []map[string]any{}
+	for _, o := range w.objects {
+		if o.kind == kind && (namespace == "" || o.namespace == namespace) && (selector == nil || selector.Matches(labels.Set(o.labels()))) {
+			out = append(out, o.value)
+		}
+	}
+	return out, nil
+}
+
+func (o *object) labels() map[string]string {
+	out := map[string]string{}
+	meta, _ := o.value["metadata"].(map[string]any)
+	own, _ := meta["labels"].(map[string]any)
+	for key, value := range own {
+		if s, ok := value.(string); ok {
+			out[key] = s
+		}
+	}
+	return out
+}
+
+// Call answers from the test's apiCallResponses; a path of the API server also from its objects.
+func (w *world) Call(ctx context.Context, call *engine.Call) (any, error) {
+	address := call.URL + call.Path
+	response, ok := w.calls[call.Method+":"+address]
+	if !ok {
+		response, ok = w.calls[address]
+	}
+	switch {
+	case ok && (response.Response.StatusCode < 200 || response.Response.StatusCode > 299):
+		return nil, fmt.Errorf("%s %s: the test answers with status %d", call.Method, address, response.Response.StatusCode)
+	case ok:
+		return response.Response.Body, nil
+	case call.Path != "" && call.Method == "GET":
+		return w.serve(ctx, call.Path)
+	}
+	return nil, fmt.Errorf("%s %s is not among the apiCallResponses of the test: %w", call.Method, address, engine.ErrNoLookup)
+}
+
+// GlobalContext answers from the test's globalContextEntries.
+func (w *world) GlobalContext(_ context.Context, name string) (any, error) {
+	value, ok := w.globals[name]
+	if !ok {
+		return nil, fmt.Errorf("%s is not among the globalContextEntries of the test: %w", name, engine.ErrNoLookup)
+	}
+	return value, nil
+}
+
+// Image answers from the images of the test's context.
+func (w *world) Image(_ context.Context, image *engine.ImageCall) (map[string]any, error) {
+	data, ok := w.images[image.Reference]
+	if !ok {
+		return nil, fmt.Errorf("%s is not among the images of the test's context: %w", image.Reference, engine.ErrNoLookup)
+	}
+	return data, nil
+}
+
+// registered is the image data in the words of the policy language.
+func (d *imageData) registered() map[string]any {
+	identifier := d.Digest
+	if identifier == "" {
+		identifier = d.Tag
+	}
+	return map[string]any{
+		"image": d.Image, "resolvedImage": d.ResolvedImage, "registry": d.Registry, "repository": d.Repository,
+		"identifier": identifier, "manifestList": d.ImageIndex, "manifest": d.Manifest, "configData": d.ConfigData,
+	}
+}
+
+// known lists the kinds of the test's objects, in a fixed order.
+func (w *world) known() []schema.GroupVersionKind {
+	kinds := map[schema.GroupVersionKind]bool{}
+	for _, o := range w.objects {
+		kinds[o.kind] = true
+	}
+	for kind := range w.plurals {
+		kinds[kind] = true
+	}
+	return slices.SortedFunc(maps.Keys(kinds), func(a, b schema.GroupVersionKind) int {
+		return strings.Compare(a.String(), b.String())
+	})
+}

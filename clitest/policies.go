@@ -1,0 +1,105 @@
+package clitest
+
+import (
+	"crypto/sha256"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"sync"
+
+	"github.com/holdfast-io/holdfast/bundle"
+	"github.com/holdfast-io/holdfast/engine"
+)
+
+// library compiles policies once, however many tests use them.
+type library struct {
+	reader *bundle.Reader
+	mu     sync.Mutex
+	files  map[[sha256.Size]byte]*policyFile
+}
+
+func newLibrary() (*library, error) {
+	reader, err := bundle.NewReader()
+	if err != nil {
+		return nil, err
+	}
+	return &library{reader: reader, files: map[[sha256.Size]byte]*policyFile{}}, nil
+}
+
+// policyFile is what was made of one text.
+type policyFile struct {
+	once     sync.Once
+	policies []*policy
+	err      error
+}
+
+// policy is a policy of a test: compiled, or refused with the reason.
+type policy struct {
+	kind, namespace, name string
+	compiled              *engine.Policy
+	snapshot              *engine.Snapshot // of this policy alone
+	problems              []bundle.Problem
+}
+
+// load gives the policies of a text, compiled at its first use. Problems bear the name of that use's file.
+func (l *library) load(path string, data []byte) ([]*policy, error) {
+	// Places in messages begin with the file's name, so that it is part of what makes two texts the same.
+	key := sha256.Sum256(append([]byte(filepath.Base(path)+"\x00"), data...))
+	l.mu.Lock()
+	file := l.files[key]
+	if file == nil {
+		file = &policyFile{}
+		l.files[key] = file
+	}
+	l.mu.Unlock()
+	file.once.Do(func() { file.policies, file.err = l.compile(path, data) })
+	return file.policies, file.err
+}
+
+func (l *library) compile(path string, data []byte) ([]*policy, error) {
+	loaded, refused, err := l.reader.Read(path, data)
+	if err != nil {
+		return nil, err
+	}
+	var out []*policy
+	for _, p := range loaded {
+		snapshot, err := engine.NewSnapshot([]*engine.Policy{p.Policy})
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, &policy{
+			kind: p.Policy.Kind, namespace: p.Policy.Namespace, name: p.Policy.Name,
+			compiled: p.Policy, snapshot: snapshot,
+		})
+	}
+	for _, r := range refused {
+		out = append(out, &policy{kind: r.Kind, namespace: r.Namespace, name: r.Name, problems: r.Problems})
+	}
+	return out, nil
+}
+
+// is reports whether a result's policy, as name or namespace/name, means this one.
+func (p *policy) is(written string) bool {
+	namespace, name, found := strings.Cut(written, "/")
+	if !found {
+		return p.name == written
+	}
+	return p.name == name && (p.namespace == "" || p.namespace == namespace)
+}
+
+// notBuilt finds the part in the message of a policy that uses what is not built.
+var notBuilt = regexp.MustCompile(`(?:^|: )([^:;]*?) (?:is|are) not built yet`)
+
+// refusal says why a refused policy is refused: with status Skip for the part that is not built, if that is
+// all that is wrong, with status Error otherwise.
+func (p *policy) refusal() (Status, string) {
+	var parts []string
+	for _, problem := range p.problems {
+		found := notBuilt.FindStringSubmatch(problem.Message)
+		if found == nil {
+			return Error, "the policy cannot be loaded: " + problem.String()
+		}
+		parts = append(parts, strings.TrimSpace(found[1]))
+	}
+	return Skip, parts[0] + " is not built yet"
+}

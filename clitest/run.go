@@ -1,0 +1,94 @@
+package clitest
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"slices"
+
+	"golang.org/x/sync/errgroup"
+)
+
+// Options say what is run.
+type Options struct {
+	// Paths are test files, and folders that are searched for files of FileName.
+	Paths []string
+	// FileName is what test files are called; empty means DefaultFileName.
+	FileName string
+	// Run keeps the cases whose policy/rule/resource it matches; nil keeps all.
+	Run *regexp.Regexp
+}
+
+// Run runs the tests, as many files at a time as there are processors. What is wrong with a test is in the
+// report; an error means that there is none.
+func Run(ctx context.Context, opts Options) (*Report, error) {
+	if opts.FileName == "" {
+		opts.FileName = DefaultFileName
+	}
+	paths, err := Find(opts.Paths, opts.FileName)
+	if err != nil {
+		return nil, err
+	}
+	if len(paths) == 0 {
+		return nil, fmt.Errorf("no %s in %v", opts.FileName, opts.Paths)
+	}
+	lib, err := newLibrary()
+	if err != nil {
+		return nil, err
+	}
+	files := make([]File, len(paths))
+	folders := make([]*folder, len(paths))
+	var g errgroup.Group
+	g.SetLimit(runtime.GOMAXPROCS(0))
+	for i, path := range paths {
+		folders[i] = &folder{dir: filepath.Dir(path), read: map[string]bool{path: true}}
+		g.Go(func() error {
+			if err := ctx.Err(); err != nil {
+				return fmt.Errorf("running tests: %w", err)
+			}
+			files[i] = runFile(ctx, path, folders[i], lib, opts.Run)
+			return nil
+		})
+	}
+	if err := g.Wait(); err != nil {
+		return nil, err
+	}
+	report := &Report{Files: []File{}}
+	read := map[string]bool{}
+	for i, f := range files {
+		maps.Copy(read, folders[i].read)
+		if len(f.Cases) == 0 && opts.Run != nil {
+			continue
+		}
+		report.Files = append(report.Files, f)
+		for _, c := range f.Cases {
+			report.Summary.add(c.Status)
+		}
+	}
+	report.read = slices.Sorted(maps.Keys(read))
+	return report, nil
+}
+
+// runFile runs the tests of one file.
+func runFile(ctx context.Context, path string, dir *folder, lib *library, only *regexp.Regexp) File {
+	out := File{Path: filepath.ToSlash(path), Cases: []Case{}}
+	data, err := os.ReadFile(path)
+	var specs []testFile
+	if err == nil {
+		specs, err = decode[testFile](path, data)
+	}
+	if err != nil {
+		out.broken = true
+		out.Cases = append(out.Cases, Case{Status: Error, Reason: "the test file cannot be read: " + err.Error()})
+		return out
+	}
+	for i := range specs {
+		t := &test{spec: &specs[i], folder: dir, library: lib, only: only}
+		out.Cases = append(out.Cases, t.run(ctx)...)
+	}
+	return out
+}

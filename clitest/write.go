@@ -1,0 +1,178 @@
+package clitest
+
+import (
+	"bufio"
+	"encoding/json"
+	"encoding/xml"
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+)
+
+// WriteJSON writes the report as one object.
+func (r *Report) WriteJSON(w io.Writer) error {
+	enc := json.NewEncoder(w)
+	enc.SetIndent("", "  ")
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(r); err != nil {
+		return fmt.Errorf("writing JSON: %w", err)
+	}
+	return nil
+}
+
+// Colour says whether a table is coloured.
+type Colour bool
+
+// Plain text, or ANSI colours.
+const (
+	Plain    Colour = false
+	Coloured Colour = true
+)
+
+var colours = map[Status]string{Pass: "\x1b[32m", Fail: "\x1b[31m", Error: "\x1b[35m", Skip: "\x1b[33m"}
+
+// WriteTable writes the report for people: a block for each file, then the numbers.
+func (r *Report) WriteTable(w io.Writer, colour Colour) error {
+	out := bufio.NewWriter(w) // it keeps the first error for Flush
+	for i := range r.Files {
+		r.Files[i].writeTable(out, colour)
+	}
+	s := r.Summary
+	_, _ = fmt.Fprintf(out, "%d passed, %d failed, %d in error, %d skipped\n", s.Pass, s.Fail, s.Error, s.Skip)
+	if err := out.Flush(); err != nil {
+		return fmt.Errorf("writing the table: %w", err)
+	}
+	return nil
+}
+
+func (f *File) writeTable(w io.Writer, colour Colour) {
+	_, _ = fmt.Fprintln(w, visible(f.Path))
+	var lines strings.Builder
+	columns := tabwriter.NewWriter(&lines, 0, 0, 2, ' ', 0)
+	for _, c := range f.Cases {
+		_, _ = fmt.Fprintf(columns, "  %s\t%s\t%s\t%s\n", c.Status, visible(c.rule()), visible(c.Kind+" "+c.Resource), visible(c.said()))
+	}
+	_ = columns.Flush() // a strings.Builder takes all
+	i := 0
+	for line := range strings.Lines(lines.String()) {
+		status := f.Cases[i].Status
+		if colour == Coloured {
+			line = "  " + colours[status] + string(status) + "\x1b[0m" + strings.TrimPrefix(line, "  "+string(status))
+		}
+		_, _ = io.WriteString(w, strings.TrimRight(line, " \n")+"\n")
+		i++
+	}
+	_, _ = fmt.Fprintln(w)
+}
+
+// rule is the policy and the rule of it.
+func (c *Case) rule() string {
+	if c.Rule == "" {
+		return c.Policy
+	}
+	return c.Policy + "/" + c.Rule
+}
+
+// said is what there is to say of the outcome, in one line.
+func (c *Case) said() string {
+	reason := strings.Join(strings.Fields(c.Reason), " ")
+	switch {
+	case c.Status == Pass:
+		return "is " + c.Want
+	case c.Status == Fail && c.Got != "" && c.Got != c.Want:
+		return strings.TrimSuffix(fmt.Sprintf("wanted %s, got %s: %s", c.Want, c.Got, reason), ": ")
+	default:
+		return reason
+	}
+}
+
+// visible keeps text from files from writing control sequences to a terminal.
+func visible(text string) string {
+	return strings.Map(func(r rune) rune {
+		if r < ' ' || r == 0x7f || r >= 0x80 && r < 0xa0 {
+			return '\uFFFD'
+		}
+		return r
+	}, text)
+}
+
+// The elements of JUnit's XML. Source: https://github.com/testmoapp/junitxml
+type (
+	junitSuites struct {
+		XMLName  xml.Name     `xml:"testsuites"`
+		Name     string       `xml:"name,attr"`
+		Tests    int          `xml:"tests,attr"`
+		Failures int          `xml:"failures,attr"`
+		Errors   int          `xml:"errors,attr"`
+		Skipped  int          `xml:"skipped,attr"`
+		Suites   []junitSuite `xml:"testsuite"`
+	}
+	junitSuite struct {
+		Name     string      `xml:"name,attr"`
+		File     string      `xml:"file,attr"`
+		Tests    int         `xml:"tests,attr"`
+		Failures int         `xml:"failures,attr"`
+		Errors   int         `xml:"errors,attr"`
+		Skipped  int         `xml:"skipped,attr"`
+		Cases    []junitCase `xml:"testcase"`
+	}
+	junitCase struct {
+		Name    string       `xml:"name,attr"`
+		Class   string       `xml:"classname,attr"`
+		File    string       `xml:"file,attr"`
+		Failure *junitDetail `xml:"failure"`
+		Error   *junitDetail `xml:"error"`
+		Skipped *junitDetail `xml:"skipped"`
+	}
+	junitDetail struct {
+		Message string `xml:"message,attr"`
+	}
+)
+
+// WriteJUnit writes the report as JUnit XML: a suite for each file. Its numbers are those of the cases written.
+func (r *Report) WriteJUnit(w io.Writer) error {
+	out := junitSuites{Name: "holdfast test"}
+	for i := range r.Files {
+		f := &r.Files[i]
+		suite := junitSuite{Name: f.Path, File: f.Path}
+		var sum Summary
+		for _, c := range f.Cases {
+			sum.add(c.Status)
+			suite.Cases = append(suite.Cases, c.junit(f.Path))
+		}
+		suite.Tests = len(f.Cases)
+		suite.Failures, suite.Errors, suite.Skipped = sum.Fail, sum.Error, sum.Skip
+		out.Suites = append(out.Suites, suite)
+		out.Tests += suite.Tests
+		out.Failures += sum.Fail
+		out.Errors += sum.Error
+		out.Skipped += sum.Skip
+	}
+	if _, err := io.WriteString(w, xml.Header); err != nil {
+		return fmt.Errorf("writing JUnit XML: %w", err)
+	}
+	enc := xml.NewEncoder(w)
+	enc.Indent("", "  ")
+	if err := enc.Encode(out); err != nil {
+		return fmt.Errorf("writing JUnit XML: %w", err)
+	}
+	if _, err := io.WriteString(w, "\n"); err != nil {
+		return fmt.Errorf("writing JUnit XML: %w", err)
+	}
+	return nil
+}
+
+func (c *Case) junit(file string) junitCase {
+	out := junitCase{Name: strings.TrimSpace(c.Kind + " " + c.Resource), Class: c.rule(), File: file}
+	detail := &junitDetail{Message: c.said()}
+	switch c.Status {
+	case Fail:
+		out.Failure = detail
+	case Error:
+		out.Error = detail
+	case Skip:
+		out.Skipped = detail
+	}
+	return out
+}
