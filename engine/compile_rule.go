@@ -39,12 +39,12 @@ func (c *compiler) compileValidation(v *kyvernov1.Validation, path []any) (out *
 		messageRefs = append(messageRefs, refs...)
 		return check
 	})
+	take(v.PodSecurity != nil, func() checker { return c.compilePodSecurity(v.PodSecurity, at(path, "podSecurity")) })
 	for _, part := range []struct {
 		name string
 		used bool
 	}{
 		{"cel", v.CEL != nil},
-		{"podSecurity", v.PodSecurity != nil},
 		{"assert", v.DeprecatedAssert != nil},
 		{"manifests", v.Manifests != nil},
 	} {

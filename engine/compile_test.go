@@ -10,13 +10,12 @@ const rest = ", " + "match: {any: [{resources: {kinds: [Pod]}}]}, "
 // What is not built is refused by its name and place, never ignored.
 func TestUnbuiltPartsAreRefused(t *testing.T) {
 	for name, c := range map[string]struct{ spec, want string }{
-		"generate":             {"{rules: [{name: r" + rest + "generate: {kind: ConfigMap, apiVersion: v1, name: x, namespace: z, data: {}}}]}", "spec.rules[0].generate: generate is not built yet"},
-		"validate.cel":         {"{rules: [{name: r" + rest + "validate: {cel: {expressions: [{expression: 'true'}]}}}]}", "spec.rules[0].validate.cel: validate.cel is not built yet"},
-		"validate.podSecurity": {"{rules: [{name: r" + rest + "validate: {podSecurity: {level: baseline}}}]}", "spec.rules[0].validate.podSecurity: validate.podSecurity is not built yet"},
-		"validate.assert":      {"{rules: [{name: r" + rest + "validate: {assert: {all: []}}}]}", "spec.rules[0].validate.assert: validate.assert is not built yet"},
-		"validate.manifests":   {"{rules: [{name: r" + rest + "validate: {manifests: {}}}]}", "spec.rules[0].validate.manifests: validate.manifests is not built yet"},
-		"celPreconditions":     {"{rules: [{name: r" + rest + "celPreconditions: [{name: x, expression: 'true'}], validate: {deny: {}}}]}", "spec.rules[0].celPreconditions: celPreconditions is not built yet"},
-		"imageExtractors":      {"{rules: [{name: r" + rest + "imageExtractors: {Pod: [{path: /spec}]}, validate: {deny: {}}}]}", "spec.rules[0].imageExtractors: imageExtractors is not built yet"},
+		"generate":           {"{rules: [{name: r" + rest + "generate: {kind: ConfigMap, apiVersion: v1, name: x, namespace: z, data: {}}}]}", "spec.rules[0].generate: generate is not built yet"},
+		"validate.cel":       {"{rules: [{name: r" + rest + "validate: {cel: {expressions: [{expression: 'true'}]}}}]}", "spec.rules[0].validate.cel: validate.cel is not built yet"},
+		"validate.assert":    {"{rules: [{name: r" + rest + "validate: {assert: {all: []}}}]}", "spec.rules[0].validate.assert: validate.assert is not built yet"},
+		"validate.manifests": {"{rules: [{name: r" + rest + "validate: {manifests: {}}}]}", "spec.rules[0].validate.manifests: validate.manifests is not built yet"},
+		"celPreconditions":   {"{rules: [{name: r" + rest + "celPreconditions: [{name: x, expression: 'true'}], validate: {deny: {}}}]}", "spec.rules[0].celPreconditions: celPreconditions is not built yet"},
+		"imageExtractors":    {"{rules: [{name: r" + rest + "imageExtractors: {Pod: [{path: /spec}]}, validate: {deny: {}}}]}", "spec.rules[0].imageExtractors: imageExtractors is not built yet"},
 		"matchConditions": {
 			"{webhookConfiguration: {matchConditions: [{name: x, expression: 'true'}]}, rules: [{name: r" + rest + "validate: {deny: {}}}]}", "spec.webhookConfiguration.matchConditions: matchConditions is not built yet",
 		},

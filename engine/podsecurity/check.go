@@ -161,7 +161,7 @@ func (r *Result) Message() string {
 	for i, control := range order {
 		order[i] = control + " (" + strings.Join(found[control], ", ") + ")"
 	}
-	return fmt.Sprintf("violates Pod Security Standard %s: %s", r.Level, strings.Join(order, "; "))
+	return fmt.Sprintf("failed Pod Security Standard %s: %s", r.Level, strings.Join(order, "; "))
 }
 
 func (v *Violation) texts() []string {

@@ -66,7 +66,7 @@ func restrictedPod(spec, container string) string {
 		containers: [{name: a, image: nginx, securityContext: {allowPrivilegeEscalation: false, capabilities: {drop: [ALL]}}` + container + `}]` + spec + `}}`
 }
 
-const violates = "violates Pod Security Standard "
+const failed = "failed Pod Security Standard "
 
 func TestEvaluate(t *testing.T) {
 	tests := map[string]struct {
@@ -77,65 +77,65 @@ func TestEvaluate(t *testing.T) {
 		"a bare Pod at privileged": {"level: privileged", `{kind: Pod, spec: {hostPID: true}}`, "pass"},
 		"a bare Pod at restricted": {
 			"level: restricted", `{kind: Pod, spec: {containers: [{name: a}]}}`,
-			violates + "restricted:latest: Privilege Escalation (spec.containers[0].securityContext.allowPrivilegeEscalation is not set); " +
+			failed + "restricted:latest: Privilege Escalation (spec.containers[0].securityContext.allowPrivilegeEscalation is not set); " +
 				"Capabilities (spec.containers[0].securityContext.capabilities.drop is not set); " +
 				"Running as Non-root (spec.containers[0].securityContext.runAsNonRoot is not set); " +
 				"Seccomp (spec.containers[0].securityContext.seccompProfile.type is not set)",
 		},
 		"no level asks for the strictest": {
 			"version: v1.29", restrictedPod(", volumes: [{name: a, nfs: {server: s, path: /}}]", ""),
-			violates + "restricted:v1.29: Volume Types (spec.volumes[0].nfs is not allowed)",
+			failed + "restricted:v1.29: Volume Types (spec.volumes[0].nfs is not allowed)",
 		},
 		"namespaces of the host": {
 			"level: baseline", restrictedPod(", hostPID: true, hostIPC: true", ""),
-			violates + "baseline:latest: Host Namespaces (spec.hostPID is true, spec.hostIPC is true)",
+			failed + "baseline:latest: Host Namespaces (spec.hostPID is true, spec.hostIPC is true)",
 		},
 		"a port of the host among others": {
 			"level: baseline", restrictedPod("", ", ports: [{containerPort: 80}, {containerPort: 81, hostPort: 8081}]"),
-			violates + "baseline:latest: Host Ports (spec.containers[0].ports[1].hostPort is 8081)",
+			failed + "baseline:latest: Host Ports (spec.containers[0].ports[1].hostPort is 8081)",
 		},
 		"a sysctl that came with a later version": {
 			"{level: baseline, version: v1.26}", `{kind: Pod, spec: {securityContext: {sysctls: [{name: kernel.shm_rmid_forced, value: "1"}, {name: net.ipv4.ip_local_reserved_ports, value: "1"}]}}}`,
-			violates + "baseline:v1.26: Sysctls (spec.securityContext.sysctls[1].name is net.ipv4.ip_local_reserved_ports)",
+			failed + "baseline:v1.26: Sysctls (spec.securityContext.sysctls[1].name is net.ipv4.ip_local_reserved_ports)",
 		},
 		"the same sysctl then": {
 			"{level: baseline, version: v1.27}", `{kind: Pod, spec: {securityContext: {sysctls: [{name: net.ipv4.ip_local_reserved_ports, value: "1"}]}}}`, "pass",
 		},
 		"a user namespace changes nothing": {
 			"level: restricted", `{kind: Pod, spec: {hostUsers: false, securityContext: {runAsUser: 0, runAsNonRoot: true, seccompProfile: {type: Localhost}}}}`,
-			violates + "restricted:latest: Running as Non-root user (spec.securityContext.runAsUser is 0)",
+			failed + "restricted:latest: Running as Non-root user (spec.securityContext.runAsUser is 0)",
 		},
 		"a Windows Pod needs no settings of Linux": {
 			"level: restricted", `{kind: Pod, spec: {os: {name: windows}, securityContext: {runAsNonRoot: true}, containers: [{name: a}]}}`, "pass",
 		},
 		"a host in a probe has no exclusion's name": {
 			"level: baseline", restrictedPod("", ", livenessProbe: {httpGet: {host: example.com, port: 80}}"),
-			violates + "baseline:latest: Host Probes / Lifecycle Hooks (spec.containers[0].livenessProbe is not allowed)",
+			failed + "baseline:latest: Host Probes / Lifecycle Hooks (spec.containers[0].livenessProbe is not allowed)",
 		},
 		"two levels refuse one field, which is named once": {
 			"level: restricted", `{kind: Pod, spec: {securityContext: {runAsNonRoot: true, seccompProfile: {type: Unconfined}}, containers: []}}`,
-			violates + "restricted:latest: Seccomp (spec.securityContext.seccompProfile.type is Unconfined)",
+			failed + "restricted:latest: Seccomp (spec.securityContext.seccompProfile.type is Unconfined)",
 		},
 		"an annotation of AppArmor": {
 			"level: baseline", `{kind: Pod, metadata: {annotations: {container.apparmor.security.beta.kubernetes.io/a: unconfined}}, spec: {containers: [{name: a}]}}`,
-			violates + "baseline:latest: AppArmor (metadata.annotations[container.apparmor.security.beta.kubernetes.io/a] is unconfined)",
+			failed + "baseline:latest: AppArmor (metadata.annotations[container.apparmor.security.beta.kubernetes.io/a] is unconfined)",
 		},
 		"an annotation of seccomp, in an old version": {
 			"{level: baseline, version: v1.18}", `{kind: Pod, metadata: {annotations: {container.seccomp.security.alpha.kubernetes.io/a: unconfined}}, spec: {containers: [{name: a}]}}`,
-			violates + "baseline:v1.18: Seccomp (metadata.annotations[container.seccomp.security.alpha.kubernetes.io/a] is unconfined)",
+			failed + "baseline:v1.18: Seccomp (metadata.annotations[container.seccomp.security.alpha.kubernetes.io/a] is unconfined)",
 		},
 		"a Deployment is judged by its template": {
 			"level: baseline", `{kind: Deployment, spec: {template: {spec: {initContainers: [{name: a, securityContext: {privileged: true}}]}}}}`,
-			violates + "baseline:latest: Privileged Containers (spec.template.spec.initContainers[0].securityContext.privileged is true)",
+			failed + "baseline:latest: Privileged Containers (spec.template.spec.initContainers[0].securityContext.privileged is true)",
 		},
 		"a CronJob by that of its Jobs, annotations too": {
 			"level: baseline", `{kind: CronJob, spec: {jobTemplate: {spec: {template: {metadata: {annotations: {container.apparmor.security.beta.kubernetes.io/a: unconfined}}, spec: {hostNetwork: true}}}}}}`,
-			violates + "baseline:latest: AppArmor (spec.jobTemplate.spec.template.metadata.annotations[container.apparmor.security.beta.kubernetes.io/a] is unconfined); " +
+			failed + "baseline:latest: AppArmor (spec.jobTemplate.spec.template.metadata.annotations[container.apparmor.security.beta.kubernetes.io/a] is unconfined); " +
 				"Host Namespaces (spec.jobTemplate.spec.template.spec.hostNetwork is true)",
 		},
 		"a debug container": {
 			"level: baseline", `{kind: Pod, spec: {ephemeralContainers: [{name: a, securityContext: {capabilities: {add: [SYS_PTRACE, CHOWN, BPF]}}}]}}`,
-			violates + "baseline:latest: Capabilities (spec.ephemeralContainers[0].securityContext.capabilities.add is BPF, SYS_PTRACE)",
+			failed + "baseline:latest: Capabilities (spec.ephemeralContainers[0].securityContext.capabilities.add is BPF, SYS_PTRACE)",
 		},
 		"a Service":                   {"level: baseline", `{kind: Service, spec: {}}`, "a Service has no Pod and no Pod template to judge"},
 		"containers that are no list": {"level: baseline", `{kind: Pod, spec: {containers: {a: b}}}`, "reading the Pod's spec: json: cannot unmarshal object into Go struct field PodSpec.containers of type []v1.Container"},

@@ -22,35 +22,35 @@ func TestExclusions(t *testing.T) {
 		},
 		"by control, which leaves the others": {
 			"{level: baseline, exclude: [{controlName: Host Namespaces}]}", `{kind: Pod, spec: {hostPID: true, volumes: [{name: a, hostPath: {path: /}}]}}`,
-			violates + "baseline:latest: HostPath Volumes (spec.volumes[0].hostPath is /)",
+			failed + "baseline:latest: HostPath Volumes (spec.volumes[0].hostPath is /)",
 		},
 		"by image": {
 			"{level: baseline, exclude: [{controlName: Privileged Containers, images: ['ghcr.io/*', 'busybo?']}]}", twoPrivileged, "pass",
 		},
 		"by image, which leaves other containers": {
 			"{level: baseline, exclude: [{controlName: Privileged Containers, images: ['ghcr.io/*']}]}", twoPrivileged,
-			violates + "baseline:latest: Privileged Containers (spec.containers[1].securityContext.privileged is true)",
+			failed + "baseline:latest: Privileged Containers (spec.containers[1].securityContext.privileged is true)",
 		},
 		"by image, which leaves the Pod's own settings": {
 			"{level: baseline, exclude: [{controlName: Seccomp, images: ['*']}]}",
 			`{kind: Pod, spec: {securityContext: {seccompProfile: {type: Unconfined}}, containers: [{name: a, image: a, securityContext: {seccompProfile: {type: Unconfined}}}]}}`,
-			violates + "baseline:latest: Seccomp (spec.securityContext.seccompProfile.type is Unconfined)",
+			failed + "baseline:latest: Seccomp (spec.securityContext.seccompProfile.type is Unconfined)",
 		},
 		"by field and value": {
 			"{level: baseline, exclude: [{controlName: HostPath Volumes, restrictedField: 'spec.volumes[*].hostPath', values: ['/var/*']}]}",
 			`{kind: Pod, spec: {volumes: [{name: a, hostPath: {path: /var/log}}, {name: b, hostPath: {path: /etc}}]}}`,
-			violates + "baseline:latest: HostPath Volumes (spec.volumes[1].hostPath is /etc)",
+			failed + "baseline:latest: HostPath Volumes (spec.volumes[1].hostPath is /etc)",
 		},
 		"by field, in the list that it names": {
 			"{level: baseline, exclude: [{controlName: Capabilities, images: ['*'], restrictedField: 'spec.initContainers[*].securityContext.capabilities.add', values: [NET_ADMIN]}]}",
 			`{kind: Pod, spec: {initContainers: [{name: a, image: a, securityContext: {capabilities: {add: [NET_ADMIN]}}}],
 				containers: [{name: b, image: a, securityContext: {capabilities: {add: [NET_ADMIN]}}}]}}`,
-			violates + "baseline:latest: Capabilities (spec.containers[0].securityContext.capabilities.add is NET_ADMIN)",
+			failed + "baseline:latest: Capabilities (spec.containers[0].securityContext.capabilities.add is NET_ADMIN)",
 		},
 		"a list of values where one is not excused": {
 			"{level: baseline, exclude: [{controlName: Capabilities, images: ['*'], restrictedField: 'spec.containers[*].securityContext.capabilities.add', values: ['NET_*']}]}",
 			`{kind: Pod, spec: {containers: [{name: b, image: a, securityContext: {capabilities: {add: [NET_ADMIN, SYS_TIME]}}}]}}`,
-			violates + "baseline:latest: Capabilities (spec.containers[0].securityContext.capabilities.add is NET_ADMIN, SYS_TIME)",
+			failed + "baseline:latest: Capabilities (spec.containers[0].securityContext.capabilities.add is NET_ADMIN, SYS_TIME)",
 		},
 		"an open setting goes by the name nil": {
 			"{exclude: [{controlName: Privilege Escalation, images: ['*'], restrictedField: 'spec.containers[*].securityContext.allowPrivilegeEscalation', values: [nil]}]}",
@@ -59,16 +59,16 @@ func TestExclusions(t *testing.T) {
 		},
 		"volumes are refused at both levels": {
 			"{exclude: [{controlName: Volume Types}]}", restrictedPod(", volumes: [{name: a, hostPath: {path: /}}]", ""),
-			violates + "restricted:latest: HostPath Volumes (spec.volumes[0].hostPath is /)",
+			failed + "restricted:latest: HostPath Volumes (spec.volumes[0].hostPath is /)",
 		},
 		"a template's fields go by their names in a Pod": {
 			"{level: baseline, exclude: [{controlName: Host Namespaces, restrictedField: spec.hostPID, values: ['true']}]}",
 			`{kind: DaemonSet, spec: {template: {spec: {hostPID: true, hostIPC: true}}}}`,
-			violates + "baseline:latest: Host Namespaces (spec.template.spec.hostIPC is true)",
+			failed + "baseline:latest: Host Namespaces (spec.template.spec.hostIPC is true)",
 		},
 		"what a container left unset, as a matter of the Pod": {
 			"{exclude: [{controlName: Running as Non-root}, {controlName: Running as Non-root}]}", unsetTwice,
-			violates + "restricted:latest: Running as Non-root (spec.containers[1].securityContext.runAsNonRoot is not set)",
+			failed + "restricted:latest: Running as Non-root (spec.containers[1].securityContext.runAsNonRoot is not set)",
 		},
 		"the same, with one container named": {
 			"{exclude: [{controlName: Running as Non-root}, {controlName: Running as Non-root, images: [a]}]}", unsetTwice, "pass",
@@ -82,7 +82,7 @@ func TestExclusions(t *testing.T) {
 			`{kind: Pod, spec: {securityContext: {runAsNonRoot: true}, containers: [
 				{name: a, image: a, securityContext: {allowPrivilegeEscalation: false, capabilities: {drop: [ALL]}, seccompProfile: {type: Unconfined}}},
 				{name: b, image: b, securityContext: {allowPrivilegeEscalation: false, capabilities: {drop: [ALL]}}}]}}`,
-			violates + "restricted:latest: Seccomp (spec.containers[1].securityContext.seccompProfile.type is not set)",
+			failed + "restricted:latest: Seccomp (spec.containers[1].securityContext.seccompProfile.type is not set)",
 		},
 	}
 	for name, tc := range tests {
@@ -102,12 +102,12 @@ func TestExclusionsOfExceptions(t *testing.T) {
 	const ports = "{controlName: Host Ports, images: [a]}"
 	const portsOfB = "{controlName: Host Ports, images: [b]}"
 	tests := map[string]struct{ own, extra, want string }{
-		"none":                               {"", "", violates + "baseline:latest: Host Namespaces (spec.hostPID is true, spec.hostIPC is true); Host Ports (spec.containers[0].ports[0].hostPort is 1)"},
+		"none":                               {"", "", failed + "baseline:latest: Host Namespaces (spec.hostPID is true, spec.hostIPC is true); Host Ports (spec.containers[0].ports[0].hostPort is 1)"},
 		"all that is refused":                {"", pid + ", " + ipc + ", " + ports, "excused"},
 		"what the policy itself leaves":      {pid + ", " + ports, ipc, "excused"},
 		"nothing that is needed":             {"controlName: Host Namespaces}, " + ports[:len(ports)-1], portsOfB, "pass"},
-		"a part, which leaves the rest":      {"", pid + ", " + ports, violates + "baseline:latest: Host Namespaces (spec.hostIPC is true)"},
-		"one control with and without match": {"", portsOfB + ", " + pid + ", " + ipc, violates + "baseline:latest: Host Ports (spec.containers[0].ports[0].hostPort is 1)"},
+		"a part, which leaves the rest":      {"", pid + ", " + ports, failed + "baseline:latest: Host Namespaces (spec.hostIPC is true)"},
+		"one control with and without match": {"", portsOfB + ", " + pid + ", " + ipc, failed + "baseline:latest: Host Ports (spec.containers[0].ports[0].hostPort is 1)"},
 	}
 	for name, tc := range tests {
 		t.Run(name, func(t *testing.T) {
