@@ -1,0 +1,305 @@
+package cel
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/google/cel-go/cel"
+	"github.com/google/cel-go/common/types"
+	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/holdfast-io/holdfast/engine/nearest"
+)
+
+// Source is what a rule or a policy says in CEL.
+type Source struct {
+	// Conditions must all be true for the rest to be evaluated.
+	Conditions []admissionregistrationv1.MatchCondition
+	// Variables are known to the other expressions as variables.<name>, and to the variables behind them.
+	Variables   []admissionregistrationv1.Variable
+	Validations []admissionregistrationv1.Validation
+	// Message is for validations without a message of their own.
+	Message     string
+	Annotations []admissionregistrationv1.AuditAnnotation
+	// Params tells whether there is a parameter for expressions to read.
+	Params ParamsUse
+	// Paths say where the lists stand, for errors.
+	Paths Paths
+}
+
+// ParamsUse tells whether expressions may read a parameter.
+type ParamsUse bool
+
+// A Source has a parameter or none.
+const (
+	WithoutParams ParamsUse = false
+	WithParams    ParamsUse = true
+)
+
+// Paths are the paths of a Source's lists in the document: keys (string) and indexes (int).
+type Paths struct{ Conditions, Variables, Validations, Annotations []any }
+
+// Rule is a compiled Source. It is immutable and safe for concurrent use.
+type Rule struct {
+	conditions  []condition
+	variables   []program
+	names       map[string]int // of variables
+	validations []validation
+	annotations []annotation
+	facts       []string
+}
+
+type condition struct {
+	program
+	name string
+}
+
+type validation struct {
+	program
+	message    string
+	messageCEL *program // nil without a messageExpression
+	reason     metav1.StatusReason
+}
+
+type annotation struct {
+	program
+	key string
+}
+
+// program is one expression, ready to be evaluated.
+type program struct {
+	cel.Program
+	text string
+}
+
+// References lists what the expressions read, sorted: object, oldObject, namespaceObject, params, and of the request
+// request.<field>, or request where an expression takes it as a whole. A variable counts only if it is used.
+func (r *Rule) References() []string { return r.facts }
+
+// Compile compiles all expressions. What is wrong with them comes back in one *CompileError.
+func (c *Compiler) Compile(src Source) (*Rule, error) {
+	structs := &provider{variables: make(map[string]*types.Type, len(src.Variables))}
+	env, err := c.declare(structs, bool(src.Params))
+	if err != nil {
+		return nil, err
+	}
+	s := &session{
+		env: env, structs: structs, src: &src,
+		rule:  &Rule{names: make(map[string]int, len(src.Variables))},
+		facts: map[string]bool{}, read: make(map[string]reading, len(src.Variables)), used: map[string]bool{},
+	}
+	s.compileVariables()
+	s.compileConditions()
+	s.compileValidations()
+	s.compileAnnotations()
+	if len(s.problems) > 0 {
+		return nil, &CompileError{s.problems}
+	}
+	s.rule.facts = slices.Sorted(maps.Keys(s.facts))
+	return s.rule, nil
+}
+
+// session is the compilation of one Source.
+type session struct {
+	env      *cel.Env
+	structs  *provider
+	src      *Source
+	rule     *Rule
+	problems []Problem
+	facts    map[string]bool
+	read     map[string]reading // what the variables read
+	used     map[string]bool    // variables that other expressions than variables read
+}
+
+func (s *session) compileVariables() {
+	for i, v := range s.src.Variables {
+		path := at(s.src.Paths.Variables, i)
+		if !identifier(v.Name) {
+			s.problem(at(path, "name"), fmt.Sprintf("%q is not a name: expected letters, digits and _, and no digit first", v.Name))
+			continue
+		}
+		if _, twice := s.structs.variables[v.Name]; twice {
+			s.problem(at(path, "name"), fmt.Sprintf("%q stands twice: names of variables are unique", v.Name))
+			continue
+		}
+		e, ok := s.compile(v.Expression, at(path, "expression"))
+		if !ok {
+			s.structs.variables[v.Name] = types.DynType // its own error is enough
+			continue
+		}
+		s.structs.variables[v.Name] = e.output
+		s.read[v.Name] = e.reading
+		s.rule.names[v.Name] = len(s.rule.variables)
+		s.rule.variables = append(s.rule.variables, e.program)
+	}
+}
+
+func (s *session) compileConditions() {
+	for i, c := range s.src.Conditions {
+		if e, ok := s.compile(c.Expression, at(s.src.Paths.Conditions, i, "expression"), types.BoolType); ok {
+			s.use(e.reading)
+			s.rule.conditions = append(s.rule.conditions, condition{e.program, c.Name})
+		}
+	}
+}
+
+func (s *session) compileValidations() {
+	for i, v := range s.src.Validations {
+		path := at(s.src.Paths.Validations, i)
+		out := validation{message: strings.TrimSpace(v.Message), reason: metav1.StatusReasonInvalid}
+		if out.message == "" {
+			out.message = strings.TrimSpace(s.src.Message)
+		}
+		if v.Reason != nil {
+			out.reason = *v.Reason
+		}
+		if v.MessageExpression != "" {
+			if e, ok := s.compile(v.MessageExpression, at(path, "messageExpression"), types.StringType, types.DynType); ok {
+				s.use(e.reading)
+				out.messageCEL = &e.program
+			}
+		}
+		if e, ok := s.compile(v.Expression, at(path, "expression"), types.BoolType); ok {
+			s.use(e.reading)
+			out.program = e.program
+			s.rule.validations = append(s.rule.validations, out)
+		}
+	}
+}
+
+func (s *session) compileAnnotations() {
+	for i, a := range s.src.Annotations {
+		path := at(s.src.Paths.Annotations, i)
+		if a.Key == "" {
+			s.problem(at(path, "key"), "is missing")
+		}
+		if e, ok := s.compile(a.ValueExpression, at(path, "valueExpression"), types.StringType, types.NullType, types.DynType); ok {
+			s.use(e.reading)
+			s.rule.annotations = append(s.rule.annotations, annotation{e.program, a.Key})
+		}
+	}
+}
+
+// expression is a compiled expression with what the compiler knows about it.
+type expression struct {
+	program
+	reading
+	output *types.Type
+}
+
+// compile compiles one expression to a value of one of the types, or of any if none is named.
+func (s *session) compile(text string, path []any, want ...*types.Type) (expression, bool) {
+	if strings.TrimSpace(text) == "" {
+		s.problem(path, "is empty: expected a CEL expression")
+		return expression{}, false
+	}
+	checked, issues := s.env.Compile(text)
+	if issues.Err() != nil {
+		for _, e := range issues.Errors() {
+			s.problems = append(s.problems, Problem{path, e.Location.Line(), e.Location.Column() + 1, s.explain(e.Message)})
+		}
+		return expression{}, false
+	}
+	out := expression{reading: read(checked.NativeRep()), output: checked.OutputType()}
+	if slices.Contains(out.facts, varAuthorizer) {
+		s.problem(path, "authorizer is not built yet")
+		return expression{}, false
+	}
+	if len(want) > 0 && !s.fits(out, want) {
+		names := make([]string, len(want))
+		for i, t := range want {
+			names[i] = t.String()
+		}
+		s.problem(path, fmt.Sprintf("gives %s: expected %s", out.output, strings.Join(names, " or ")))
+		return expression{}, false
+	}
+	// the limits on the cost of an evaluation are options of the environment
+	planned, err := s.env.Program(checked)
+	if err != nil {
+		s.problem(path, fmt.Sprintf("cannot be planned: %v", err))
+		return expression{}, false
+	}
+	out.program = program{planned, text}
+	return out, true
+}
+
+// fits reports whether an expression gives one of the types. What goes through orValue is typed at evaluation only.
+func (s *session) fits(e expression, want []*types.Type) bool {
+	if slices.ContainsFunc(want, e.output.IsExactType) {
+		return true
+	}
+	if !e.output.IsExactType(types.DynType) {
+		return false
+	}
+	return e.orValue || slices.ContainsFunc(e.variables, func(name string) bool { return s.read[name].orValue })
+}
+
+// use counts what an expression reads, and what the variables that it reads read.
+func (s *session) use(r reading) {
+	for _, fact := range r.facts {
+		s.facts[fact] = true
+	}
+	for _, name := range r.variables {
+		if name == "" { // all of them
+			for name := range s.read {
+				s.useVariable(name)
+			}
+			continue
+		}
+		s.useVariable(name)
+	}
+}
+
+func (s *session) useVariable(name string) {
+	if !s.used[name] {
+		s.used[name] = true
+		s.use(s.read[name])
+	}
+}
+
+func (s *session) problem(path []any, message string) {
+	s.problems = append(s.problems, Problem{Path: path, Message: message})
+}
+
+// explain rewrites CEL's words for a name that does not exist, so that they say which do.
+func (s *session) explain(message string) string {
+	message = strings.TrimSuffix(message, " (in container '')")
+	if name, ok := strings.CutPrefix(message, "undeclared reference to '"); ok {
+		name = strings.TrimSuffix(name, "'")
+		known := []string{varObject, varOldObject, varRequest, varNamespace, varVariables, varAuthorizer}
+		if s.src.Params == WithParams {
+			known = append(known, varParams)
+		}
+		if name == varParams {
+			return "params is read, but there is no parameter: expected paramKind and paramRef"
+		}
+		return message + suggestion(name, known)
+	}
+	if name, ok := strings.CutPrefix(message, "undefined field '"); ok {
+		return message + suggestion(strings.TrimSuffix(name, "'"), slices.Sorted(maps.Keys(s.structs.variables)))
+	}
+	return message
+}
+
+func suggestion(name string, known []string) string {
+	if near := nearest.Name(name, known); near != "" {
+		return ": did you mean " + near + "?"
+	}
+	return ""
+}
+
+// at extends a path without sharing its memory.
+func at(path []any, more ...any) []any { return slices.Concat(path, more) }
+
+func identifier(name string) bool {
+	for i, c := range name {
+		letter := c == '_' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z'
+		if !letter && (i == 0 || c < '0' || c > '9') {
+			return false
+		}
+	}
+	return name != ""
+}

@@ -1,0 +1,111 @@
+package cel
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/google/cel-go/common/ast"
+	"github.com/google/cel-go/common/operators"
+	"github.com/google/cel-go/common/types"
+)
+
+// reading is what an expression reads of its surroundings.
+type reading struct {
+	// facts are request.<field> (or request as a whole) and the other names: object, oldObject, namespaceObject, params,
+	// authorizer.
+	facts []string
+	// variables are the names of variables.<name>.
+	variables []string
+	// orValue says that a part of the expression has no type before it is evaluated, because of orValue.
+	orValue bool
+}
+
+func read(a *ast.AST) reading {
+	r := reader{}
+	r.walk(a.Expr(), "")
+	slices.Sort(r.facts)
+	r.facts = slices.Compact(r.facts)
+	return r.reading
+}
+
+type reader struct {
+	reading
+	bound []string // names of comprehensions around the place in hand
+}
+
+// walk visits an expression; next is the field that is selected from it.
+func (r *reader) walk(e ast.Expr, next string) {
+	switch e.Kind() {
+	case ast.IdentKind:
+		r.name(e.AsIdent(), next)
+	case ast.SelectKind:
+		s := e.AsSelect()
+		r.walk(s.Operand(), s.FieldName())
+	case ast.CallKind:
+		r.call(e.AsCall())
+	case ast.ListKind:
+		for _, item := range e.AsList().Elements() {
+			r.walk(item, "")
+		}
+	case ast.MapKind:
+		for _, entry := range e.AsMap().Entries() {
+			r.walk(entry.AsMapEntry().Key(), "")
+			r.walk(entry.AsMapEntry().Value(), "")
+		}
+	case ast.StructKind:
+		for _, field := range e.AsStruct().Fields() {
+			r.walk(field.AsStructField().Value(), "")
+		}
+	case ast.ComprehensionKind:
+		c := e.AsComprehension()
+		r.walk(c.IterRange(), "")
+		r.walk(c.AccuInit(), "")
+		outside := len(r.bound)
+		r.bound = append(r.bound, c.AccuVar())
+		r.walk(c.Result(), "")
+		r.bound = append(r.bound, c.IterVar(), c.IterVar2())
+		r.walk(c.LoopCondition(), "")
+		r.walk(c.LoopStep(), "")
+		r.bound = r.bound[:outside]
+	}
+}
+
+// call visits x.?field and x["field"] as selections, and the arguments of all other calls.
+func (r *reader) call(c ast.CallExpr) {
+	args := c.Args()
+	switch c.FunctionName() {
+	case orValueFunction:
+		r.orValue = true
+	case operators.OptSelect, operators.Index, operators.OptIndex:
+		if len(args) == 2 && args[1].Kind() == ast.LiteralKind {
+			if key, ok := args[1].AsLiteral().(types.String); ok {
+				r.walk(args[0], string(key))
+				return
+			}
+		}
+	}
+	if c.IsMemberFunction() {
+		r.walk(c.Target(), "")
+	}
+	for _, arg := range args {
+		r.walk(arg, "")
+	}
+}
+
+func (r *reader) name(name, next string) {
+	if slices.Contains(r.bound, name) {
+		return
+	}
+	root, _, _ := strings.Cut(strings.TrimPrefix(name, "."), ".")
+	switch root {
+	case varRequest:
+		if next != "" {
+			root += "." + next
+		}
+		r.facts = append(r.facts, root)
+	case varObject, varOldObject, varNamespace, varParams, varAuthorizer:
+		r.facts = append(r.facts, root)
+	case varVariables:
+		r.variables = append(r.variables, next)
+	}
+}
