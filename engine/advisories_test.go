@@ -36,3 +36,78 @@ func TestGHSA_r2rj_wwm5_x6mq(t *testing.T) {
 		})
 	}
 }
+
+// namespaced is looking in a Policy of the namespace shop.
+func namespaced(entries string) string {
+	return "{apiVersion: kyverno.io/v1, kind: Policy, metadata: {name: p, namespace: shop, annotations: {pod-policies.kyverno.io/autogen-controllers: none}}, spec: {rules: [{name: r, " + onPods +
+		"context: [" + entries + "], validate: {deny: {conditions: {all: [{key: '{{ x }}', operator: Equals, value: y}]}}}}]}}"
+}
+
+// A namespaced policy asked the API server for any path, with the engine's own rights.
+func TestGHSA_8p9x_46gm_qfx2(t *testing.T) {
+	const out = "r error: could not be evaluated: context variable x: GET "
+	for path, want := range map[string]string{
+		"/api/v1/namespaces/shop/pods":                       "r pass",
+		"/apis/apps/v1/namespaces/shop/deployments/web":      "r pass",
+		"/api/v1/namespaces/bank/secrets":                    "namespace bank, for a policy of namespace shop",
+		"/api/v1/secrets":                                    "is not one of namespace shop",
+		"/api/v1/nodes":                                      "is not one of namespace shop",
+		"/apis/rbac.authorization.k8s.io/v1/clusterroles":    "is not one of namespace shop",
+		"/api/v1/namespaces/shop/../bank/secrets":            "has an empty, . or .. segment",
+		"/api/v1/namespaces/shop/%2e%2e/bank/secrets":        "has an empty, . or .. segment",
+		"/api/v1/namespaces/shop%2f..%2fbank/secrets":        "has an empty, . or .. segment",
+		"/api/v1//namespaces/shop/pods":                      "has an empty, . or .. segment",
+		"/api/v1/namespaces/shop/services/web/proxy/x":       "leads through a proxy",
+		"/api/v1/namespaces/shop/pods/web/proxy":             "leads through a proxy",
+		"/version":                                           "is not one of namespace shop",
+		"/x/api/v1/namespaces/shop/pods":                     "is not one of namespace shop",
+		"/api/v1/watch/namespaces/shop/pods":                 "is not one of namespace shop",
+		"/apis/g/v1/namespaces":                              "is not one of namespace shop",
+		"/api/v1/nodes?x=/api/v1/namespaces/shop/pods":       "is not one of namespace shop",
+		"/api/v1/namespaces/bank/pods?x=/namespaces/shop/po": "namespace bank, for a policy of namespace shop",
+	} {
+		t.Run(path, func(t *testing.T) {
+			a := &archive{answers: map[string]any{"GET " + path: "z"}}
+			got := lines(snapshot(t, namespaced("{name: x, apiCall: {urlPath: '"+path+"', default: y}}")).Validate(t.Context(), asking(t, twoContainers), a.inputs()))
+			if want == "r pass" {
+				same(t, "decisions", got, want)
+				return
+			}
+			if !strings.HasPrefix(got, out) || !strings.HasSuffix(got, want) {
+				t.Errorf("got %s, want an error that ends with %s", got, want)
+			}
+			same(t, "asked", strings.Join(a.asked, "; "), "")
+		})
+	}
+}
+
+// A namespaced policy read ConfigMaps of other namespaces. There is one gate, and every look-up goes through it.
+func TestGHSA_cvq5_hhx3_f99p(t *testing.T) {
+	for name, c := range map[string]struct{ entry, want string }{
+		"a ConfigMap":          {"{name: x, configMap: {name: c, namespace: bank}}", "context variable x: reading ConfigMap bank/c: out of the policy's reach: namespace bank, for a policy of namespace shop"},
+		"named by a variable":  {"{name: ns, variable: {value: bank}}, {name: x, configMap: {name: c, namespace: '{{ ns }}'}}", "context variable x: reading ConfigMap bank/c: out of the policy's reach: namespace bank, for a policy of namespace shop"},
+		"behind a default":     {"{name: c, configMap: {name: c, namespace: bank}}, {name: x, variable: {jmesPath: c.data.x, default: y}}", "context variable c: reading ConfigMap bank/c: out of the policy's reach: namespace bank, for a policy of namespace shop"},
+		"a pull secret":        {"{name: x, imageRegistry: {reference: nginx, imageRegistryCredentials: {secrets: [bank/pull]}}}", "context variable x: asking the registry about nginx: pull secret bank/pull: out of the policy's reach: namespace bank, for a policy of namespace shop"},
+		"without one: its own": {"{name: x, configMap: {name: c}}", "context variable x: reading ConfigMap shop/c: does not exist"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got := lines(snapshot(t, namespaced(c.entry)).Validate(t.Context(), asking(t, twoContainers), (&archive{}).inputs()))
+			same(t, "decisions", got, "r error: could not be evaluated: "+c.want)
+		})
+	}
+	t.Run("the global context", func(t *testing.T) {
+		_, err := tryCompile(t, namespaced("{name: x, globalReference: {name: teams}}"))
+		if err == nil {
+			t.Fatal("a namespaced policy reads the global context")
+		}
+		same(t, "error", err.Error(), "Policy/shop/p: spec.rules[0].context[0].globalReference: belongs to ClusterPolicies only")
+	})
+	t.Run("targets of a mutation", func(t *testing.T) {
+		a := deployments(t)
+		s := snapshot(t, "{apiVersion: kyverno.io/v1, kind: Policy, metadata: {name: p, namespace: shop}, spec: {rules: [{name: r, match: {any: [{resources: {kinds: [ConfigMap]}}]}, mutate: {targets: [{apiVersion: apps/v1, kind: Deployment, namespace: bank, name: c}], patchStrategicMerge: {metadata: {labels: {a: b}}}}}]}}")
+		if got := s.MutateExisting(t.Context(), asking(t, trigger), a.inputs()); len(got) != 0 {
+			t.Errorf("got %s", lines(got))
+		}
+		same(t, "asked", strings.Join(a.asked, "; "), "get Deployment/shop/c")
+	})
+}

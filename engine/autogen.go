@@ -225,8 +225,12 @@ func (g podRule) liftFilters(filters kyvernov1.ResourceFilters) {
 	}
 }
 
-// wrap puts a pattern or patch for a Pod below the path of the pod template.
+// wrap puts a pattern or patch for a Pod below the path of the pod template. References inside it mean the
+// document as it was; a wrong one has been found in the rule itself.
 func (g podRule) wrap(doc any) any {
+	if resolved, err := resolveReferences(doc); err == nil {
+		doc = resolved
+	}
 	for i := len(g.template) - 1; i >= 0; i-- {
 		doc = map[string]any{g.template[i]: doc}
 	}

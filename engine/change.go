@@ -66,6 +66,11 @@ func (c *compiler) compileMutation(m *kyvernov1.Mutation, path []any) *mutation 
 // compilePatch compiles the one of the two forms that is there.
 func (c *compiler) compilePatch(strategic any, json6902 string, path []any, self []string) changer {
 	if strategic != nil {
+		strategic, err := resolveReferences(strategic)
+		if err != nil {
+			c.wrong(at(path, "patchStrategicMerge"), err)
+			return nil
+		}
 		p, err := mutate.CompileStrategic(strategic, mutate.Options{Self: self, Schema: c.schema})
 		if err != nil {
 			c.wrong(at(path, "patchStrategicMerge"), err)

@@ -32,6 +32,11 @@ func (c *compiler) compilePatternCheck(doc any, path []any) checker {
 }
 
 func (c *compiler) compilePattern(doc any, path []any, self []string) *pattern.Pattern {
+	doc, err := resolveReferences(doc)
+	if err != nil {
+		c.wrong(path, err)
+		return nil
+	}
 	p, err := pattern.Compile(doc, pattern.Options{Self: self})
 	if err != nil {
 		c.wrong(path, err)

@@ -228,7 +228,9 @@ func (c *compiler) compileRule(r *kyvernov1.Rule, source int, spec *kyvernov1.Sp
 		c.unbuilt(at(path, "celPreconditions"), "celPreconditions")
 	}
 	if len(r.ImageExtractors) > 0 {
-		c.unbuilt(at(path, "imageExtractors"), "imageExtractors")
+		if len(r.VerifyImages) == 0 {
+			c.policy.Warnings = append(c.policy.Warnings, "rule "+r.Name+": imageExtractors have a meaning for verifyImages only")
+		}
 	}
 	rule.context = c.compileContext(r.Context, at(path, "context"))
 	var messageRefs []string

@@ -15,12 +15,8 @@ func TestUnbuiltPartsAreRefused(t *testing.T) {
 		"validate.assert":    {"{rules: [{name: r" + rest + "validate: {assert: {all: []}}}]}", "spec.rules[0].validate.assert: validate.assert is not built yet"},
 		"validate.manifests": {"{rules: [{name: r" + rest + "validate: {manifests: {}}}]}", "spec.rules[0].validate.manifests: validate.manifests is not built yet"},
 		"celPreconditions":   {"{rules: [{name: r" + rest + "celPreconditions: [{name: x, expression: 'true'}], validate: {deny: {}}}]}", "spec.rules[0].celPreconditions: celPreconditions is not built yet"},
-		"imageExtractors":    {"{rules: [{name: r" + rest + "imageExtractors: {Pod: [{path: /spec}]}, validate: {deny: {}}}]}", "spec.rules[0].imageExtractors: imageExtractors is not built yet"},
 		"matchConditions": {
 			"{webhookConfiguration: {matchConditions: [{name: x, expression: 'true'}]}, rules: [{name: r" + rest + "validate: {deny: {}}}]}", "spec.webhookConfiguration.matchConditions: matchConditions is not built yet",
-		},
-		"references to other fields": {
-			"{rules: [{name: r" + rest + "validate: {pattern: {spec: {a: '$(./../b)'}}}}]}", "spec.rules[0].validate.pattern.spec.a: references to other fields, here $(./../b), are not built yet",
 		},
 		"mutate.targets on a subresource": {
 			"{rules: [{name: r" + rest + "mutate: {targets: [{apiVersion: apps/v1, kind: Deployment/scale}], patchStrategicMerge: {a: b}}}]}", "spec.rules[0].mutate.targets[0].kind: mutate.targets on a subresource is not built yet",

@@ -227,7 +227,7 @@ func (c *compiler) text(s string, path []any) (*text, string, error) {
 		return nil, s, nil
 	}
 	if ref := reference(s); ref != "" {
-		return nil, "", fmt.Errorf("references to other fields, here %s, are not built yet", ref)
+		return nil, "", fmt.Errorf("a reference to another field, here %s, has no meaning in this place", ref)
 	}
 	return c.split(s, path, 0)
 }

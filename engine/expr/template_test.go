@@ -86,7 +86,7 @@ func TestTemplateThatIsWrong(t *testing.T) {
 		"in a key":                {map[string]any{"{{ }}": "v"}, []any{"{{ }}"}, `expression "": the expression is empty`},
 		"an unknown function":     {"{{ to_uper(name) }}", nil, `expression "to_uper(name)": unknown function "to_uper": did you mean "to_upper"?`},
 		"{{ @ }} without meaning": {"{{ @ }}", nil, "{{ @ }} has no meaning here: it stands for the object's value at the same place of a pattern or patch"},
-		"a reference":             {"$(./../x)", nil, "references to other fields, here $(./../x), are not built yet"},
+		"a reference":             {"$(./../x)", nil, "a reference to another field, here $(./../x), has no meaning in this place"},
 		"ten in one another":      {strings.Repeat("{{ ", 10) + "a" + strings.Repeat(" }}", 10), nil, "variables are nested more than 8 deep"},
 		"an expression reference": {"{{ &name }}", nil, `expression "&name": &: an expression reference stands as an argument of a function only`},
 	} {
