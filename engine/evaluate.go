@@ -20,15 +20,22 @@ func (s *Snapshot) Mutate(ctx context.Context, req *Request, in *Inputs) (Mutati
 	return e.mutated(e.mutate(s.index[Mutate].rules(req.Kind.Kind), atAdmission))
 }
 
-// Audit judges an object at rest: the validate rules on the object as it is, and the mutate rules, which
-// fail if they would still change it. Rules of policies with background off are left out. The patch of
-// the answer leads to the object that the mutate rules want.
+// Audit judges an object at rest: the validate rules on the object as it is, the mutate rules, which fail if
+// they would still change it, and the generate rules, which fail if what they generate for it is missing or
+// differs. Rules of policies with background off are left out. The patch of the answer leads to the object
+// that the mutate rules want.
 func (s *Snapshot) Audit(ctx context.Context, req *Request, in *Inputs) (Mutation, error) {
 	decisions := s.begin(ctx, req, in).validate(s.index[Validate].rules(req.Kind.Kind), atRest)
 	e := s.begin(ctx, req, in)
 	e.atRest = true
-	return e.mutated(append(decisions, e.mutate(s.index[Mutate].rules(req.Kind.Kind), atRest)...))
+	decisions = append(decisions, e.mutate(s.index[Mutate].rules(req.Kind.Kind), atRest)...)
+	trigger := s.begin(ctx, req, in)
+	trigger.atRest = true
+	return e.mutated(append(decisions, s.generate(trigger, atRest)...))
 }
+
+// unasked reports whether there is no request: the object is at rest. The values of a test make up for one.
+func (e *evaluation) unasked() bool { return e.req.User == nil && e.in.Given == nil }
 
 func atAdmission(p *Policy) bool { return p.Admission }
 func atRest(p *Policy) bool      { return p.Background }
@@ -39,7 +46,7 @@ func (r *Rule) applies(e *evaluation) (bool, *Decision) {
 	if r.Policy.Namespace != "" && r.Policy.Namespace != e.req.Namespace {
 		return false, nil
 	}
-	if e.req.User == nil && !r.operations.has(e.req.Operation) {
+	if e.unasked() && !r.operations.has(e.req.Operation) {
 		// At rest there is no operation to speak of: say why the rule gives no verdict, if it is about
 		// this kind of object at all.
 		if !r.Selects(e.req.Kind, e.req.SubResource) {
@@ -59,13 +66,15 @@ func (r *Rule) applies(e *evaluation) (bool, *Decision) {
 	if err != nil || excluded == yes {
 		return false, r.failed(err)
 	}
+	if !e.unasked() {
+		// Of a test that names no user, a match by user holds and an exclude does not.
+		return true, nil
+	}
 	if matched == unknown || excluded == unknown {
 		return false, r.notAuditable("matches by request.userInfo")
 	}
-	if e.req.User == nil {
-		if fact := r.needs.request(); fact != "" {
-			return false, r.notAuditable("needs " + fact)
-		}
+	if fact := r.needs.request(); fact != "" {
+		return false, r.notAuditable("needs " + fact)
 	}
 	return true, nil
 }

@@ -57,6 +57,9 @@ type Inputs struct {
 	Rand io.Reader
 	// Given gives values that stand in for what the rule's context would look up, by dotted path
 	// (dictionary.data.env); element is the index in the foreach at hand, or -1. It is for tests without a
-	// cluster: nil where the world answers.
+	// cluster: nil where the world answers. What is asked with it is a request even if its User is nil: then a
+	// match by user holds and an exclude by user does not, as in the tests of Kyverno's CLI.
 	Given func(rule *Rule, element int) map[string]any
+	// ManagedBy is the value of app.kubernetes.io/managed-by on what is generated; empty means DefaultManagedBy.
+	ManagedBy string
 }
