@@ -266,7 +266,8 @@ func (c *compiler) compileAction(rule *Rule, r *kyvernov1.Rule, source int, spec
 	}
 	if r.Generation != nil {
 		parts++
-		c.unbuilt(at(path, "generate"), "generate")
+		rule.Kind = Generate
+		rule.generate = c.compileGeneration(r, spec, at(path, "generate"))
 	}
 	if len(r.VerifyImages) > 0 {
 		parts++
@@ -298,6 +299,9 @@ func (f *filter) effective(rule *Rule) operations {
 	implied := operationBit(Create) | operationBit(Update)
 	if rule.validate != nil && rule.validate.atDelete {
 		implied |= operationBit(Delete) | operationBit(Connect)
+	}
+	if rule.generate != nil {
+		implied |= operationBit(Connect)
 	}
 	return implied
 }

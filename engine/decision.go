@@ -92,6 +92,9 @@ type Change struct {
 	Patch []mutate.Operation
 	// ServerSideApply says that Object holds only the fields that the rule sets, for server-side apply.
 	ServerSideApply bool
+	// Synchronize says, of what a rule generates, that the rule keeps it: it is made again when somebody deletes
+	// it. Without, it is made when its trigger is written, and a later deletion stands.
+	Synchronize bool
 }
 
 // Denies reports whether the decision stops a write. A policy that is not scored counts less in reports;
@@ -107,4 +110,8 @@ type Mutation struct {
 	// Patch leads from the request's object to Object; empty when nothing changes.
 	Patch     []mutate.Operation
 	Decisions []Decision
+	// Dependencies are what else the decisions of an audit rest on. Unwatched says that some rest on what
+	// cannot be watched: the answer of a call, or a registry's.
+	Dependencies []Dependency
+	Unwatched    bool
 }

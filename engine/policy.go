@@ -83,6 +83,7 @@ type Rule struct {
 	preconditions *condition.Conditions
 	validate      *validation
 	mutate        *mutation
+	generate      *generation
 	action        actionTable
 	needs         needs
 }

@@ -109,6 +109,9 @@ func Configure(w Wanted) (Configurations, error) {
 			continue
 		}
 		for _, r := range p.Rules {
+			if r.Kind == engine.Generate {
+				continue // what it generates is no answer to a review
+			}
 			hook := Validate
 			if r.Kind == engine.Mutate {
 				hook = Mutate

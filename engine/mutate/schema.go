@@ -38,6 +38,7 @@ import (
 // concurrent use. Make one for a process and share it: building it walks a few hundred types.
 type Schema struct {
 	kinds map[schema.GroupVersionKind]*shape
+	types map[schema.GroupVersionKind]reflect.Type
 }
 
 // shape is what a strategic merge needs to know of a type. Nil is a type without mergeable lists.
@@ -106,10 +107,10 @@ func NewSchema() (*Schema, error) {
 		}
 	}
 	b := shaper{done: map[reflect.Type]*shape{}}
-	s := &Schema{kinds: map[schema.GroupVersionKind]*shape{}}
+	s := &Schema{kinds: map[schema.GroupVersionKind]*shape{}, types: map[schema.GroupVersionKind]reflect.Type{}}
 	for gvk, t := range known.AllKnownTypes() {
 		if _, isObject := t.FieldByName("ObjectMeta"); isObject {
-			s.kinds[gvk] = b.shape(t)
+			s.kinds[gvk], s.types[gvk] = b.shape(t), t
 		}
 	}
 	// Kinds of every API server whose types live elsewhere and hold no mergeable list but metadata's.

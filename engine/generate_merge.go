@@ -1,0 +1,178 @@
+package engine
+
+import (
+	"encoding/base64"
+	"maps"
+	"reflect"
+
+	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	"github.com/holdfast-io/holdfast/engine/mutate"
+)
+
+// merge gives the current object with what is wanted of it put in. It is equal to the current one if nothing
+// is to be done.
+//
+// Of an object that the rule spells out, only what the rule sets counts: what the API server or others put in
+// besides is left alone. A copy is as its source in all fields, so that what is taken out of the source is
+// taken out of the copy. Labels and annotations that others put on are left alone on both.
+func (d *downstream) merge(current, wanted map[string]any, types *mutate.Schema) map[string]any {
+	wanted = foldSecret(d.kind, wanted)
+	if canonical, ok := types.Canonical(d.kind, wanted); ok {
+		wanted, _ = asStored(wanted, canonical).(map[string]any)
+	}
+	merged := maps.Clone(current)
+	for key, value := range wanted {
+		old, has := current[key]
+		switch {
+		case key == "apiVersion" || key == "kind" || key == "status" || (!has && isEmpty(value)):
+		case key != "metadata" && d.copied:
+			if !reflect.DeepEqual(old, value) {
+				merged[key] = value
+			}
+		default:
+			merged[key] = overlay(old, value, isWhole(key, value) || isData(d.kind, key))
+		}
+	}
+	if d.copied {
+		maps.DeleteFunc(merged, func(key string, _ any) bool {
+			_, wants := wanted[key]
+			return !wants && key != "apiVersion" && key != "kind" && key != "status"
+		})
+	}
+	return merged
+}
+
+// overlay puts a wanted value over the current one. An object that is wanted whole loses what is not wanted.
+func overlay(current, wanted any, whole bool) any {
+	switch wanted := wanted.(type) {
+	case nil:
+		return current // a null says nothing
+	case map[string]any:
+		if old, ok := current.(map[string]any); ok {
+			return overlayMap(old, wanted, whole)
+		}
+	case []any:
+		// Lists have no keys to go by: one that holds all that is wanted stays, any other is replaced.
+		if old, ok := current.([]any); ok && covers(old, wanted) {
+			return current
+		}
+	}
+	return wanted
+}
+
+func overlayMap(current, wanted map[string]any, whole bool) map[string]any {
+	out := maps.Clone(current)
+	for key, value := range wanted {
+		if old, has := current[key]; has || !isEmpty(value) {
+			out[key] = overlay(old, value, isWhole(key, value))
+		}
+	}
+	if whole {
+		maps.DeleteFunc(out, func(key string, _ any) bool { _, wants := wanted[key]; return !wants })
+	}
+	return out
+}
+
+// covers reports whether each element has what is wanted of it.
+func covers(current, wanted []any) bool {
+	if len(current) != len(wanted) {
+		return false
+	}
+	for i := range wanted {
+		if !reflect.DeepEqual(overlay(current[i], wanted[i], false), current[i]) {
+			return false
+		}
+	}
+	return true
+}
+
+// isEmpty reports whether the API server leaves such a value out of what it stores.
+func isEmpty(v any) bool {
+	switch v := v.(type) {
+	case nil:
+		return true
+	case string:
+		return v == ""
+	case map[string]any:
+		return len(v) == 0
+	case []any:
+		return len(v) == 0
+	default:
+		return false
+	}
+}
+
+// isWhole reports whether a field holds a map to which neither the API server nor a controller adds: what is
+// in it besides what the rule sets is a change.
+func isWhole(key string, value any) bool {
+	switch key {
+	case "matchLabels", "nodeSelector", "hard":
+		return true
+	case "selector": // of a Service: labels, and not a label selector
+		m, _ := value.(map[string]any)
+		for _, v := range m {
+			if _, ok := v.(string); !ok {
+				return false
+			}
+		}
+		return true
+	default:
+		return false
+	}
+}
+
+// isData reports whether the field holds the entries of a ConfigMap or Secret.
+func isData(kind schema.GroupVersionKind, key string) bool {
+	return kind.Group == "" && (kind.Kind == "ConfigMap" || kind.Kind == "Secret") && (key == "data" || key == "binaryData")
+}
+
+// foldSecret writes the stringData of a Secret into data, as the API server does when it stores it.
+func foldSecret(kind schema.GroupVersionKind, object map[string]any) map[string]any {
+	plain, ok := object["stringData"].(map[string]any)
+	if !ok || kind.Group != "" || kind.Kind != "Secret" {
+		return object
+	}
+	given, _ := object["data"].(map[string]any)
+	data := make(map[string]any, len(given)+len(plain))
+	maps.Copy(data, given)
+	for k, v := range plain {
+		text, _ := v.(string)
+		data[k] = base64.StdEncoding.EncodeToString([]byte(text))
+	}
+	out := maps.Clone(object)
+	delete(out, "stringData")
+	out["data"] = data
+	return out
+}
+
+// asStored gives the parts of what is wanted as the API server stores them: numbers and quantities in its own
+// spelling, without the zero values that it leaves out.
+func asStored(wanted, canonical any) any {
+	switch w := wanted.(type) {
+	case map[string]any:
+		c, ok := canonical.(map[string]any)
+		if !ok {
+			return canonical
+		}
+		out := make(map[string]any, len(w))
+		for key, value := range w {
+			if stored, has := c[key]; has {
+				out[key] = asStored(value, stored)
+			}
+		}
+		return out
+	case []any:
+		c, ok := canonical.([]any)
+		if !ok || len(c) != len(w) {
+			return canonical
+		}
+		out := make([]any, len(w))
+		for i := range w {
+			out[i] = asStored(w[i], c[i])
+		}
+		return out
+	default:
+		return canonical
+	}
+}

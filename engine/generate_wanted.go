@@ -1,0 +1,336 @@
+package engine
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"maps"
+	"reflect"
+	"slices"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	"github.com/holdfast-io/holdfast/engine/expr"
+)
+
+// downstream is one object that the rule wants to exist.
+type downstream struct {
+	kind            schema.GroupVersionKind
+	namespace, name string
+	object          map[string]any
+	// copied objects are to be as their source in every field; of others only what the rule sets counts.
+	copied bool
+	// chance is whether the clock or randomness had a part in it.
+	chance bool
+}
+
+func (d *downstream) String() string { return objectText(d.kind, d.namespace, d.name) }
+
+func objectText(kind schema.GroupVersionKind, namespace, name string) string {
+	return (&Change{Kind: kind, Namespace: namespace, Name: name}).String()
+}
+
+// maxDownstreams bounds what one trigger generates: each object is looked up in every audit. The largest
+// rules that people publish make a dozen.
+const maxDownstreams = 1000
+
+var errTooMany = fmt.Errorf("the rule generates more than %d objects for one trigger", maxDownstreams)
+
+// produce evaluates what the rule wants. Errors are gathered: what stands in the way of one object does not
+// keep the others from being made.
+func (g *generator) produce(x *scope) {
+	for i := range g.rule.generate.parts {
+		part := &g.rule.generate.parts[i]
+		if part.loop == nil {
+			g.try(part.make.produce(g, x))
+			continue
+		}
+		elements, err := part.loop.elements(x)
+		if err != nil {
+			g.errs = append(g.errs, err)
+			continue
+		}
+		for index, element := range elements {
+			if element == nil {
+				continue
+			}
+			in, err := part.loop.enter(x, element, index)
+			if err == nil && in != nil {
+				err = part.make.produce(g, in)
+			}
+			if g.try(err); errors.Is(err, errTooMany) || g.e.ctx.Err() != nil {
+				return
+			}
+		}
+	}
+}
+
+func (g *generator) try(err error) {
+	if err != nil {
+		g.errs = append(g.errs, err)
+	}
+}
+
+// add takes up one object. Two that want different things of the same one would be at odds for ever.
+func (g *generator) add(d *downstream) error {
+	if g.isTrigger(d) {
+		return fmt.Errorf("%s is the object that triggers the rule: it would trigger itself", d)
+	}
+	for _, other := range g.wanted {
+		if other.kind == d.kind && other.namespace == d.namespace && other.name == d.name {
+			if !reflect.DeepEqual(other.object, d.object) {
+				return fmt.Errorf("%s is generated twice, with different content", d)
+			}
+			return nil
+		}
+	}
+	if len(g.wanted) == maxDownstreams {
+		return errTooMany
+	}
+	d.chance = *g.chance
+	g.wanted = append(g.wanted, d)
+	return nil
+}
+
+func (g *generator) isTrigger(d *downstream) bool {
+	req := g.e.req
+	if d.kind.GroupKind() != req.Kind.GroupKind() || d.name != g.e.name || req.SubResource != "" {
+		return false
+	}
+	// A Namespace comes with its own name for a namespace in a request, and with none at rest.
+	return d.namespace == req.Namespace || (d.namespace == "" && d.kind.Kind == "Namespace")
+}
+
+// produce evaluates one of data, clone and cloneList.
+func (p *production) produce(g *generator, x *scope) error {
+	namespace, err := fieldText(p.namespace, x.env, "namespace")
+	if err != nil {
+		return err
+	}
+	if err := g.rule.Policy.reaches(namespace); err != nil {
+		return fmt.Errorf("generating: %w", err)
+	}
+	if p.list != nil {
+		return p.list.produce(g, x, namespace)
+	}
+	var texts [3]string
+	for i, field := range []struct {
+		name string
+		text *expr.Template
+	}{{"apiVersion", p.apiVersion}, {"kind", p.kind}, {"name", p.name}} {
+		if texts[i], err = fieldText(field.text, x.env, field.name); err != nil {
+			return err
+		}
+		if texts[i] == "" {
+			return fmt.Errorf("generating: %s is empty", field.name)
+		}
+	}
+	version, err := schema.ParseGroupVersion(texts[0])
+	if err != nil {
+		return fmt.Errorf("generating: apiVersion: %w", err)
+	}
+	d := &downstream{kind: version.WithKind(texts[1]), namespace: namespace, name: texts[2]}
+	if p.source == nil {
+		return p.fromData(g, x, d)
+	}
+	source, err := fieldText(p.source.namespace, x.env, "clone.namespace")
+	if err != nil {
+		return err
+	}
+	name, err := fieldText(p.source.name, x.env, "clone.name")
+	if err != nil {
+		return err
+	}
+	if source == d.namespace && name == d.name {
+		g.notes = append(g.notes, fmt.Sprintf("%s is its own source", d))
+		return nil
+	}
+	object, err := g.e.get(g.rule.Policy, d.kind, source, name)
+	if err != nil {
+		return fmt.Errorf("the source %s: %w", objectText(d.kind, source, name), err)
+	}
+	return g.copy(d, object, source)
+}
+
+// fieldText evaluates a field that is text. A null is an empty one.
+func fieldText(t *expr.Template, env *expr.Env, field string) (string, error) {
+	if t == nil {
+		return "", nil
+	}
+	v, err := t.Render(env)
+	if err != nil {
+		return "", fmt.Errorf("generating: %s: %w", field, err)
+	}
+	switch v := v.(type) {
+	case nil:
+		return "", nil
+	case string:
+		return v, nil
+	default:
+		return "", fmt.Errorf("generating: %s is %s: expected text", field, describe(v))
+	}
+}
+
+// serverFields of metadata are the API server's own to set; finalizers belong to whoever clears them, who
+// knows of the one object alone.
+var serverFields = [...]string{
+	"uid", "resourceVersion", "generation", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds",
+	"managedFields", "selfLink", "generateName",
+}
+
+// fromData makes the object that the rule spells out.
+func (p *production) fromData(g *generator, x *scope, d *downstream) error {
+	object := map[string]any{}
+	if p.data != nil {
+		v, err := p.data.Render(x.env)
+		if err != nil {
+			return fmt.Errorf("generating %s: data: %w", d, err)
+		}
+		fields, ok := v.(map[string]any)
+		if !ok && v != nil {
+			return fmt.Errorf("generating %s: data is %s: expected an object", d, describe(v))
+		}
+		maps.Copy(object, fields)
+	}
+	given, ok := object["metadata"].(map[string]any)
+	if !ok && object["metadata"] != nil {
+		return fmt.Errorf("generating %s: data.metadata is %s: expected an object", d, describe(object["metadata"]))
+	}
+	meta := maps.Clone(given)
+	if meta == nil {
+		meta = map[string]any{}
+	}
+	for _, field := range serverFields {
+		delete(meta, field)
+	}
+	for _, field := range []string{"labels", "annotations"} {
+		texts, err := textMap(meta[field])
+		if err != nil {
+			return fmt.Errorf("generating %s: data.metadata.%s: %w", d, field, err)
+		}
+		if texts != nil {
+			meta[field] = texts
+		}
+	}
+	object["metadata"] = meta
+	g.finish(d, object)
+	return g.add(d)
+}
+
+// textMap gives labels or annotations as text; nil when there are none.
+func textMap(v any) (map[string]any, error) {
+	if v == nil {
+		return nil, nil
+	}
+	m, ok := v.(map[string]any)
+	if !ok {
+		return nil, fmt.Errorf("is %s: expected an object", describe(v))
+	}
+	out := make(map[string]any, len(m))
+	for _, k := range sortedNames(m) {
+		text, err := labelText(m[k])
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", k, err)
+		}
+		out[k] = text
+	}
+	return out, nil
+}
+
+// finish names and labels an object whose metadata is the generator's own.
+func (g *generator) finish(d *downstream, object map[string]any) {
+	object["apiVersion"], object["kind"] = d.kind.GroupVersion().String(), d.kind.Kind
+	meta := object["metadata"].(map[string]any)
+	meta["name"] = d.name
+	delete(meta, "namespace")
+	if d.namespace != "" {
+		meta["namespace"] = d.namespace
+	}
+	given, _ := meta["labels"].(map[string]any)
+	set := make(map[string]any, len(given)+8)
+	maps.Copy(set, given)
+	g.label(set)
+	meta["labels"] = set
+	d.object = object
+}
+
+// lastApplied is what kubectl applied to the source, and says nothing of the copy.
+const lastApplied = "kubectl.kubernetes.io/last-applied-configuration"
+
+// copy makes a copy of the source: all of it but its status, what belongs to the one object alone, and the
+// labels that say how the source itself was generated.
+func (g *generator) copy(d *downstream, source map[string]any, from string) error {
+	object := maps.Clone(source)
+	delete(object, "status")
+	given := metadata(source)
+	meta := map[string]any{}
+	for _, field := range []string{"labels", "annotations"} {
+		m, _ := given[field].(map[string]any)
+		kept := maps.Clone(m)
+		maps.DeleteFunc(kept, func(k string, _ any) bool { return k == lastApplied || strings.HasPrefix(k, labelPrefix) })
+		if len(kept) > 0 {
+			meta[field] = kept
+		}
+	}
+	if owners := given["ownerReferences"]; owners != nil && from == d.namespace {
+		meta["ownerReferences"] = owners // an owner is in the namespace of what it owns
+	}
+	object["metadata"] = meta
+	g.finish(d, object)
+	set := meta["labels"].(map[string]any)
+	labelSource(set, d.kind, from, source)
+	d.copied = true
+	return g.add(d)
+}
+
+// produce copies the objects of the list. Their order is that of kinds, then of names.
+func (l *cloneList) produce(g *generator, x *scope, namespace string) error {
+	from, err := fieldText(l.namespace, x.env, "cloneList.namespace")
+	if err != nil {
+		return err
+	}
+	var selector labels.Selector
+	if l.selector != nil {
+		doc, err := l.selector.Render(x.env)
+		if err == nil {
+			selector, err = labelSelector(doc)
+		}
+		if err != nil {
+			return fmt.Errorf("generating: cloneList.selector: %w", err)
+		}
+	}
+	for i, kind := range l.kinds {
+		text, err := fieldText(kind, x.env, fmt.Sprintf("cloneList.kinds[%d]", i))
+		if err != nil {
+			return err
+		}
+		gvk, err := parseGVK(text)
+		if err != nil {
+			return fmt.Errorf("generating: cloneList.kinds[%d]: %w", i, err)
+		}
+		if from == namespace {
+			g.notes = append(g.notes, fmt.Sprintf("each %s of %s is its own source", gvk.Kind, cmp.Or(namespace, "the cluster")))
+			continue
+		}
+		sources, err := g.e.list(g.rule.Policy, gvk, from, selector)
+		if err != nil {
+			return fmt.Errorf("listing the sources of kind %s: %w", gvk.Kind, err)
+		}
+		sources = slices.Clone(sources)
+		slices.SortStableFunc(sources, func(a, b map[string]any) int { return strings.Compare(objectName(a), objectName(b)) })
+		for _, source := range sources {
+			d := &downstream{kind: gvk, namespace: namespace, name: objectName(source)}
+			if err := g.copy(d, source, from); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func objectName(object map[string]any) string {
+	name, _ := metadata(object)["name"].(string)
+	return name
+}
