@@ -24,7 +24,7 @@ const (
 // apart from itself. A part that is not here may not exist.
 var mayImport = map[string][]string{
 	"cmd":       {"app"},
-	"app":       {"api", "audit", "bundle", "certs", "charts", "clitest", "engine", "ledger", "policies", "reconcile", "report", "webhook"},
+	"app":       {"api", "audit", "bundle", "certs", "charts", "clitest", "engine", "ledger", "lookup", "policies", "reconcile", "report", "webhook"},
 	"webhook":   {"api", "engine"},
 	"audit":     {"api", "engine"},
 	"reconcile": {"api", "engine"},
@@ -32,6 +32,7 @@ var mayImport = map[string][]string{
 	"clitest":   {"api", "bundle", "engine"},
 	"report":    {"api", "engine"},
 	"ledger":    {"api", "engine"},
+	"lookup":    {"api", "engine"},
 	"engine":    {},
 	"certs":     {},
 	"api":       {},

@@ -2,11 +2,13 @@ package app
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
+	"net/url"
 	"slices"
 	"time"
 
@@ -22,6 +24,7 @@ import (
 
 	"github.com/holdfast-io/holdfast/audit"
 	"github.com/holdfast-io/holdfast/engine"
+	"github.com/holdfast-io/holdfast/lookup"
 	"github.com/holdfast-io/holdfast/report"
 	"github.com/holdfast-io/holdfast/webhook"
 )
@@ -32,6 +35,9 @@ type cluster struct {
 	dynamic   dynamic.Interface
 	metadata  metadata.Interface
 	discovery discovery.DiscoveryInterface
+	// server is the API server, and transport sends requests there with our credentials.
+	server    *url.URL
+	transport http.RoundTripper
 	// close ends every connection, those of calls under way too: a watch whose end is still travelling would
 	// otherwise hold its connection open.
 	close func()
@@ -54,12 +60,13 @@ func connect(kubeconfig, programVersion string) (*cluster, error) {
 	}
 	// Discovery calls cannot be cancelled, so that they end by themselves.
 	timed := &http.Client{Transport: shared.Transport, Timeout: 10 * time.Second}
-	c := &cluster{close: dialer.CloseAll}
-	var errs [4]error
+	c := &cluster{close: dialer.CloseAll, transport: shared.Transport}
+	var errs [5]error
 	c.kube, errs[0] = kubernetes.NewForConfigAndClient(config, shared)
 	c.dynamic, errs[1] = dynamic.NewForConfigAndClient(config, shared)
 	c.metadata, errs[2] = metadata.NewForConfigAndClient(config, shared)
 	c.discovery, errs[3] = discovery.NewDiscoveryClientForConfigAndClient(config, timed)
+	c.server, _, errs[4] = rest.DefaultServerUrlFor(config)
 	if err := errors.Join(errs[:]...); err != nil {
 		return nil, fmt.Errorf("making a client: %w", err)
 	}
@@ -123,6 +130,7 @@ type ClusterSweep struct {
 	// Kubeconfig leads to the cluster; empty means the usual places.
 	Kubeconfig string
 	Version    string
+	Lookups    LookupOptions
 	Log        *slog.Logger
 }
 
@@ -144,8 +152,11 @@ func (c ClusterSweep) Audit(ctx context.Context, s *engine.Snapshot, found func(
 	if err := served.Refresh(); err != nil {
 		return nil, fmt.Errorf("asking what the cluster serves: %w", err)
 	}
+	lookups, err := lookup.New(c.Lookups.on(clients, ownNamespace, c.Log, nil))
+	if err != nil {
+		return nil, err
+	}
 	parts := newLifecycle(ctx, c.Log)
-	lookups := newClusterLookups(clients.kube, clients.metadata, c.Log)
 	parts.start("look-ups", lookups.Run)
 	defer func() { _ = parts.stop() }() // watches end without an error
 	if err := lookups.WaitForSync(ctx); err != nil {
@@ -153,7 +164,7 @@ func (c ClusterSweep) Audit(ctx context.Context, s *engine.Snapshot, found func(
 	}
 	swept, err := audit.Once(ctx, audit.Options{
 		Client: clients.dynamic, Discovery: servedTypes{served}, Snapshots: fixed{s}, Logger: c.Log,
-		Inputs: func() *engine.Inputs { return &engine.Inputs{Lookups: lookups, Now: time.Now} },
+		Inputs: func() *engine.Inputs { return &engine.Inputs{Lookups: lookups, Now: time.Now, Rand: rand.Reader} },
 	}, func(f audit.Finding) {
 		found(Judged{Subject: subjectOf(&f), Mutation: f.Result})
 	})

@@ -16,6 +16,7 @@ import (
 	"github.com/holdfast-io/holdfast/audit"
 	"github.com/holdfast-io/holdfast/bundle"
 	"github.com/holdfast-io/holdfast/certs"
+	"github.com/holdfast-io/holdfast/lookup"
 	"github.com/holdfast-io/holdfast/report"
 	"github.com/holdfast-io/holdfast/webhook"
 )
@@ -23,7 +24,7 @@ import (
 // health answers how this replica is.
 type health struct {
 	certificates certs.Source
-	lookups      *clusterLookups
+	lookups      *lookup.Cluster
 	registrar    *webhook.Registrar
 	auditor      *audit.Auditor
 	snapshots    *bundle.Store
@@ -91,7 +92,7 @@ func (h *health) unready() string {
 	case !closed(h.certificates.Ready()):
 		return "there is no certificate yet"
 	case !h.lookups.Synced():
-		return "namespaces and role bindings have not been read yet"
+		return "what rules look up has not been read yet"
 	case !closed(h.registrar.Ready()):
 		return "the webhook configurations have not been written yet"
 	default:

@@ -33,13 +33,15 @@ type ServeOptions struct {
 	// CertDir holds certificates from somewhere else (tls.crt, tls.key, ca.crt), reloaded on change; empty
 	// means that the program issues its own.
 	CertDir string
+	// Lookups say how far the look-ups of rules may go.
+	Lookups LookupOptions
 	// Version of the program.
 	Version string
 }
 
 // DefaultServeOptions gives the defaults of all options.
 func DefaultServeOptions() ServeOptions {
-	return ServeOptions{WebhookName: "holdfast", Service: "holdfast", Namespace: "holdfast", Listen: ":9443", MetricsListen: ":8080"}
+	return ServeOptions{WebhookName: "holdfast", Service: "holdfast", Namespace: ownNamespace, Listen: ":9443", MetricsListen: ":8080", Lookups: DefaultLookupOptions()}
 }
 
 // Validate names the first option that cannot be used, by its flag.
@@ -54,6 +56,9 @@ func (o *ServeOptions) Validate() error {
 	}
 	if o.WebhookName == "" {
 		return errors.New("--webhook-name is empty")
+	}
+	if err := o.Lookups.Validate(); err != nil {
+		return err
 	}
 	if o.WebhookURL == "" {
 		if o.Service == "" {

@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"crypto/rand"
 	"fmt"
 	"net"
 	"net/url"
@@ -17,6 +18,7 @@ import (
 	"github.com/holdfast-io/holdfast/bundle"
 	"github.com/holdfast-io/holdfast/certs"
 	"github.com/holdfast-io/holdfast/engine"
+	"github.com/holdfast-io/holdfast/lookup"
 	"github.com/holdfast-io/holdfast/report"
 	"github.com/holdfast-io/holdfast/webhook"
 )
@@ -57,8 +59,11 @@ func Serve(ctx context.Context, opts ServeOptions, streams IO) (exit Exit, err e
 	if err != nil {
 		return Failed, err
 	}
-	lookups := newClusterLookups(clients.kube, clients.metadata, log)
-	inputs := engine.Inputs{Lookups: lookups, Now: time.Now}
+	lookups, err := lookup.New(opts.Lookups.on(clients, opts.Namespace, log, metrics))
+	if err != nil {
+		return Failed, err
+	}
+	inputs := engine.Inputs{Lookups: lookups, Now: time.Now, Rand: rand.Reader}
 	served, err := webhook.NewDiscovery(webhook.DiscoveryOptions{Client: clients.discovery, Definitions: clients.metadata, Logger: log})
 	if err != nil {
 		return Failed, err
@@ -135,7 +140,7 @@ func Serve(ctx context.Context, opts ServeOptions, streams IO) (exit Exit, err e
 }
 
 // ready waits until requests can be answered, or for the end.
-func ready(ctx context.Context, certificates certs.Source, lookups *clusterLookups) bool {
+func ready(ctx context.Context, certificates certs.Source, lookups *lookup.Cluster) bool {
 	select {
 	case <-ctx.Done():
 		return false

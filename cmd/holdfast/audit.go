@@ -13,6 +13,7 @@ func (c *cli) audit() *cobra.Command {
 	opts := app.AuditOptions{Output: app.Table, FailOn: app.FailOnFail}
 	var live bool
 	var kubeconfig string
+	lookups := app.DefaultLookupOptions()
 	cmd := &cobra.Command{
 		Use:   "audit PATH...",
 		Short: "Judge manifests or a cluster by the bundle, once",
@@ -48,7 +49,10 @@ object) is skipped as not auditable; -v shows those results.`,
 				return &usageError{cmd.CommandPath(), errors.New("--kubeconfig goes with --cluster")}
 			}
 			if live {
-				opts.Cluster = app.ClusterSweep{Kubeconfig: kubeconfig, Version: opts.Version, Log: c.streams.Log}
+				if err := lookups.Validate(); err != nil {
+					return &usageError{cmd.CommandPath(), err}
+				}
+				opts.Cluster = app.ClusterSweep{Kubeconfig: kubeconfig, Version: opts.Version, Lookups: lookups, Log: c.streams.Log}
 			}
 			if err := opts.Validate(); err != nil {
 				return &usageError{cmd.CommandPath(), err}
@@ -62,6 +66,7 @@ object) is skipped as not auditable; -v shows those results.`,
 	flags.StringVar(&opts.Patches, "patches", "", "write a patch for each drifted object into this `FOLDER`")
 	flags.BoolVar(&live, "cluster", false, "judge a live cluster")
 	flags.StringVar(&kubeconfig, "kubeconfig", "", "`FILE` that leads to the cluster of --cluster (default: $KUBECONFIG or ~/.kube/config)")
+	lookupFlags(cmd, &lookups)
 	flags.StringVar(&opts.Namespace, "namespace", "default", "where objects are that name no namespace")
 	flags.Var(config.NewChoice(&opts.FailOn, app.FailOnLevels()), "fail-on", "least finding that makes the exit code 1")
 	flags.BoolVarP(&opts.All, "verbose", "v", false, "show in a table what passed and what was skipped too")

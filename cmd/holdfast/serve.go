@@ -51,6 +51,13 @@ cluster, and --webhook-url is where the API server reaches this program.`,
 	flags.StringVar(&opts.MetricsListen, "metrics-listen", opts.MetricsListen, "`ADDRESS` of /metrics, /healthz and /readyz")
 	flags.StringVar(&opts.StateDir, "state-dir", opts.StateDir, "`FOLDER` for certificates outside of a cluster")
 	flags.StringVar(&opts.CertDir, "cert-dir", opts.CertDir, "`FOLDER` with tls.crt, tls.key and ca.crt to use, reloaded on change (default: issue our own)")
+	lookupFlags(cmd, &opts.Lookups)
 	flags.BoolVar(&printConfig, "print-config", false, "write the values in force and where each comes from, and end")
 	return cmd
+}
+
+// lookupFlags adds the flags of the look-ups of rules.
+func lookupFlags(cmd *cobra.Command, o *app.LookupOptions) {
+	cmd.Flags().StringArrayVar(&o.AllowedServices, "allowed-service-url", o.AllowedServices, "`URL` of a service that policies may call: its host, and with a path what is below it (repeatable; default: none)")
+	cmd.Flags().DurationVar(&o.Timeout, "lookup-timeout", o.Timeout, "longest `DURATION` of one look-up of a rule")
 }

@@ -6,6 +6,7 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -38,13 +39,15 @@ func served(t *testing.T, args ...string) (*app.ServeOptions, string, error) {
 
 func TestServeTakesItsOptionsFromFlags(t *testing.T) {
 	got, _, err := served(t, "--kubeconfig", "k", "--webhook-url", "https://127.0.0.1:9443", "--listen", "127.0.0.1:9443",
-		"--metrics-listen", "127.0.0.1:8080", "--state-dir", "s", "--bundle", "a", "--bundle", "b", "--cert-dir", "c", "--namespace", "n", "--service", "v", "--webhook-name", "w")
+		"--metrics-listen", "127.0.0.1:8080", "--state-dir", "s", "--bundle", "a", "--bundle", "b", "--cert-dir", "c", "--namespace", "n", "--service", "v", "--webhook-name", "w",
+		"--allowed-service-url", "https://x.example", "--lookup-timeout", "3s")
 	if err != nil {
 		t.Fatal(err)
 	}
 	want := &app.ServeOptions{
 		Kubeconfig: "k", Bundle: []string{"a", "b"}, WebhookURL: "https://127.0.0.1:9443", WebhookName: "w", Service: "v", Namespace: "n",
-		Listen: "127.0.0.1:9443", MetricsListen: "127.0.0.1:8080", StateDir: "s", CertDir: "c", Version: buildInfo().Version,
+		Listen: "127.0.0.1:9443", MetricsListen: "127.0.0.1:8080", StateDir: "s", CertDir: "c",
+		Lookups: app.LookupOptions{AllowedServices: []string{"https://x.example"}, Timeout: 3 * time.Second}, Version: buildInfo().Version,
 	}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got %+v, want %+v", got, want)
@@ -61,9 +64,17 @@ func TestServeNeedsNoFlagsInACluster(t *testing.T) {
 }
 
 func TestServeChecksItsOptions(t *testing.T) {
-	got, _, err := served(t, "--listen", "9443")
-	if want := `--listen "9443": expected HOST:PORT or :PORT`; got != nil || err == nil || err.Error() != want {
-		t.Errorf("got %+v, %v, want %s", got, err, want)
+	for flag, want := range map[string]string{
+		"--listen=9443":                                 `--listen "9443": expected HOST:PORT or :PORT`,
+		"--lookup-timeout=0s":                           "--lookup-timeout: expected more than 0 and at most 30s",
+		"--lookup-timeout=1m":                           "--lookup-timeout: expected more than 0 and at most 30s",
+		"--allowed-service-url=x.example":               `--allowed-service-url: allowed service "x.example": expected http://HOST or https://HOST, with or without a port and a path`,
+		"--allowed-service-url=http://169.254.169.254/": `--allowed-service-url: allowed service "http://169.254.169.254/": its address is a link-local address`,
+	} {
+		got, _, err := served(t, flag)
+		if got != nil || err == nil || err.Error() != want {
+			t.Errorf("%s: got %+v, %v, want %s", flag, got, err, want)
+		}
 	}
 }
 
@@ -74,8 +85,8 @@ func TestServePrintsTheConfigurationInForce(t *testing.T) {
 		t.Fatal(got, err)
 	}
 	want := strings.Join([]string{
-		"bundle: # flag", "- a", `cert-dir: "" # default`, `kubeconfig: "" # default`, "listen: :9443 # default",
-		"log-format: json # environment HOLDFAST_LOG_FORMAT", "log-level: info # default", "metrics-listen: :8080 # default",
+		"allowed-service-url: [] # default", "bundle: # flag", "- a", `cert-dir: "" # default`, `kubeconfig: "" # default`, "listen: :9443 # default",
+		"log-format: json # environment HOLDFAST_LOG_FORMAT", "log-level: info # default", "lookup-timeout: 10s # default", "metrics-listen: :8080 # default",
 		"namespace: holdfast # default", "service: holdfast # default", "state-dir: s # flag", "webhook-name: holdfast # default", `webhook-url: "" # default`, "",
 	}, "\n")
 	if out != want {

@@ -1,9 +1,8 @@
-package app
+package lookup
 
 import (
 	"context"
 	"errors"
-	"log/slog"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -20,7 +19,7 @@ import (
 	"github.com/holdfast-io/holdfast/engine"
 )
 
-var _ engine.Lookups = (*clusterLookups)(nil)
+var _ engine.Lookups = (*Cluster)(nil)
 
 func namespaceObject(name string, labels map[string]string) *metav1.PartialObjectMetadata {
 	return &metav1.PartialObjectMetadata{
@@ -39,14 +38,14 @@ func metadataClient(t *testing.T, objects ...runtime.Object) *metadatafake.FakeM
 }
 
 // started gives look-ups that have read everything, and run until the test ends.
-func started(t *testing.T, client *fake.Clientset, meta *metadatafake.FakeMetadataClient) *clusterLookups {
+func started(t *testing.T, client *fake.Clientset, meta *metadatafake.FakeMetadataClient) *bindings {
 	t.Helper()
-	l := newClusterLookups(client, meta, slog.New(slog.DiscardHandler))
+	l := newBindings(client, meta, func(error) {})
 	ctx, cancel := context.WithCancel(context.Background())
 	var running sync.WaitGroup
-	running.Go(func() { _ = l.Run(ctx) })
+	running.Go(func() { l.run(ctx) })
 	t.Cleanup(func() { cancel(); running.Wait() })
-	if err := l.WaitForSync(ctx); err != nil {
+	if err := l.wait(ctx); err != nil {
 		t.Fatal(err)
 	}
 	synctest.Wait()
@@ -85,7 +84,7 @@ func TestRolesAreThoseThatAreBound(t *testing.T) {
 			"a cluster role":                     {authenticationv1.UserInfo{Username: "root"}, nil, []string{"admin"}},
 			"nobody":                             {authenticationv1.UserInfo{}, nil, nil},
 		} {
-			roles, croles, err := l.Roles(t.Context(), &c.user)
+			roles, croles, err := l.roles(&c.user)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -101,7 +100,7 @@ func TestRolesAreThoseThatAreBound(t *testing.T) {
 			t.Fatal(err)
 		}
 		synctest.Wait()
-		if _, croles, err := l.Roles(t.Context(), &authenticationv1.UserInfo{Username: "root"}); err != nil || croles != nil {
+		if _, croles, err := l.roles(&authenticationv1.UserInfo{Username: "root"}); err != nil || croles != nil {
 			t.Errorf("a binding that is gone still counts: %v, %v", croles, err)
 		}
 		for _, action := range client.Actions() {
@@ -117,7 +116,7 @@ func TestNamespaceLabels(t *testing.T) {
 		meta := metadataClient(t, namespaceObject("known", map[string]string{"team": "sea"}))
 		l := started(t, fake.NewClientset(), meta)
 		meta.ClearActions()
-		if got, err := l.NamespaceLabels(t.Context(), "known"); err != nil || got["team"] != "sea" {
+		if got, err := l.namespaceLabels(t.Context(), "known"); err != nil || got["team"] != "sea" {
 			t.Errorf("known: %v, %v", got, err)
 		}
 		if n := len(meta.Actions()); n != 0 {
@@ -134,11 +133,11 @@ func TestNamespaceLabels(t *testing.T) {
 			}
 			return false, nil, nil
 		})
-		if got, err := l.NamespaceLabels(t.Context(), "new"); err != nil || got["team"] != "land" {
+		if got, err := l.namespaceLabels(t.Context(), "new"); err != nil || got["team"] != "land" {
 			t.Errorf("new: %v, %v", got, err)
 		}
-		for name, want := range map[string]string{"broken": "nobody answers", "none": `namespaces "none" not found`} {
-			if got, err := l.NamespaceLabels(t.Context(), name); err == nil || err.Error() != want || got != nil {
+		for name, want := range map[string]string{"broken": "looking up the labels of namespace broken: nobody answers", "none": "namespace none does not exist"} {
+			if got, err := l.namespaceLabels(t.Context(), name); err == nil || err.Error() != want || got != nil {
 				t.Errorf("%s: %v, %v; expected %s", name, got, err, want)
 			}
 		}
@@ -152,22 +151,22 @@ func TestLookupsBeforeTheWatchesAreThere(t *testing.T) {
 		client.PrependReactor("list", "rolebindings", func(clienttesting.Action) (bool, runtime.Object, error) {
 			return true, nil, errors.New("forbidden")
 		})
-		l := newClusterLookups(client, metadataClient(t), slog.New(slog.DiscardHandler))
-		if _, err := l.NamespaceLabels(t.Context(), "x"); !errors.Is(err, errNamespacesUnread) {
+		l := newBindings(client, metadataClient(t), func(error) {})
+		if _, err := l.namespaceLabels(t.Context(), "x"); !errors.Is(err, errNamespacesUnread) {
 			t.Errorf("labels: %v", err)
 		}
 		ctx, cancel := context.WithCancel(t.Context())
 		var running sync.WaitGroup
-		running.Go(func() { _ = l.Run(ctx) })
+		running.Go(func() { l.run(ctx) })
 		synctest.Wait()
-		if _, _, err := l.Roles(t.Context(), &authenticationv1.UserInfo{Username: "x"}); !errors.Is(err, errRoleBindingsUnread) {
+		if _, _, err := l.roles(&authenticationv1.UserInfo{Username: "x"}); !errors.Is(err, errRoleBindingsUnread) {
 			t.Errorf("roles: %v", err)
 		}
-		if l.Synced() {
+		if l.synced() {
 			t.Error("synced, though the role bindings cannot be read")
 		}
 		cancel()
-		if err := l.WaitForSync(ctx); err == nil || err.Error() != "reading namespaces and role bindings: context canceled" {
+		if err := l.wait(ctx); err == nil || err.Error() != "reading namespaces and role bindings: context canceled" {
 			t.Errorf("waiting: %v", err)
 		}
 		running.Wait()

@@ -1,10 +1,8 @@
-package app
+package lookup
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"log/slog"
 	"slices"
 	"strings"
 	"sync"
@@ -12,6 +10,7 @@ import (
 	authenticationv1 "k8s.io/api/authentication/v1"
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	informers "k8s.io/client-go/informers/rbac/v1"
 	"k8s.io/client-go/kubernetes"
@@ -22,29 +21,22 @@ import (
 	"github.com/holdfast-io/holdfast/engine"
 )
 
-// clusterLookups answers the look-ups of rules from watches: of the metadata of namespaces, and of the role
-// bindings of each subject. It holds no other part of an object, and asks the API server within a request
-// only about a namespace that is so new that the watch has not brought it.
-type clusterLookups struct {
-	engine.NoLookups
+// bindings answers the questions that nearly every request brings from watches that run from the start: of the
+// metadata of namespaces, and of the role bindings of each subject. It holds no other part of an object, and asks the
+// API server within a request only about a namespace that is so new that the watch has not brought it.
+type bindings struct {
 	metadata            metadata.Interface
 	namespaces          cache.SharedIndexInformer
 	roleBindings        cache.SharedIndexInformer
 	clusterRoleBindings cache.SharedIndexInformer
-	logger              *slog.Logger
 }
-
-var (
-	errNamespacesUnread   = errors.New("the namespaces have not been read yet")
-	errRoleBindingsUnread = errors.New("the role bindings have not been read yet")
-)
 
 // bySubject is the index of bindings by whom they bind.
 const bySubject = "subject"
 
-func newClusterLookups(client kubernetes.Interface, meta metadata.Interface, logger *slog.Logger) *clusterLookups {
-	l := &clusterLookups{
-		metadata: meta, logger: logger,
+func newBindings(client kubernetes.Interface, meta metadata.Interface, trouble func(error)) *bindings {
+	l := &bindings{
+		metadata: meta,
 		namespaces: metadatainformer.NewFilteredMetadataInformer(meta, corev1.SchemeGroupVersion.WithResource("namespaces"),
 			metav1.NamespaceAll, 0, cache.Indexers{}, nil).Informer(),
 		roleBindings:        informers.NewRoleBindingInformer(client, metav1.NamespaceAll, 0, cache.Indexers{bySubject: indexSubjects}),
@@ -53,14 +45,12 @@ func newClusterLookups(client kubernetes.Interface, meta metadata.Interface, log
 	for _, informer := range l.informers() {
 		// Both calls fail on an informer that runs already, which these do not.
 		_ = informer.SetTransform(onlyWhatIsAsked)
-		_ = informer.SetWatchErrorHandlerWithContext(func(ctx context.Context, _ *cache.Reflector, err error) {
-			l.logger.WarnContext(ctx, "a watch that look-ups need was interrupted", "error", err)
-		})
+		_ = informer.SetWatchErrorHandlerWithContext(func(_ context.Context, _ *cache.Reflector, err error) { trouble(err) })
 	}
 	return l
 }
 
-func (l *clusterLookups) informers() []cache.SharedIndexInformer {
+func (l *bindings) informers() []cache.SharedIndexInformer {
 	return []cache.SharedIndexInformer{l.namespaces, l.roleBindings, l.clusterRoleBindings}
 }
 
@@ -83,24 +73,22 @@ func onlyWhatIsAsked(object any) (any, error) {
 	}
 }
 
-// Run watches until ctx ends.
-func (l *clusterLookups) Run(ctx context.Context) error {
+// run watches until ctx ends.
+func (l *bindings) run(ctx context.Context) {
 	var running sync.WaitGroup
 	for _, informer := range l.informers() {
 		running.Go(func() { informer.RunWithContext(ctx) })
 	}
 	running.Wait()
-	return nil
 }
 
-// Synced says whether everything has been read once. Before that, look-ups are errors, and nobody should be
-// told that we are ready.
-func (l *clusterLookups) Synced() bool {
+// synced says whether everything has been read once. Before that, look-ups are errors.
+func (l *bindings) synced() bool {
 	return !slices.ContainsFunc(l.informers(), func(i cache.SharedIndexInformer) bool { return !i.HasSynced() })
 }
 
-// WaitForSync waits until Synced.
-func (l *clusterLookups) WaitForSync(ctx context.Context) error {
+// wait waits until synced.
+func (l *bindings) wait(ctx context.Context) error {
 	for _, informer := range l.informers() {
 		if !cache.WaitForCacheSync(ctx.Done(), informer.HasSynced) {
 			return fmt.Errorf("reading namespaces and role bindings: %w", ctx.Err())
@@ -109,8 +97,8 @@ func (l *clusterLookups) WaitForSync(ctx context.Context) error {
 	return nil
 }
 
-// NamespaceLabels gives the labels of a namespace. They are not to be changed.
-func (l *clusterLookups) NamespaceLabels(ctx context.Context, namespace string) (map[string]string, error) {
+// namespaceLabels gives the labels of a namespace. They are not to be changed.
+func (l *bindings) namespaceLabels(ctx context.Context, namespace string) (map[string]string, error) {
 	if !l.namespaces.HasSynced() {
 		return nil, errNamespacesUnread
 	}
@@ -118,16 +106,19 @@ func (l *clusterLookups) NamespaceLabels(ctx context.Context, namespace string) 
 		return object.(*metav1.PartialObjectMetadata).Labels, nil
 	}
 	live, err := l.metadata.Resource(corev1.SchemeGroupVersion.WithResource("namespaces")).Get(ctx, namespace, metav1.GetOptions{})
-	if err != nil {
-		return nil, err
+	switch {
+	case apierrors.IsNotFound(err):
+		return nil, fmt.Errorf("namespace %s %w", namespace, engine.ErrNotFound)
+	case err != nil:
+		return nil, fmt.Errorf("looking up the labels of namespace %s: %w", namespace, err)
 	}
 	return live.Labels, nil
 }
 
-// Roles gives the Roles (namespace:name) and ClusterRoles that are bound to the user, to one of the user's
+// roles gives the Roles (namespace:name) and ClusterRoles that are bound to the user, to one of the user's
 // groups, or to the ServiceAccount that the user is; sorted, each once.
 // Source: k8s.io/kubernetes/plugin/pkg/auth/authorizer/rbac, which authorizes by the same bindings.
-func (l *clusterLookups) Roles(_ context.Context, user *authenticationv1.UserInfo) (roles, clusterRoles []string, err error) {
+func (l *bindings) roles(user *authenticationv1.UserInfo) (roles, clusterRoles []string, err error) {
 	if !l.roleBindings.HasSynced() || !l.clusterRoleBindings.HasSynced() {
 		return nil, nil, errRoleBindingsUnread
 	}
