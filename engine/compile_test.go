@@ -10,7 +10,6 @@ const rest = ", " + "match: {any: [{resources: {kinds: [Pod]}}]}, "
 // What is not built is refused by its name and place, never ignored.
 func TestUnbuiltPartsAreRefused(t *testing.T) {
 	for name, c := range map[string]struct{ spec, want string }{
-		"generate":           {"{rules: [{name: r" + rest + "generate: {kind: ConfigMap, apiVersion: v1, name: x, namespace: z, data: {}}}]}", "spec.rules[0].generate: generate is not built yet"},
 		"validate.cel":       {"{rules: [{name: r" + rest + "validate: {cel: {expressions: [{expression: 'true'}]}}}]}", "spec.rules[0].validate.cel: validate.cel is not built yet"},
 		"validate.assert":    {"{rules: [{name: r" + rest + "validate: {assert: {all: []}}}]}", "spec.rules[0].validate.assert: validate.assert is not built yet"},
 		"validate.manifests": {"{rules: [{name: r" + rest + "validate: {manifests: {}}}]}", "spec.rules[0].validate.manifests: validate.manifests is not built yet"},

@@ -23,15 +23,18 @@ func (s *Snapshot) Mutate(ctx context.Context, req *Request, in *Inputs) (Mutati
 // Audit judges an object at rest: the validate rules on the object as it is, the mutate rules, which fail if
 // they would still change it, and the generate rules, which fail if what they generate for it is missing or
 // differs. Rules of policies with background off are left out. The patch of the answer leads to the object
-// that the mutate rules want.
+// that the mutate rules want; what else the answer rests on is in its dependencies.
 func (s *Snapshot) Audit(ctx context.Context, req *Request, in *Inputs) (Mutation, error) {
-	decisions := s.begin(ctx, req, in).validate(s.index[Validate].rules(req.Kind.Kind), atRest)
+	as := s.begin(ctx, req, in)
+	decisions := as.validate(s.index[Validate].rules(req.Kind.Kind), atRest)
 	e := s.begin(ctx, req, in)
-	e.atRest = true
+	e.atRest, e.asked = true, as.asked
 	decisions = append(decisions, e.mutate(s.index[Mutate].rules(req.Kind.Kind), atRest)...)
 	trigger := s.begin(ctx, req, in)
-	trigger.atRest = true
-	return e.mutated(append(decisions, s.generate(trigger, atRest)...))
+	trigger.atRest, trigger.asked = true, as.asked
+	out, err := e.mutated(append(decisions, s.generate(trigger, atRest)...))
+	out.Dependencies, out.Unwatched = as.asked.dependencies(), as.asked.unwatched
+	return out, err
 }
 
 // unasked reports whether there is no request: the object is at rest. The values of a test make up for one.

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"strings"
 
+	"k8s.io/apimachinery/pkg/runtime/schema"
+
 	"github.com/holdfast-io/holdfast/engine/expr"
 )
 
@@ -30,12 +32,14 @@ type evaluation struct {
 	rolesDone bool
 	imagesErr error
 	images    bool
-	answers   map[string]answer // of look-ups
+	asked     *asked // shared by the evaluations of one request
+	own       asked
 }
 
 func (s *Snapshot) begin(ctx context.Context, req *Request, in *Inputs) *evaluation {
 	e := &evaluation{ctx: ctx, req: req, in: in, object: req.subject(), name: req.Name}
 	e.before = e.object
+	e.asked = &e.own
 	e.env = expr.Env{Functions: s.functions, Now: in.Now, Rand: in.Rand}
 	if e.name == "" {
 		meta, _ := e.object["metadata"].(map[string]any)
@@ -68,6 +72,7 @@ func (e *evaluation) namespaceLabels() (map[string]any, error) {
 	if e.req.Namespace == "" {
 		return nil, nil
 	}
+	e.asked.restsOn(Dependency{Kind: schema.GroupVersionKind{Version: "v1", Kind: "Namespace"}, Name: e.req.Namespace})
 	labels, err := e.in.Lookups.NamespaceLabels(e.ctx, e.req.Namespace)
 	if err != nil {
 		e.nsErr = fmt.Errorf("reading the labels of namespace %s: %w", e.req.Namespace, err)

@@ -1,8 +1,10 @@
 package engine
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
+	"maps"
 	"net/url"
 	"slices"
 	"strings"
@@ -61,23 +63,54 @@ func (p *Policy) reachesPath(target string) error {
 	return p.reaches(segments[at+1])
 }
 
-// answer is what a look-up gave, kept for the rest of the evaluation.
+// Dependency is something beside the object that a decision rests on: when it changes, so may the decision.
+type Dependency struct {
+	Kind      schema.GroupVersionKind
+	Namespace string // empty for cluster-scoped objects, and for all namespaces
+	Name      string // empty for every object of the kind
+}
+
+// asked is what an evaluation has looked up, with the answers.
+type asked struct {
+	answers   map[string]answer
+	rests     map[Dependency]struct{}
+	unwatched bool
+}
+
 type answer struct {
 	value any
 	err   error
 }
 
 // once asks the same thing one time in an evaluation.
-func (e *evaluation) once(key string, ask func() (any, error)) (any, error) {
-	if a, ok := e.answers[key]; ok {
-		return a.value, a.err
+func (a *asked) once(key string, ask func() (any, error)) (any, error) {
+	if known, ok := a.answers[key]; ok {
+		return known.value, known.err
 	}
 	value, err := ask()
-	if e.answers == nil {
-		e.answers = map[string]answer{}
+	if a.answers == nil {
+		a.answers = map[string]answer{}
 	}
-	e.answers[key] = answer{value, err}
+	a.answers[key] = answer{value, err}
 	return value, err
+}
+
+// restsOn notes what the decisions of this evaluation rest on.
+func (a *asked) restsOn(d Dependency) {
+	if a.rests == nil {
+		a.rests = map[Dependency]struct{}{}
+	}
+	a.rests[d] = struct{}{}
+}
+
+// dependencies lists what was noted, in a fixed order.
+func (a *asked) dependencies() []Dependency {
+	if len(a.rests) == 0 {
+		return nil
+	}
+	return slices.SortedFunc(maps.Keys(a.rests), func(x, y Dependency) int {
+		return cmp.Or(cmp.Compare(x.Kind.String(), y.Kind.String()), cmp.Compare(x.Namespace, y.Namespace), cmp.Compare(x.Name, y.Name))
+	})
 }
 
 // get looks up one object for a policy.
@@ -85,7 +118,8 @@ func (e *evaluation) get(p *Policy, kind schema.GroupVersionKind, namespace, nam
 	if err := p.reaches(namespace); err != nil {
 		return nil, err
 	}
-	value, err := e.once("get\x00"+kind.String()+"\x00"+namespace+"\x00"+name, func() (any, error) {
+	e.asked.restsOn(Dependency{kind, namespace, name})
+	value, err := e.asked.once("get\x00"+kind.String()+"\x00"+namespace+"\x00"+name, func() (any, error) {
 		return e.in.Lookups.Get(e.ctx, kind, namespace, name)
 	})
 	object, _ := value.(map[string]any)
@@ -97,11 +131,12 @@ func (e *evaluation) list(p *Policy, kind schema.GroupVersionKind, namespace str
 	if err := p.reaches(namespace); err != nil {
 		return nil, err
 	}
+	e.asked.restsOn(Dependency{kind, namespace, ""})
 	by := ""
 	if selector != nil {
 		by = selector.String()
 	}
-	value, err := e.once("list\x00"+kind.String()+"\x00"+namespace+"\x00"+by, func() (any, error) {
+	value, err := e.asked.once("list\x00"+kind.String()+"\x00"+namespace+"\x00"+by, func() (any, error) {
 		return e.in.Lookups.List(e.ctx, kind, namespace, selector)
 	})
 	objects, _ := value.([]map[string]any)
@@ -115,6 +150,7 @@ func (e *evaluation) call(p *Policy, call *Call) (any, error) {
 			return nil, err
 		}
 	}
+	e.asked.unwatched = true
 	if call.Body != nil { // two calls with a body are seldom the same
 		return e.in.Lookups.Call(e.ctx, call)
 	}
@@ -122,7 +158,7 @@ func (e *evaluation) call(p *Policy, call *Call) (any, error) {
 	for _, h := range call.Headers {
 		headers += "\x00" + h.Name + "\x00" + h.Value
 	}
-	return e.once("call\x00"+call.Method+"\x00"+call.Path+"\x00"+call.URL+headers, func() (any, error) {
+	return e.asked.once("call\x00"+call.Method+"\x00"+call.Path+"\x00"+call.URL+headers, func() (any, error) {
 		return e.in.Lookups.Call(e.ctx, call)
 	})
 }
@@ -132,7 +168,8 @@ func (e *evaluation) globalContext(p *Policy, name string) (any, error) {
 	if p.Namespace != "" {
 		return nil, fmt.Errorf("%w: global context entries are for cluster policies", ErrOutOfReach)
 	}
-	return e.once("global\x00"+name, func() (any, error) { return e.in.Lookups.GlobalContext(e.ctx, name) })
+	e.asked.unwatched = true
+	return e.asked.once("global\x00"+name, func() (any, error) { return e.in.Lookups.GlobalContext(e.ctx, name) })
 }
 
 // image asks a registry. A namespaced policy has the pull secrets of its own namespace.
@@ -145,7 +182,8 @@ func (e *evaluation) image(p *Policy, image *ImageCall) (map[string]any, error) 
 			}
 		}
 	}
-	value, err := e.once("image\x00"+image.Reference+"\x00"+strings.Join(image.Secrets, ","), func() (any, error) {
+	e.asked.unwatched = true
+	value, err := e.asked.once("image\x00"+image.Reference+"\x00"+strings.Join(image.Secrets, ","), func() (any, error) {
 		return e.in.Lookups.Image(e.ctx, image)
 	})
 	data, _ := value.(map[string]any)

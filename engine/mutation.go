@@ -57,7 +57,7 @@ func (r *Rule) change(e *evaluation) *Decision {
 // settles finds a rule that changes what it has just made, and would do so for ever: its drift cannot be
 // cleared.
 func (r *Rule) settles(e *evaluation, made map[string]any) *Decision {
-	again := &evaluation{ctx: e.ctx, req: e.req, in: e.in, env: e.env, object: made, before: made, name: e.name, answers: e.answers}
+	again := &evaluation{ctx: e.ctx, req: e.req, in: e.in, env: e.env, object: made, before: made, name: e.name, asked: e.asked}
 	x, d := r.prepare(again)
 	if d != nil {
 		return nil // its preconditions do not hold any more: it has come to rest
@@ -79,7 +79,7 @@ func (r *Rule) settles(e *evaluation, made map[string]any) *Decision {
 // changeAlone gives what the rule makes of the object as it is, without the rules before it; if it has
 // nothing to change there, because it builds on them, what they make together.
 func (r *Rule) changeAlone(e *evaluation) map[string]any {
-	own := &evaluation{ctx: e.ctx, req: e.req, in: e.in, env: e.env, object: e.before, before: e.before, name: e.name, answers: e.answers}
+	own := &evaluation{ctx: e.ctx, req: e.req, in: e.in, env: e.env, object: e.before, before: e.before, name: e.name, asked: e.asked}
 	x, d := r.prepare(own)
 	if d != nil {
 		return e.object

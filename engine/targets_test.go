@@ -77,3 +77,22 @@ func TestAuditOfTargets(t *testing.T) {
 		})
 	}
 }
+
+func TestAnAuditSaysWhatItRestsOn(t *testing.T) {
+	s := snapshot(t, targeting("{apiVersion: apps/v1, kind: Deployment, namespace: shop, name: a}, {apiVersion: apps/v1, kind: Deployment, namespace: bank}", "patchStrategicMerge: {metadata: {labels: {app: a}}}"),
+		clusterPolicy("q", "{rules: [{name: q, match: {any: [{resources: {kinds: [ConfigMap], namespaceSelector: {matchLabels: {a: b}}}}]}, context: [{name: x, globalReference: {name: teams}}], validate: {deny: {conditions: {all: [{key: '{{ x }}', operator: Equals, value: y}]}}}}]}"))
+	a := deployments(t)
+	a.labels = map[string]map[string]string{"shop": {"a": "b"}}
+	m, err := s.Audit(t.Context(), resting(t, trigger), a.inputs())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, d := range m.Dependencies {
+		got = append(got, d.Kind.Kind+" "+d.Namespace+"/"+d.Name)
+	}
+	same(t, "dependencies", strings.Join(got, ", "), "Namespace /shop, Deployment bank/, Deployment shop/a")
+	if !m.Unwatched {
+		t.Error("the global context is not said to be unwatched")
+	}
+}

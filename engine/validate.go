@@ -36,7 +36,7 @@ func (r *Rule) failedBefore(e *evaluation) bool {
 	}
 	old := *e.req
 	old.Operation, old.Object, old.OldObject = Create, e.req.OldObject, nil
-	before := &evaluation{ctx: e.ctx, req: &old, in: e.in, env: e.env, object: old.Object, name: e.name}
+	before := &evaluation{ctx: e.ctx, req: &old, in: e.in, env: e.env, object: old.Object, name: e.name, asked: e.asked}
 	if ok, _ := r.applies(before); !ok {
 		return false
 	}
