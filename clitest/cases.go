@@ -30,11 +30,16 @@ func (t *test) run(ctx context.Context) []Case {
 
 // unjudged are the cases of a result in a test that cannot be loaded.
 func (t *test) unjudged(r *result, err error) []Case {
-	status, reason := Error, "the test cannot be loaded: "+err.Error()
-	if errors.Is(err, errNetwork) {
-		status, reason = Skip, err.Error()
+	for _, p := range t.policiesOf(r) {
+		if p.compiled == nil {
+			status, reason := p.refusal()
+			return t.all(r, status, reason)
+		}
 	}
-	return t.all(r, status, reason)
+	if needs := (*needsNetwork)(nil); errors.As(err, &needs) {
+		return t.all(r, Skip, needs.Error())
+	}
+	return t.all(r, Error, "the test cannot be loaded: "+err.Error())
 }
 
 // all gives every case of a result the same status.
@@ -104,7 +109,7 @@ func (t *test) result(ctx context.Context, r *result) []Case {
 			out = append(out, c)
 		}
 		for _, o := range found.objects {
-			out = append(out, t.case1(ctx, r, o))
+			out = append(out, t.judgeCase(ctx, r, o))
 		}
 	}
 	return out
@@ -200,37 +205,83 @@ func (s *resourceSpec) means(o *object) bool {
 		o.kind.Version == s.Version && (s.Kind == "" || o.kind.Kind == s.Kind)
 }
 
-// case1 judges one expectation about one object.
-func (t *test) case1(ctx context.Context, r *result, o *object) Case {
+// judgeCase judges one expectation about one object.
+func (t *test) judgeCase(ctx context.Context, r *result, o *object) Case {
 	c := r.newCase(o.String())
 	if c.Kind == "" {
 		c.Kind = o.kind.Kind
 	}
-	var found []verdict
-	for _, v := range t.judge(ctx, o, r.Operation) {
-		if v.policy.is(r.Policy) && (r.Rule == "" || isRule(v.rule, r.Rule)) {
-			found = append(found, v)
-		}
-	}
+	found := t.verdictsOn(ctx, r, o)
 	if len(found) == 0 {
-		c.Got, c.Status, c.Reason = engine.Skip.String(), Pass, "no rule applies to the resource"
-		if c.Want != c.Got {
-			c.Status = Fail
-		}
+		c.Got = engine.Skip.String()
+		c.Status, c.Reason = notApplied(c.Want)
 		return c
 	}
-	for _, v := range found {
-		c.Got = v.status
-		if v.status != c.Want {
-			c.Status, c.Reason = Fail, v.message
+	for i := range found {
+		if !t.agree(ctx, &c, r, &found[i]) {
 			return c
 		}
 	}
 	c.Status = Pass
-	if file := r.patched(); file != "" {
-		t.comparePatched(ctx, &c, r, found, file)
-	}
 	return c
+}
+
+// notApplied is the outcome where no rule applies. Kyverno's CLI lets such a case pass, whatever it wants.
+func notApplied(want string) (Status, string) {
+	switch want {
+	case engine.Skip.String():
+		return Pass, ""
+	case engine.Pass.String():
+		return Skip, "no rule applies to the resource: there is no verdict"
+	default:
+		return Fail, "no rule applies to the resource"
+	}
+}
+
+// verdictsOn are the verdicts that a result is about: on the object itself, and on it as a target of others.
+func (t *test) verdictsOn(ctx context.Context, r *result, o *object) []verdict {
+	var out []verdict
+	for _, trigger := range t.objects {
+		if trigger != o && !slices.Contains(t.targets, o) {
+			continue
+		}
+		for _, v := range t.judge(ctx, trigger, r.Operation) {
+			if v.object.same(o) && v.policy.is(r.Policy) && (r.Rule == "" || isRule(v.rule, r.Rule)) {
+				out = append(out, v)
+			}
+		}
+	}
+	return out
+}
+
+// agree holds one verdict against the result, and says in the case why they differ.
+func (t *test) agree(ctx context.Context, c *Case, r *result, v *verdict) bool {
+	c.Got = v.status
+	if v.err != nil && v.status != c.Want {
+		if found := notBuilt.FindStringSubmatch(v.err.Error()); found != nil {
+			c.Status, c.Reason = Skip, found[1]+" is not built yet"
+			return false
+		}
+		if needs := (*needsNetwork)(nil); errors.As(v.err, &needs) {
+			c.Status, c.Reason = Skip, needs.Error()
+			return false
+		}
+	}
+	switch file := r.patched(); {
+	case v.generates:
+		if !t.compareGenerated(ctx, c, r, v) {
+			return false
+		}
+	case file != "":
+		if !t.comparePatched(ctx, c, r, v, file) {
+			return false
+		}
+	}
+	if v.status != c.Want {
+		c.Status, c.Reason = Fail, v.message
+		return false
+	}
+	return true
 }
 
 // patched is the file of what a mutation must lead to.
@@ -242,25 +293,56 @@ func (r *result) patched() string {
 }
 
 // comparePatched holds what the policy made of the object against the file.
-func (t *test) comparePatched(ctx context.Context, c *Case, r *result, found []verdict, file string) {
+func (t *test) comparePatched(ctx context.Context, c *Case, r *result, v *verdict, file string) bool {
 	want, err := t.folder.expected(ctx, file, t.scopes)
 	if err != nil {
 		c.Status, c.Reason = Error, err.Error()
-		return
+		return false
 	}
-	for _, v := range found {
-		expected := want.find(v.object)
-		if expected == nil {
-			if r.FailOnMissingResources || c.Want == engine.Pass.String() {
-				c.Status, c.Reason = Fail, fmt.Sprintf("%s holds no %s %s to compare with", file, v.object.kind.Kind, v.object)
+	expected := want.find(v.object)
+	if expected == nil {
+		c.Status, c.Reason = Skip, fmt.Sprintf("%s holds no %s %s to compare with", file, v.object.kind.Kind, v.object)
+		if r.FailOnMissingResources {
+			c.Status = Fail
+		}
+		return false
+	}
+	if diff := difference(expected.value, v.object.value); diff != "" {
+		c.Status, c.Reason = Fail, fmt.Sprintf("the patched %s %s %s", v.object.kind.Kind, v.object, diff)
+		return false
+	}
+	return true
+}
+
+// compareGenerated holds all that a rule makes against the files: each object has to be as one of them has it.
+func (t *test) compareGenerated(ctx context.Context, c *Case, r *result, v *verdict) bool {
+	files := r.GeneratedResources
+	if len(files) == 0 && r.GeneratedResource != "" {
+		files = []string{r.GeneratedResource}
+	}
+	if len(files) == 0 {
+		return true
+	}
+	for _, made := range v.generated {
+		diff := fmt.Sprintf("is in none of %s", strings.Join(files, ", "))
+		for _, file := range files {
+			want, err := t.folder.expected(ctx, file, t.scopes)
+			if err != nil {
+				c.Status, c.Reason = Error, err.Error()
+				return false
 			}
-			return
+			if expected := want.find(made); expected != nil {
+				if diff = difference(expected.value, made.value); diff == "" {
+					break
+				}
+			}
 		}
-		if diff := difference(expected.value, v.object.value); diff != "" {
-			c.Status, c.Reason = Fail, fmt.Sprintf("the patched %s %s %s", v.object.kind.Kind, v.object, diff)
-			return
+		if diff != "" {
+			c.Status, c.Reason = Fail, fmt.Sprintf("the generated %s %s %s", made.kind.Kind, made, diff)
+			return false
 		}
 	}
+	return true
 }
 
 func groupVersionKind(r *metav1.APIResource) schema.GroupVersionKind {

@@ -2,7 +2,6 @@ package clitest
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -54,8 +53,11 @@ func Find(paths []string, fileName string) ([]string, error) {
 	return found, nil
 }
 
-// errNetwork is the reason for which a test is skipped that names a URL.
-var errNetwork = errors.New("needs the network")
+// needsNetwork is the reason for which a test, or a case of it, is skipped that names what only a network could
+// tell.
+type needsNetwork struct{ what string }
+
+func (e *needsNetwork) Error() string { return "needs " + e.what }
 
 // folder reads the files that a test names, relative to its own.
 type folder struct {
@@ -66,7 +68,7 @@ type folder struct {
 // text reads one file.
 func (f *folder) text(ctx context.Context, name string) (path string, data []byte, err error) {
 	if isURL(name) {
-		return name, nil, fmt.Errorf("%s: %w", name, errNetwork)
+		return name, nil, &needsNetwork{"the network for " + name}
 	}
 	path = filepath.Join(f.dir, name)
 	f.read[path] = true
@@ -85,7 +87,7 @@ func (f *folder) text(ctx context.Context, name string) (path string, data []byt
 func (f *folder) texts(ctx context.Context, names []string, each func(path string, data []byte) error) error {
 	for _, name := range names {
 		if isURL(name) {
-			return fmt.Errorf("%s: %w", name, errNetwork)
+			return &needsNetwork{"the network for " + name}
 		}
 		path := filepath.Join(f.dir, name)
 		f.read[path] = true

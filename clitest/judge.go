@@ -4,12 +4,11 @@ import (
 	"context"
 	"crypto/rand"
 	"fmt"
+	"regexp"
 	"time"
 
 	authenticationv1 "k8s.io/api/authentication/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
-
-	"regexp"
 
 	"github.com/holdfast-io/holdfast/bundle/manifest"
 	"github.com/holdfast-io/holdfast/engine"
@@ -28,6 +27,8 @@ type test struct {
 	policies []*policy
 	objects  []*object
 	targets  []*object
+	sources  []*object // what generate rules clone
+	cluster  []*object // of clusterResources and context
 	crds     []*manifest.Document
 	scopes   manifest.Scopes
 	world    world
@@ -46,12 +47,17 @@ type verdict struct {
 	rule    string
 	status  string
 	message string
-	// object is what the policy made of it: what patchedResources are compared with.
+	err     error // the cause of an error
+	// object is what the verdict is about, as the policy left it: what patchedResources are compared with.
 	object *object
+	// generated are the objects that a generate rule makes; generates says that it is one.
+	generated []*object
+	generates bool
 }
 
 // judge asks all policies about an object, as they stand in the test: first all that mutate, one on what the
-// other made, then all that validate what came of it.
+// other made, then all that validate what came of it, and those that generate. The verdicts that are about
+// other objects than the one itself are those on the targets of mutate rules.
 func (t *test) judge(ctx context.Context, o *object, operation string) []verdict {
 	key := judgedKey{o, operation}
 	if found, ok := t.judged[key]; ok {
@@ -60,15 +66,21 @@ func (t *test) judge(ctx context.Context, o *object, operation string) []verdict
 	var out []verdict
 	current := o
 	for _, p := range t.policies {
-		if !p.has(engine.Mutate) {
-			continue
+		if p.has(engine.Mutate) {
+			mutated, verdicts := t.mutate(ctx, p, current, operation)
+			out, current = append(out, verdicts...), mutated
 		}
-		mutated, verdicts := t.mutate(ctx, p, current, operation)
-		out, current = append(out, verdicts...), mutated
 	}
 	for _, p := range t.policies {
 		if p.has(engine.Validate) {
-			out = append(out, t.validate(ctx, p, current, operation)...)
+			out = append(out, t.ask(p, current, operation, func(req *engine.Request, in *engine.Inputs) []verdict {
+				return verdicts(p, current, p.snapshot.Validate(ctx, req, in))
+			})...)
+		}
+	}
+	for _, p := range t.policies {
+		if p.has(engine.Generate) {
+			out = append(out, t.generate(ctx, p, current, operation)...)
 		}
 	}
 	if t.judged == nil {
@@ -91,35 +103,75 @@ func (p *policy) has(kind engine.RuleKind) bool {
 	return false
 }
 
-func (t *test) mutate(ctx context.Context, p *policy, o *object, operation string) (*object, []verdict) {
+// ask makes the request of an object for a policy, and a verdict of it if that cannot be.
+func (t *test) ask(p *policy, o *object, operation string, judge func(*engine.Request, *engine.Inputs) []verdict) []verdict {
 	req, in, err := t.request(p, o, operation)
 	if err != nil {
-		return o, []verdict{{policy: p, status: engine.Error.String(), message: err.Error(), object: o}}
+		return []verdict{{policy: p, status: engine.Error.String(), message: err.Error(), err: err, object: o}}
 	}
-	mutation, err := p.snapshot.Mutate(ctx, req, in)
-	if err != nil {
-		return o, []verdict{{policy: p, status: engine.Error.String(), message: err.Error(), object: o}}
-	}
-	after := *o
-	after.value = mutation.Object
-	return &after, verdicts(p, &after, mutation.Decisions)
+	return judge(req, in)
 }
 
-func (t *test) validate(ctx context.Context, p *policy, o *object, operation string) []verdict {
-	req, in, err := t.request(p, o, operation)
-	if err != nil {
-		return []verdict{{policy: p, status: engine.Error.String(), message: err.Error(), object: o}}
-	}
-	return verdicts(p, o, p.snapshot.Validate(ctx, req, in))
+// mutate gives what the policy makes of the object, and what it says of it and of its targets.
+func (t *test) mutate(ctx context.Context, p *policy, o *object, operation string) (*object, []verdict) {
+	after := *o
+	found := t.ask(p, o, operation, func(req *engine.Request, in *engine.Inputs) []verdict {
+		mutation, err := p.snapshot.Mutate(ctx, req, in)
+		if err != nil {
+			return []verdict{{policy: p, status: engine.Error.String(), message: err.Error(), err: err, object: o}}
+		}
+		after.value = mutation.Object
+		out := verdicts(p, &after, mutation.Decisions)
+		for _, d := range p.snapshot.MutateExisting(ctx, req, in) {
+			v := newVerdict(p, &after, &d)
+			out = append(out, v)
+			for i := range d.Changes {
+				v.object = changed(&d.Changes[i])
+				out = append(out, v)
+			}
+		}
+		return out
+	})
+	return &after, found
+}
+
+// generate gives what the policy says of the object and makes for it. Of what is there it sees what it may
+// clone: the result says what is made, whether or not it is there already.
+func (t *test) generate(ctx context.Context, p *policy, o *object, operation string) []verdict {
+	return t.ask(p, o, operation, func(req *engine.Request, in *engine.Inputs) []verdict {
+		world := t.world
+		world.objects = append(append([]*object{o}, t.sources...), t.cluster...)
+		in.Lookups = &world
+		out := []verdict{}
+		for _, d := range p.snapshot.Generate(ctx, req, in) {
+			v := newVerdict(p, o, &d)
+			v.generates = true
+			for i := range d.Changes {
+				if d.Changes[i].Object != nil {
+					v.generated = append(v.generated, changed(&d.Changes[i]))
+				}
+			}
+			out = append(out, v)
+		}
+		return out
+	})
+}
+
+// changed is the object of a change, as it is wanted.
+func changed(c *engine.Change) *object {
+	return &object{kind: c.Kind, namespace: c.Namespace, name: c.Name, value: c.Object}
 }
 
 func verdicts(p *policy, o *object, decisions []engine.Decision) []verdict {
 	out := make([]verdict, len(decisions))
 	for i := range decisions {
-		d := &decisions[i]
-		out[i] = verdict{policy: p, rule: d.Rule.Name, status: d.Status.String(), message: d.Message, object: o}
+		out[i] = newVerdict(p, o, &decisions[i])
 	}
 	return out
+}
+
+func newVerdict(p *policy, o *object, d *engine.Decision) verdict {
+	return verdict{policy: p, rule: d.Rule.Name, status: d.Status.String(), message: d.Message, err: d.Err, object: o}
 }
 
 // request makes the admission request that the test describes: of the operation of the result, or else of the

@@ -6,7 +6,6 @@ import (
 	"maps"
 	"strings"
 
-	authenticationv1 "k8s.io/api/authentication/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/holdfast-io/holdfast/bundle/manifest"
@@ -16,7 +15,7 @@ import (
 // load reads all that the test names.
 func (t *test) load(ctx context.Context) error {
 	for _, step := range []func(context.Context) error{
-		t.loadValues, t.loadUser, t.loadPolicies, t.loadCluster, t.loadObjects, t.loadContext, t.loadAnswers,
+		t.loadValues, t.loadUser, t.loadPolicies, t.loadCluster, t.loadObjects, t.loadSources, t.loadContext, t.loadAnswers,
 	} {
 		if err := step(ctx); err != nil {
 			return err
@@ -59,9 +58,8 @@ func (t *test) loadValues(ctx context.Context) error {
 	return nil
 }
 
-// loadUser reads who asks. Without a file it is nobody.
+// loadUser reads who asks.
 func (t *test) loadUser(ctx context.Context) error {
-	t.user = &authenticationv1.UserInfo{}
 	if t.spec.UserInfo == "" {
 		return nil
 	}
@@ -109,7 +107,7 @@ func (t *test) addToWorld(path string, values []map[string]any) error {
 		if err != nil {
 			return fmt.Errorf("%s: resource %d: %w", path, i, err)
 		}
-		t.world.objects = append(t.world.objects, o)
+		t.cluster, t.world.objects = append(t.cluster, o), append(t.world.objects, o)
 		if o.kind.GroupKind() == (schema.GroupKind{Kind: "Namespace"}) {
 			if _, given := t.world.namespaces[o.name]; !given {
 				t.world.namespaces[o.name] = o.labels()
@@ -150,6 +148,22 @@ func (t *test) loadObjects(ctx context.Context) (err error) {
 	}
 	for _, list := range [][]*object{t.objects, t.targets, params} {
 		t.world.objects = append(t.world.objects, list...)
+	}
+	return nil
+}
+
+// loadSources reads what generate rules clone.
+func (t *test) loadSources(ctx context.Context) error {
+	for i := range t.spec.Results {
+		name := t.spec.Results[i].CloneSourceResource
+		if name == "" {
+			continue
+		}
+		found, err := t.folder.objects(ctx, []string{name}, t.scopes)
+		if err != nil {
+			return err
+		}
+		t.sources = append(t.sources, found...)
 	}
 	return nil
 }

@@ -101,7 +101,7 @@ func (w *world) GlobalContext(_ context.Context, name string) (any, error) {
 func (w *world) Image(_ context.Context, image *engine.ImageCall) (map[string]any, error) {
 	data, ok := w.images[image.Reference]
 	if !ok {
-		return nil, fmt.Errorf("%s is not among the images of the test's context: %w", image.Reference, engine.ErrNoLookup)
+		return nil, &needsNetwork{"an image registry for " + image.Reference + ", which is not among the images of the test's context"}
 	}
 	return data, nil
 }

@@ -7,8 +7,6 @@ import (
 	"slices"
 	"strings"
 
-	authenticationv1 "k8s.io/api/authentication/v1"
-
 	"github.com/holdfast-io/holdfast/engine"
 )
 
@@ -34,11 +32,12 @@ func (v *values) given(policy, resource string) map[string]any {
 }
 
 // lookups gives what the engine asks for in place of look-ups: the values for the policy and resource at hand,
-// and over them those of the rule; of a list of values for a foreach, the one of the element.
+// and over them those of the rule; of a list of values for a foreach, the one of the element. The values for a
+// rule are those of the rules that are made from it for pod controllers too.
 func (v *values) lookups(policy string, given map[string]any) func(rule *engine.Rule, element int) map[string]any {
 	base := map[string]any{}
 	for key, value := range given {
-		if !isRequest(key) {
+		if !inRequest(key) {
 			base[key] = value
 		}
 	}
@@ -52,7 +51,7 @@ func (v *values) lookups(policy string, given map[string]any) func(rule *engine.
 				continue
 			}
 			for _, r := range p.Rules {
-				if r.Name == rule.Name {
+				if isRule(rule.Name, r.Name) {
 					out = maps.Clone(out)
 					maps.Copy(out, r.Values)
 					copyElement(out, r.ForeachValues, element)
@@ -76,13 +75,22 @@ func copyElement(into map[string]any, lists map[string][]any, element int) {
 	}
 }
 
-func isRequest(key string) bool { return key == "request" || strings.HasPrefix(key, "request.") }
+// inRequest reports whether a value is a part of the request itself: its objects and what it matches by. All
+// others are for expressions alone.
+func inRequest(key string) bool {
+	for _, part := range []string{"request.object", "request.oldObject"} {
+		if key == part || strings.HasPrefix(key, part+".") {
+			return true
+		}
+	}
+	return key == "request.operation" || key == "request.subResource"
+}
 
-// overlay writes what values say of the request into it. Objects are copied before they are changed.
+// overlay writes the values that are parts of the request into it. Objects are copied before they are changed.
 func overlay(req *engine.Request, given map[string]any) error {
 	tree := map[string]any{}
 	for _, key := range slices.Sorted(maps.Keys(given)) {
-		if !isRequest(key) {
+		if !inRequest(key) {
 			continue
 		}
 		path, err := splitPath(key)
@@ -98,47 +106,10 @@ func overlay(req *engine.Request, given map[string]any) error {
 	if object, ok := facts["oldObject"]; ok {
 		req.OldObject, _ = merge(req.OldObject, object).(map[string]any)
 	}
-	if options, ok := facts["options"].(map[string]any); ok {
-		req.Options = options
-	}
-	text := func(key string, into *string) {
-		if s, ok := facts[key].(string); ok {
-			*into = s
-		}
-	}
-	text("uid", &req.UID)
-	text("subResource", &req.SubResource)
-	req.DryRun = req.DryRun || facts["dryRun"] == true
-	if user, ok := facts["userInfo"].(map[string]any); ok {
-		req.User = withUser(req.User, user)
+	if part, ok := facts["subResource"].(string); ok {
+		req.SubResource = part
 	}
 	return nil
-}
-
-// withUser is the user with what the values say of them.
-func withUser(user *authenticationv1.UserInfo, facts map[string]any) *authenticationv1.UserInfo {
-	out := user.DeepCopy()
-	if name, ok := facts["username"].(string); ok {
-		out.Username = name
-	}
-	if uid, ok := facts["uid"].(string); ok {
-		out.UID = uid
-	}
-	if groups, ok := facts["groups"].([]any); ok {
-		out.Groups = texts(groups)
-	}
-	return out
-}
-
-// texts are the strings of a list.
-func texts(list []any) []string {
-	var out []string
-	for _, value := range list {
-		if s, ok := value.(string); ok {
-			out = append(out, s)
-		}
-	}
-	return out
 }
 
 // splitPath takes a dotted path apart. A part that contains dots stands in quotes.
