@@ -37,6 +37,57 @@ func TestGHSA_r2rj_wwm5_x6mq(t *testing.T) {
 	}
 }
 
+// Exceptions count from the namespaces that were configured: by default no namespace of a cluster is.
+func TestGHSA_qjvc_p88j_j9rm(t *testing.T) {
+	var none ExceptionNamespaces
+	for _, namespace := range []string{"default", "kyverno", "holdfast", "team-a", "", "*"} {
+		if none.Count(namespace) {
+			t.Errorf("an exception of namespace %q counts", namespace)
+		}
+	}
+	ours := ExceptionNamespaces{"holdfast"}
+	for _, namespace := range []string{"default", "holdfast-2", "holdfas", "", "Holdfast"} {
+		if ours.Count(namespace) {
+			t.Errorf("with holdfast alone, an exception of namespace %q counts", namespace)
+		}
+	}
+}
+
+// Of two exceptions each excuses what it names, and their order never matters: neither does the narrower one
+// take from the wider, nor does an error of one stand in the way of what the other excuses.
+func TestGHSA_gg4x_fgg2_h9w9(t *testing.T) {
+	const (
+		wide    = "{" + named + ", " + allPods + "}"
+		narrow  = "{" + named + ", match: {any: [{resources: {kinds: [Pod], names: [other]}}]}}"
+		broken  = "{" + named + ", " + allPods + ", conditions: {any: [{key: '{{ nope }}', operator: Equals, value: a}]}}"
+		byUser  = "{" + named + ", match: {any: [{resources: {kinds: [Pod]}, subjects: [{kind: User, name: joe}]}]}}"
+		another = "{exceptions: [{policyName: p, ruleNames: [s]}], " + allPods + "}"
+	)
+	policy := withoutAutogen("p", refusesPods)
+	for name, c := range map[string]struct {
+		specs []string
+		want  string
+	}{
+		"a wider and a narrower": {[]string{wide, narrow}, "r skip: excused by PolicyException team-a/x0"},
+		"both excuse":            {[]string{wide, wide}, "r skip: excused by PolicyExceptions team-a/x0, team-a/x1"},
+		"none excuses":           {[]string{narrow, byUser, another}, "r fail: rule r failed"},
+		"one is broken":          {[]string{wide, broken, narrow}, "r skip: excused by PolicyException team-a/x0"},
+		"none but a broken one":  {[]string{broken, narrow}, `r error: could not be evaluated: PolicyException team-a/x0: conditions: any[0]: key: nope: not found: unknown key "nope"`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			texts := make([]string, len(c.specs))
+			for i, spec := range c.specs {
+				texts[i] = exception(fmt.Sprintf("x%d", i), spec)
+			}
+			for range len(texts) {
+				texts = append(texts[1:], texts[0])
+				s := assemble(t, policy, texts...)
+				same(t, "decisions", lines(s.Validate(t.Context(), asking(t, excusedPod), world{}.inputs())), c.want)
+			}
+		})
+	}
+}
+
 // namespaced is looking in a Policy of the namespace shop.
 func namespaced(entries string) string {
 	return "{apiVersion: kyverno.io/v1, kind: Policy, metadata: {name: p, namespace: shop, annotations: {pod-policies.kyverno.io/autogen-controllers: none}}, spec: {rules: [{name: r, " + onPods +

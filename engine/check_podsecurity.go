@@ -29,13 +29,24 @@ func (p *podSecurityCheck) check(x *scope) *Decision {
 		return nil
 	}
 	object, _ := x.object.(map[string]any)
-	res := p.standard.Evaluate(x.e.req.Kind, object, nil)
+	res := p.standard.Evaluate(x.e.req.Kind, object, x.e.excusedControls())
 	switch res.Outcome {
 	case podsecurity.Pass:
 		return x.rule.decide(Pass, "")
+	case podsecurity.Excused:
+		return x.rule.excusedBy(x.e.narrow)
 	case podsecurity.Fail:
 		return x.fail(res.Message(), res.Violations[0].Fields[0].Path)
 	default:
 		return x.rule.failed(res.Err)
 	}
+}
+
+// judgesPodSecurity reports whether an exception can excuse single controls of the rule.
+func (r *Rule) judgesPodSecurity() bool {
+	if r.validate == nil {
+		return false
+	}
+	_, ok := r.validate.body.(*podSecurityCheck)
+	return ok
 }

@@ -86,18 +86,26 @@ func (cc *Compiler) Compile(src kyvernov1.PolicyInterface, document map[string]a
 		return nil, c.error()
 	}
 	p.Rules = c.rules
+	if p.Digest, err = c.digest(spec); err != nil {
+		return nil, err
+	}
+	return p, nil
+}
+
+// digest names the content of what is compiled: sha256, in hex, over its canonical JSON.
+func (c *compiler) digest(spec any) (string, error) {
+	p := c.policy
 	raw, err := json.Marshal(struct {
 		Kind, Namespace, Name string
 		Annotations           map[string]string
-		Spec                  *kyvernov1.Spec
+		Spec                  any
 		Conditions            []any `json:",omitempty"` // of the document, where spec does not show them
 	}{p.Kind, p.Namespace, p.Name, digestedAnnotations(p.Annotations), spec, c.hidden})
 	if err != nil {
-		return nil, fmt.Errorf("writing %s in canonical form: %w", p.Key(), err)
+		return "", fmt.Errorf("writing %s in canonical form: %w", p.Key(), err)
 	}
 	sum := sha256.Sum256(raw)
-	p.Digest = hex.EncodeToString(sum[:])
-	return p, nil
+	return hex.EncodeToString(sum[:]), nil
 }
 
 // digestedAnnotations leaves out what tools stamp on a live object and no verdict depends on.

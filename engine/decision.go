@@ -64,6 +64,10 @@ type Decision struct {
 	Err error
 	// Patch brings the object to what a mutate rule wants; set on a failed mutate rule of an audit.
 	Patch []mutate.Operation
+	// Exceptions name the PolicyExceptions that excuse the object, as namespace/name.
+	Exceptions []string
+	// Properties are added to the report result beside the rule's own.
+	Properties map[string]string
 	// Changes are what a rule wants of other objects than the one it judges: targets of a mutate rule,
 	// downstream objects of a generate rule.
 	Changes []Change

@@ -21,18 +21,22 @@ func (s *Snapshot) Mutate(ctx context.Context, req *Request, in *Inputs) (Mutati
 }
 
 // Audit judges an object at rest: the validate rules on the object as it is, the mutate rules, which fail if
-// they would still change it, and the generate rules, which fail if what they generate for it is missing or
-// differs. Rules of policies with background off are left out. The patch of the answer leads to the object
-// that the mutate rules want; what else the answer rests on is in its dependencies.
+// they would still change it, the generate rules, which fail if what they generate for it is missing or
+// differs, and what cleans up, which warns of what it would delete. Rules of policies with background off are
+// left out. The patch of the answer leads to the object that the mutate rules want; what else the answer
+// rests on is in its dependencies.
 func (s *Snapshot) Audit(ctx context.Context, req *Request, in *Inputs) (Mutation, error) {
 	as := s.begin(ctx, req, in)
+	as.atRest = true
 	decisions := as.validate(s.index[Validate].rules(req.Kind.Kind), atRest)
 	e := s.begin(ctx, req, in)
 	e.atRest, e.asked = true, as.asked
 	decisions = append(decisions, e.mutate(s.index[Mutate].rules(req.Kind.Kind), atRest)...)
 	trigger := s.begin(ctx, req, in)
 	trigger.atRest, trigger.asked = true, as.asked
-	out, err := e.mutated(append(decisions, s.generate(trigger, atRest)...))
+	decisions = append(decisions, s.generate(trigger, atRest)...)
+	decisions = append(decisions, as.cleanUps(s.index[Cleanup].rules(req.Kind.Kind), s.ttl)...)
+	out, err := e.mutated(decisions)
 	out.Dependencies, out.Unwatched = as.asked.dependencies(), as.asked.unwatched
 	return out, err
 }
@@ -127,7 +131,7 @@ func (e *evaluation) each(rules []*Rule, at func(*Policy) bool, evaluate func(*R
 			// What time does not suffice for is an error of that rule, for its failurePolicy to settle.
 			if err := e.ctx.Err(); err != nil {
 				d = r.failed(fmt.Errorf("not evaluated in time: %w", err))
-			} else {
+			} else if d = e.excusal(r); d == nil {
 				d = evaluate(r)
 			}
 		}

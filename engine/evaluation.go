@@ -23,6 +23,9 @@ type evaluation struct {
 	atRest  bool // an audit: mutate rules find drift
 	name    string
 
+	exceptions map[*Rule][]excuse // of the snapshot
+	narrow     []*Exception       // those that excuse controls of the podSecurity rule in hand
+
 	nsLabels  map[string]any
 	nsErr     error
 	nsLoaded  bool
@@ -37,7 +40,7 @@ type evaluation struct {
 }
 
 func (s *Snapshot) begin(ctx context.Context, req *Request, in *Inputs) *evaluation {
-	e := &evaluation{ctx: ctx, req: req, in: in, object: req.subject(), name: req.Name}
+	e := &evaluation{ctx: ctx, req: req, in: in, object: req.subject(), name: req.Name, exceptions: s.excused}
 	e.before = e.object
 	e.asked = &e.own
 	e.env = expr.Env{Functions: s.functions, Now: in.Now, Rand: in.Rand}

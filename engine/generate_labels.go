@@ -85,7 +85,7 @@ func (r *Rule) madeBy(l labelMap) bool {
 
 // maker finds the generate rule that the labels name.
 func (s *Snapshot) maker(l labelMap) *Rule {
-	for _, p := range s.policies {
+	for _, p := range s.Policies() {
 		if l.Get(labelPolicy) != p.Name || l.Get(labelPolicyNamespace) != p.Namespace {
 			continue
 		}

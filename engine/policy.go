@@ -18,8 +18,8 @@ const (
 
 // Policy is a compiled policy. It is immutable.
 type Policy struct {
-	Kind      string // ClusterPolicy or Policy
-	Namespace string // empty for a ClusterPolicy
+	Kind      string // ClusterPolicy, Policy, ClusterCleanupPolicy or CleanupPolicy
+	Namespace string // empty for a cluster policy
 	Name      string
 	// Digest names the policy's content: sha256 in hex over its canonical JSON.
 	Digest string
@@ -57,13 +57,14 @@ const (
 	Validate RuleKind = iota
 	Mutate
 	Generate
+	Cleanup
 )
 
 // ruleKinds is how many kinds of rules there are.
-const ruleKinds = Generate + 1
+const ruleKinds = Cleanup + 1
 
 func (k RuleKind) String() string {
-	return [ruleKinds]string{"validate", "mutate", "generate"}[k]
+	return [ruleKinds]string{"validate", "mutate", "generate", "cleanup"}[k]
 }
 
 // Rule is a compiled rule. It is immutable.
@@ -84,6 +85,7 @@ type Rule struct {
 	validate      *validation
 	mutate        *mutation
 	generate      *generation
+	cleanup       *cleanup
 	action        actionTable
 	needs         needs
 }

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
@@ -17,52 +18,86 @@ import (
 // concurrent use.
 type Snapshot struct {
 	digest    string
-	policies  []*Policy
+	contents  Contents
 	functions *expr.Functions
 	index     [ruleKinds]index
+	excused   map[*Rule][]excuse
+	ttl       *Rule // of objects that say themselves how long they live; nil where it was taken out
 }
 
-// NewSnapshot orders the policies (by name, then namespace, then kind), indexes their rules and computes the
-// digest. Two policies of the same kind and name are an error.
+// Contents are what a snapshot is made of.
+type Contents struct {
+	Policies   []*Policy
+	Exceptions []*Exception
+	// GlobalContexts are entries that rules may read; they are the business of who answers look-ups.
+	GlobalContexts []*GlobalContext
+}
+
+// NewSnapshot makes a snapshot of policies alone.
 func NewSnapshot(policies []*Policy) (*Snapshot, error) {
-	s := &Snapshot{policies: slices.Clone(policies), functions: expr.NewFunctions()}
-	slices.SortStableFunc(s.policies, func(a, b *Policy) int {
-		if c := strings.Compare(a.Name, b.Name); c != 0 {
-			return c
-		}
-		if c := strings.Compare(a.Namespace, b.Namespace); c != 0 {
-			return c
-		}
-		return strings.Compare(a.Kind, b.Kind)
+	return Assemble(Contents{Policies: policies})
+}
+
+// Assemble orders the contents (by name, then namespace, then kind), indexes the rules and computes the
+// digest. Two of the same kind and name are an error.
+func Assemble(from Contents) (*Snapshot, error) {
+	s := &Snapshot{functions: expr.NewFunctions(), ttl: ttlRule()}
+	s.contents.Policies = slices.SortedStableFunc(slices.Values(from.Policies), func(a, b *Policy) int {
+		return cmp.Or(strings.Compare(a.Name, b.Name), strings.Compare(a.Namespace, b.Namespace), strings.Compare(a.Kind, b.Kind))
+	})
+	s.contents.Exceptions = slices.SortedStableFunc(slices.Values(from.Exceptions), func(a, b *Exception) int {
+		return cmp.Or(strings.Compare(a.Name, b.Name), strings.Compare(a.Namespace, b.Namespace))
+	})
+	s.contents.GlobalContexts = slices.SortedStableFunc(slices.Values(from.GlobalContexts), func(a, b *GlobalContext) int {
+		return strings.Compare(a.Name, b.Name)
 	})
 	sum := sha256.New()
-	for i, p := range s.policies {
-		if i > 0 && s.policies[i-1].Kind == p.Kind && s.policies[i-1].Key() == p.Key() {
-			return nil, fmt.Errorf("%s %s stands twice in the bundle", p.Kind, p.Key())
+	last := ""
+	for _, part := range s.contents.parts() {
+		if part.name == last {
+			return nil, fmt.Errorf("%s stands twice in the bundle", part.name)
 		}
-		_, _ = io.WriteString(sum, p.Digest+"\n") // a hash does not fail
+		last = part.name
+		_, _ = io.WriteString(sum, part.digest+"\n") // a hash does not fail
 	}
 	s.digest = hex.EncodeToString(sum.Sum(nil))
+	s.excused = indexExceptions(s.contents.Policies, s.contents.Exceptions)
 	s.buildIndex()
 	return s, nil
+}
+
+// part is the name of one thing in a bundle, such as ClusterPolicy a, and its digest.
+type part struct{ name, digest string }
+
+func (c *Contents) parts() []part {
+	var out []part
+	for _, p := range c.Policies {
+		out = append(out, part{p.Kind + " " + p.Key(), p.Digest})
+	}
+	for _, x := range c.Exceptions {
+		out = append(out, part{kindException + " " + x.Key(), x.Digest})
+	}
+	for _, g := range c.GlobalContexts {
+		out = append(out, part{kindGlobalContext + " " + g.Name, g.Digest})
+	}
+	return out
 }
 
 // Where gives the part of the snapshot that holds the policies to keep, with an index of its own. The
 // digest stays: it names the bundle that the decisions come from.
 func (s *Snapshot) Where(keep func(*Policy) bool) *Snapshot {
-	part := &Snapshot{digest: s.digest, functions: s.functions}
-	for _, p := range s.policies {
-		if keep(p) {
-			part.policies = append(part.policies, p)
-		}
+	part := *s
+	part.contents.Policies = slices.DeleteFunc(slices.Clone(s.contents.Policies), func(p *Policy) bool { return !keep(p) })
+	if s.ttl != nil && !keep(s.ttl.Policy) {
+		part.ttl = nil
 	}
 	part.buildIndex()
-	return part
+	return &part
 }
 
 func (s *Snapshot) buildIndex() {
 	var rules [ruleKinds][]*Rule
-	for _, p := range s.policies {
+	for _, p := range s.contents.Policies {
 		for _, r := range p.Rules {
 			rules[r.Kind] = append(rules[r.Kind], r)
 		}
@@ -76,7 +111,13 @@ func (s *Snapshot) buildIndex() {
 func (s *Snapshot) Digest() string { return s.digest }
 
 // Policies lists the policies in evaluation order. Not to be changed.
-func (s *Snapshot) Policies() []*Policy { return s.policies }
+func (s *Snapshot) Policies() []*Policy { return s.contents.Policies }
+
+// Exceptions lists the exceptions in order. Not to be changed.
+func (s *Snapshot) Exceptions() []*Exception { return s.contents.Exceptions }
+
+// GlobalContexts lists the global context entries in order of their names. Not to be changed.
+func (s *Snapshot) GlobalContexts() []*GlobalContext { return s.contents.GlobalContexts }
 
 // Matches reports whether any rule of this sort may look at such a request, by the index alone.
 func (s *Snapshot) Matches(kind RuleKind, gvk schema.GroupVersionKind, sub string, op Operation) bool {

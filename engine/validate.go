@@ -36,9 +36,12 @@ func (r *Rule) failedBefore(e *evaluation) bool {
 	}
 	old := *e.req
 	old.Operation, old.Object, old.OldObject = Create, e.req.OldObject, nil
-	before := &evaluation{ctx: e.ctx, req: &old, in: e.in, env: e.env, object: old.Object, name: e.name, asked: e.asked}
-	if ok, _ := r.applies(before); !ok {
-		return false
+	before := &evaluation{
+		ctx: e.ctx, req: &old, in: e.in, env: e.env, object: old.Object, name: e.name, asked: e.asked,
+		exceptions: e.exceptions, atRest: e.atRest,
+	}
+	if ok, _ := r.applies(before); !ok || before.excusal(r) != nil {
+		return false // what was excused was no violation
 	}
 	d := r.verdict(before)
 	return d != nil && d.Status == Fail

@@ -1,0 +1,201 @@
+package engine
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/holdfast-io/holdfast/engine/condition"
+	"github.com/holdfast-io/holdfast/engine/glob"
+	"github.com/holdfast-io/holdfast/engine/podsecurity"
+)
+
+// Exception is a compiled PolicyException: it excuses objects from rules. It is immutable.
+type Exception struct {
+	Namespace, Name string
+	// Digest names the exception's content: sha256 in hex over its canonical JSON.
+	Digest string
+	// Background says whether the exception counts in an audit.
+	Background bool
+	// Excuses is what it excuses from.
+	Excuses []ExcusedRules
+
+	match      matcher
+	conditions *condition.Conditions
+	// controls are all that is excused of a podSecurity rule; nil: the whole rule is.
+	controls []podsecurity.Exclusion
+	needs    needs
+}
+
+// ExcusedRules names rules of one policy.
+type ExcusedRules struct {
+	Policy string // name, or namespace/name of a Policy: as Policy.Key gives it
+	// Rules match the rules' names. A rule that was made for pod controllers has a name of its own.
+	Rules []glob.Glob
+}
+
+const kindException = "PolicyException"
+
+// Key is the exception's namespace/name.
+func (x *Exception) Key() string {
+	if x.Namespace == "" {
+		return x.Name
+	}
+	return x.Namespace + "/" + x.Name
+}
+
+// Names reports whether the exception is about the rule.
+func (x *Exception) Names(r *Rule) bool {
+	if r.Kind == Cleanup { // a cleanup policy may bear the same name
+		return false
+	}
+	return slices.ContainsFunc(x.Excuses, func(e ExcusedRules) bool {
+		return e.Policy == r.Policy.Key() && glob.MatchAny(e.Rules, r.Name)
+	})
+}
+
+// ExceptionNamespaces says from which namespaces exceptions count, as names with wildcards. None count from
+// any other: who may write there may switch off cluster policies (GHSA-qjvc-p88j-j9rm).
+type ExceptionNamespaces []string
+
+// Count reports whether an exception of the namespace counts.
+func (n ExceptionNamespaces) Count(namespace string) bool {
+	return slices.ContainsFunc(n, func(pattern string) bool { return glob.Match(pattern, namespace) })
+}
+
+// excuse is an exception as one rule has it.
+type excuse struct {
+	*Exception
+	context []*entry // what the conditions read of the rule's context
+}
+
+// indexExceptions lists for each rule the exceptions that name it. A rule without any is not in it.
+func indexExceptions(policies []*Policy, exceptions []*Exception) map[*Rule][]excuse {
+	if len(exceptions) == 0 {
+		return nil
+	}
+	index := map[*Rule][]excuse{}
+	for _, p := range policies {
+		for _, r := range p.Rules {
+			for _, x := range exceptions {
+				if x.Names(r) {
+					read := block{entries: r.context.entries}
+					read.plan(x.needs.refs, nil, nil)
+					index[r] = append(index[r], excuse{x, read.before})
+				}
+			}
+		}
+	}
+	return index
+}
+
+// excusal asks the exceptions that name a rule about the object in hand. It gives the decision that takes the
+// place of the rule's own, or nil when the rule is to be evaluated; then e.narrow holds the exceptions that
+// excuse single controls of it.
+//
+// All are asked, and the answer is the same in any order (GHSA-gg4x-fgg2-h9w9): the object is excused if any of
+// them excuses it; else an exception that could not be evaluated makes an error, because it is neither an
+// excuse nor none; else one that only a request could answer makes the rule not auditable.
+func (e *evaluation) excusal(r *Rule) *Decision {
+	e.narrow = nil
+	exceptions := e.exceptions[r]
+	if len(exceptions) == 0 {
+		return nil
+	}
+	var by []*Exception
+	var failed error
+	missing := ""
+	for i := range exceptions {
+		x := &exceptions[i]
+		if e.atRest && !x.Background {
+			continue
+		}
+		v, reason, err := x.covers(e, r)
+		switch {
+		case err != nil:
+			failed = errors.Join(failed, fmt.Errorf("PolicyException %s: %w", x.Key(), err))
+		case v == unknown && missing == "":
+			missing = "PolicyException " + x.Key() + " " + reason
+		case v == yes && x.controls != nil && r.judgesPodSecurity():
+			e.narrow = append(e.narrow, x.Exception)
+		case v == yes:
+			by = append(by, x.Exception)
+		}
+	}
+	switch {
+	case len(by) > 0:
+		return r.excusedBy(by)
+	case failed != nil:
+		return r.failed(failed)
+	case missing != "":
+		return r.notAuditable(missing)
+	default:
+		return nil
+	}
+}
+
+// excusedBy is the decision on an object that these exceptions excuse.
+func (r *Rule) excusedBy(by []*Exception) *Decision {
+	keys := make([]string, len(by))
+	for i, x := range by {
+		keys[i] = x.Key()
+	}
+	what := "PolicyException "
+	if len(keys) > 1 {
+		what = "PolicyExceptions "
+	}
+	d := r.decide(Skip, "excused by "+what+strings.Join(keys, ", "))
+	d.Exceptions = keys
+	return d
+}
+
+// excusedControls are the controls of a podSecurity rule that exceptions excuse on the object in hand.
+func (e *evaluation) excusedControls() []podsecurity.Exclusion {
+	var out []podsecurity.Exclusion
+	for _, x := range e.narrow {
+		out = append(out, x.controls...)
+	}
+	return out
+}
+
+// covers reports whether the exception is about the object in hand. Where only a request could tell, it says
+// what is missing.
+func (x *excuse) covers(e *evaluation, r *Rule) (verdict, string, error) {
+	v, err := x.match.match(e)
+	if err != nil || v == no {
+		return no, "", err
+	}
+	if x.conditions != nil {
+		if fact := x.needs.request(); fact != "" && e.unasked() {
+			return unknown, "needs " + fact, nil
+		}
+		met, err := x.holds(e, r)
+		if err != nil || !met {
+			return no, "", err
+		}
+	}
+	if v == unknown {
+		return unknown, "matches by request.userInfo", nil
+	}
+	return yes, "", nil
+}
+
+// holds evaluates the conditions. They see what the rule's own do, its context included.
+func (x *excuse) holds(e *evaluation, r *Rule) (bool, error) {
+	if _, err := e.document(x.needs); err != nil {
+		return false, err
+	}
+	in, err := r.scope(e)
+	if err != nil {
+		return false, err
+	}
+	if err := in.load(x.context); err != nil {
+		return false, err
+	}
+	res, err := x.conditions.Evaluate(in.env)
+	if err != nil {
+		return false, fmt.Errorf("conditions: %w", err)
+	}
+	return res.Met, nil
+}
