@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	kyvernov1 "github.com/kyverno/kyverno/api/kyverno/v1"
+
+	"github.com/holdfast-io/holdfast/engine/cel"
 )
 
 // Autogen: a rule on Pods is also wanted where the Pods come from. From each such rule two are made, one
@@ -243,8 +245,12 @@ func (g podRule) shift(r *kyvernov1.Rule) (*kyvernov1.Rule, error) {
 	if err != nil {
 		return nil, fmt.Errorf("generating rule %s: %w", r.Name, err)
 	}
+	text := shifter(g.template).Replace(string(raw))
+	if r.Validation != nil && r.Validation.CEL != nil {
+		text = cel.Shift(string(raw), g.template)
+	}
 	out := &kyvernov1.Rule{}
-	if err := json.Unmarshal([]byte(shifter(g.template).Replace(string(raw))), out); err != nil {
+	if err := json.Unmarshal([]byte(text), out); err != nil {
 		return nil, fmt.Errorf("generating rule %s: %w", r.Name, err)
 	}
 	return out, nil

@@ -10,7 +10,9 @@ import (
 	"github.com/holdfast-io/holdfast/engine/glob"
 )
 
-func (c *compiler) compileValidation(v *kyvernov1.Validation, path []any) (out *validation, messageRefs []string) {
+// compileValidation compiles the validate part of the rule at the path.
+func (c *compiler) compileValidation(r *kyvernov1.Rule, rulePath []any) (out *validation, messageRefs []string) {
+	v, path := r.Validation, at(rulePath, "validate")
 	out = &validation{allowBefore: v.AllowExistingViolations == nil || *v.AllowExistingViolations}
 	if v.Message != "" {
 		from := len(c.refs)
@@ -39,12 +41,16 @@ func (c *compiler) compileValidation(v *kyvernov1.Validation, path []any) (out *
 		messageRefs = append(messageRefs, refs...)
 		return check
 	})
+	take(v.CEL != nil, func() checker {
+		check, atDelete := c.compileCEL(r, rulePath)
+		out.atDelete = atDelete
+		return check
+	})
 	take(v.PodSecurity != nil, func() checker { return c.compilePodSecurity(v.PodSecurity, at(path, "podSecurity")) })
 	for _, part := range []struct {
 		name string
 		used bool
 	}{
-		{"cel", v.CEL != nil},
 		{"assert", v.DeprecatedAssert != nil},
 		{"manifests", v.Manifests != nil},
 	} {

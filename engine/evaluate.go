@@ -73,17 +73,17 @@ func (r *Rule) applies(e *evaluation) (bool, *Decision) {
 	if err != nil || excluded == yes {
 		return false, r.failed(err)
 	}
-	if !e.unasked() {
-		// Of a test that names no user, a match by user holds and an exclude does not.
-		return true, nil
+	// In a test that names no user, a match by user holds and an exclude does not.
+	if e.unasked() {
+		if matched == unknown || excluded == unknown {
+			return false, r.notAuditable("matches by request.userInfo")
+		}
+		if fact := r.needs.request(); fact != "" {
+			return false, r.notAuditable("needs " + fact)
+		}
 	}
-	if matched == unknown || excluded == unknown {
-		return false, r.notAuditable("matches by request.userInfo")
-	}
-	if fact := r.needs.request(); fact != "" {
-		return false, r.notAuditable("needs " + fact)
-	}
-	return true, nil
+	met, err := e.meets(r.Policy)
+	return met, r.failed(err)
 }
 
 // Selects reports whether one of the rule's kinds is this one.

@@ -37,6 +37,7 @@ type evaluation struct {
 	images    bool
 	asked     *asked // shared by the evaluations of one request
 	own       asked
+	met       map[*Policy]answer // of the policies' matchConditions
 }
 
 func (s *Snapshot) begin(ctx context.Context, req *Request, in *Inputs) *evaluation {

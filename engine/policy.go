@@ -35,6 +35,7 @@ type Policy struct {
 	// Admission and Background say at which doors the policy is evaluated.
 	Admission, Background bool
 	applyOne              bool
+	conditions            *celConditions // nil: none
 	// Rules are the policy's own rules and the ones generated for pod controllers.
 	Rules []*Rule
 	// Warnings are remarks of the compiler that do not keep the policy from working.

@@ -75,8 +75,9 @@ type program struct {
 	text string
 }
 
-// References lists what the expressions read, sorted: object, oldObject, namespaceObject, params, and of the request
-// request.<field>, or request where an expression takes it as a whole. A variable counts only if it is used.
+// References lists what the expressions read, sorted: object, oldObject, params, request.<field> (or request, where an
+// expression takes it as a whole) and namespaceObject.metadata.name (or namespaceObject, for anything else of it). A
+// variable counts only if it is used.
 func (r *Rule) References() []string { return r.facts }
 
 // Compile compiles all expressions. What is wrong with them comes back in one *CompileError.

@@ -58,6 +58,8 @@ func TestReferences(t *testing.T) {
 		"fields of the request":               {one("request.userInfo.username == 'a' || request.operation == 'b' || request.?dryRun.orValue(true) == true || has(request.options.a)"), "request.dryRun request.operation request.options request.userInfo"},
 		"the request as a whole":              {one("request != null"), "request"},
 		"the others":                          {withParams(one("namespaceObject != null && oldObject == null && params != 1")), "namespaceObject oldObject params"},
+		"the name of the namespace":           {one("namespaceObject.metadata.name == 'a' || namespaceObject.metadata.name.startsWith('b')"), "namespaceObject.metadata.name"},
+		"more of the namespace":               {one("has(namespaceObject.metadata.labels) || namespaceObject.metadata.name == ''"), "namespaceObject namespaceObject.metadata.name"},
 		"a variable that is used":             {withVariables(one("variables.b"), "a", "oldObject != null", "b", "variables.a && request.name == ''", "c", "namespaceObject"), "oldObject request.name"},
 		"arguments and lists and maps":        {one("size([object, oldObject]) == size({'a': request.name})"), "object oldObject request.name"},
 		"a loop variable hides a name":        {one("[1].all(object, object == 1) && [1].exists(x, x == request.kind.kind.size())"), "request.kind"},

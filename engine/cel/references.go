@@ -11,8 +11,8 @@ import (
 
 // reading is what an expression reads of its surroundings.
 type reading struct {
-	// facts are request.<field> (or request as a whole) and the other names: object, oldObject, namespaceObject, params,
-	// authorizer.
+	// facts are request.<field> (or request as a whole), namespaceObject.metadata.name (or namespaceObject), and the other
+	// names: object, oldObject, params, authorizer.
 	facts []string
 	// variables are the names of variables.<name>.
 	variables []string
@@ -22,7 +22,7 @@ type reading struct {
 
 func read(a *ast.AST) reading {
 	r := reader{}
-	r.walk(a.Expr(), "")
+	r.walk(a.Expr())
 	slices.Sort(r.facts)
 	r.facts = slices.Compact(r.facts)
 	return r.reading
@@ -33,45 +33,45 @@ type reader struct {
 	bound []string // names of comprehensions around the place in hand
 }
 
-// walk visits an expression; next is the field that is selected from it.
-func (r *reader) walk(e ast.Expr, next string) {
+// walk visits an expression; path is what is selected from it, the innermost field first.
+func (r *reader) walk(e ast.Expr, path ...string) {
 	switch e.Kind() {
 	case ast.IdentKind:
-		r.name(e.AsIdent(), next)
+		r.name(e.AsIdent(), path)
 	case ast.SelectKind:
 		s := e.AsSelect()
-		r.walk(s.Operand(), s.FieldName())
+		r.walk(s.Operand(), append([]string{s.FieldName()}, path...)...)
 	case ast.CallKind:
-		r.call(e.AsCall())
+		r.call(e.AsCall(), path)
 	case ast.ListKind:
 		for _, item := range e.AsList().Elements() {
-			r.walk(item, "")
+			r.walk(item)
 		}
 	case ast.MapKind:
 		for _, entry := range e.AsMap().Entries() {
-			r.walk(entry.AsMapEntry().Key(), "")
-			r.walk(entry.AsMapEntry().Value(), "")
+			r.walk(entry.AsMapEntry().Key())
+			r.walk(entry.AsMapEntry().Value())
 		}
 	case ast.StructKind:
 		for _, field := range e.AsStruct().Fields() {
-			r.walk(field.AsStructField().Value(), "")
+			r.walk(field.AsStructField().Value())
 		}
 	case ast.ComprehensionKind:
 		c := e.AsComprehension()
-		r.walk(c.IterRange(), "")
-		r.walk(c.AccuInit(), "")
+		r.walk(c.IterRange())
+		r.walk(c.AccuInit())
 		outside := len(r.bound)
 		r.bound = append(r.bound, c.AccuVar())
-		r.walk(c.Result(), "")
+		r.walk(c.Result())
 		r.bound = append(r.bound, c.IterVar(), c.IterVar2())
-		r.walk(c.LoopCondition(), "")
-		r.walk(c.LoopStep(), "")
+		r.walk(c.LoopCondition())
+		r.walk(c.LoopStep())
 		r.bound = r.bound[:outside]
 	}
 }
 
 // call visits x.?field and x["field"] as selections, and the arguments of all other calls.
-func (r *reader) call(c ast.CallExpr) {
+func (r *reader) call(c ast.CallExpr, path []string) {
 	args := c.Args()
 	switch c.FunctionName() {
 	case orValueFunction:
@@ -79,33 +79,44 @@ func (r *reader) call(c ast.CallExpr) {
 	case operators.OptSelect, operators.Index, operators.OptIndex:
 		if len(args) == 2 && args[1].Kind() == ast.LiteralKind {
 			if key, ok := args[1].AsLiteral().(types.String); ok {
-				r.walk(args[0], string(key))
+				r.walk(args[0], append([]string{string(key)}, path...)...)
 				return
 			}
 		}
 	}
 	if c.IsMemberFunction() {
-		r.walk(c.Target(), "")
+		r.walk(c.Target())
 	}
 	for _, arg := range args {
-		r.walk(arg, "")
+		r.walk(arg)
 	}
 }
 
-func (r *reader) name(name, next string) {
+func (r *reader) name(name string, path []string) {
 	if slices.Contains(r.bound, name) {
 		return
 	}
 	root, _, _ := strings.Cut(strings.TrimPrefix(name, "."), ".")
 	switch root {
 	case varRequest:
-		if next != "" {
-			root += "." + next
+		if len(path) > 0 {
+			root += "." + path[0]
 		}
-		r.facts = append(r.facts, root)
-	case varObject, varOldObject, varNamespace, varParams, varAuthorizer:
-		r.facts = append(r.facts, root)
+	case varNamespace:
+		// the name is known where nothing else about the namespace is
+		if len(path) > 1 && path[0] == "metadata" && path[1] == "name" {
+			root += ".metadata.name"
+		}
 	case varVariables:
-		r.variables = append(r.variables, next)
+		variable := "" // all of them
+		if len(path) > 0 {
+			variable = path[0]
+		}
+		r.variables = append(r.variables, variable)
+		return
+	case varObject, varOldObject, varParams, varAuthorizer:
+	default:
+		return
 	}
+	r.facts = append(r.facts, root)
 }

@@ -1,0 +1,309 @@
+package engine
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	kyvernov1 "github.com/kyverno/kyverno/api/kyverno/v1"
+	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	"github.com/holdfast-io/holdfast/engine/cel"
+)
+
+// celCheck passes an object of which all expressions are true.
+type celCheck struct {
+	rule     *cel.Rule
+	reads    celReads
+	params   *celParams // nil: the expressions read none
+	policyOf *Policy
+}
+
+// celReads is what expressions read beside the object in hand.
+type celReads struct {
+	oldObject bool
+	namespace bool // more of it than its name
+}
+
+// celParams says which objects are parameters.
+type celParams struct {
+	kind      schema.GroupVersionKind
+	namespace string // empty: the object's own
+	name      string // empty: all that the selector selects
+	selector  labels.Selector
+	optional  bool // without a parameter the object passes
+}
+
+func (c *compiler) compileCEL(r *kyvernov1.Rule, path []any) (check checker, atDelete bool) {
+	spec := r.Validation.CEL
+	body := at(path, "validate", "cel")
+	src := cel.Source{
+		Conditions: r.CELPreconditions, Variables: spec.Variables, Validations: spec.Expressions, Annotations: spec.AuditAnnotations,
+		Message: r.Validation.Message, Params: cel.ParamsUse(spec.HasParam()),
+		Paths: cel.Paths{
+			Conditions: at(path, "celPreconditions"), Variables: at(body, "variables"),
+			Validations: at(body, "expressions"), Annotations: at(body, "auditAnnotations"),
+		},
+	}
+	if len(src.Validations) == 0 && len(src.Annotations) == 0 {
+		c.problem(at(body, "expressions"), "is empty: expected at least one expression")
+	}
+	out := &celCheck{policyOf: c.policy}
+	if spec.HasParam() {
+		out.params = c.compileCELParams(spec, body)
+	}
+	out.rule = c.compileCELSource(src, body)
+	if out.rule == nil {
+		return nil, false
+	}
+	facts := out.rule.References()
+	out.reads = readsOf(facts)
+	// an object that goes is null to an expression, which can be about what went and who asked only if it reads that
+	atDelete = !slices.Contains(facts, "object") || out.reads.oldObject || slices.ContainsFunc(facts, func(fact string) bool {
+		return fact == "request" || fact == "request.operation"
+	})
+	return out, atDelete
+}
+
+// compileCELSource compiles expressions, counts what they read of the request, and gives nil if anything is wrong.
+func (c *compiler) compileCELSource(src cel.Source, path []any) *cel.Rule {
+	rule, err := c.cel.Compile(src)
+	var wrong *cel.CompileError
+	switch {
+	case errors.As(err, &wrong):
+		for _, p := range wrong.Problems {
+			c.problem(p.Path, p.Text())
+		}
+		return nil
+	case err != nil:
+		c.problem(path, err.Error())
+		return nil
+	}
+	for _, fact := range rule.References() {
+		if strings.HasPrefix(fact, "request.") {
+			c.refs = append(c.refs, fact)
+		}
+	}
+	return rule
+}
+
+func readsOf(facts []string) celReads {
+	return celReads{oldObject: slices.Contains(facts, "oldObject"), namespace: slices.Contains(facts, "namespaceObject")}
+}
+
+func (c *compiler) compileCELParams(spec *kyvernov1.CEL, path []any) *celParams {
+	ref := spec.ParamRef
+	out := &celParams{namespace: ref.Namespace, name: ref.Name}
+	version, err := schema.ParseGroupVersion(spec.ParamKind.APIVersion)
+	if err != nil || spec.ParamKind.APIVersion == "" {
+		c.problem(at(path, "paramKind", "apiVersion"), fmt.Sprintf("%q is no version: expected one like v1 or example.com/v1", spec.ParamKind.APIVersion))
+	}
+	if spec.ParamKind.Kind == "" {
+		c.problem(at(path, "paramKind", "kind"), "is missing")
+	}
+	out.kind = version.WithKind(spec.ParamKind.Kind)
+	if (ref.Name == "") == (ref.Selector == nil) {
+		c.problem(at(path, "paramRef"), "expected one of name and selector")
+	}
+	if ref.Selector != nil {
+		if out.selector, err = metav1.LabelSelectorAsSelector(ref.Selector); err != nil {
+			c.problem(at(path, "paramRef", "selector"), err.Error())
+		}
+	}
+	if action := ref.ParameterNotFoundAction; action != nil {
+		switch *action {
+		case admissionregistrationv1.AllowAction:
+			out.optional = true
+		case admissionregistrationv1.DenyAction:
+		default:
+			c.problem(at(path, "paramRef", "parameterNotFoundAction"), fmt.Sprintf("unknown value %q: expected Allow or Deny", *action))
+		}
+	}
+	if err := c.policy.reaches(out.namespace); err != nil && out.namespace != "" {
+		c.problem(at(path, "paramRef", "namespace"), err.Error())
+	}
+	return out
+}
+
+func (k *celCheck) check(x *scope) *Decision {
+	if k.params == nil {
+		return k.decide(x, k.rule.Evaluate(x.e.ctx, x.e.celInput(x.object, k.reads)))
+	}
+	params, err := x.e.celParameters(k.policyOf, k.params)
+	if err != nil {
+		return x.rule.failed(fmt.Errorf("the parameters: %w", err))
+	}
+	if len(params) == 0 {
+		return x.rule.decide(Pass, "there is no parameter to judge by")
+	}
+	// One failure among the parameters is enough, in whatever order they come; without one, an error is; and the rule is
+	// skipped only where each of them skips it.
+	var worst *Decision
+	for _, param := range params {
+		in := x.e.celInput(x.object, k.reads)
+		in.Params = param
+		d := k.decide(x, k.rule.Evaluate(x.e.ctx, in))
+		if d.Status == Fail {
+			return d
+		}
+		if worst == nil || d.Status == Error || (worst.Status == Skip && d.Status == Pass) {
+			worst = d
+		}
+	}
+	return worst
+}
+
+// decide gives a result as the rule's verdict. An expression without a result (a field that the object does not have) is
+// a failure, as in Kyverno: the object could not be shown to be in order. At rest it is none where the expressions read
+// the old object, which only an update has.
+func (k *celCheck) decide(x *scope, res cel.Result) *Decision {
+	switch res.Outcome {
+	case cel.Pass:
+		return x.rule.decide(Pass, "")
+	case cel.Skip:
+		return x.rule.decide(Skip, joinNonEmpty(": ", "celPreconditions not met", res.Condition))
+	case cel.Fail:
+		return x.rule.decide(Fail, res.Message)
+	}
+	switch {
+	case !errors.Is(res.Err, cel.ErrExpression):
+		return x.rule.failed(res.Err)
+	case x.e.unasked() && k.reads.oldObject:
+		return x.rule.notAuditable("needs oldObject")
+	default:
+		return x.rule.decide(Fail, res.Err.Error())
+	}
+}
+
+// celInput is what expressions may read of the request in hand, for an object that is judged.
+func (e *evaluation) celInput(object any, reads celReads) *cel.Input {
+	in := &cel.Input{OldObject: e.req.OldObject, Request: e.celRequest}
+	if e.req.Operation != Delete {
+		in.Object, _ = object.(map[string]any)
+	}
+	namespace := e.req.Namespace
+	if namespace == "" || (e.req.Kind.Kind == "Namespace" && e.req.Kind.Group == "") {
+		return in
+	}
+	in.Namespace = func() (map[string]any, error) {
+		if !reads.namespace {
+			return map[string]any{"metadata": map[string]any{"name": namespace}}, nil
+		}
+		// not through the gate: this is the namespace of the object, which is the policy's own if it has one
+		kind := schema.GroupVersionKind{Version: "v1", Kind: "Namespace"}
+		e.asked.restsOn(Dependency{Kind: kind, Name: namespace})
+		value, err := e.asked.once("get\x00"+kind.String()+"\x00\x00"+namespace, func() (any, error) {
+			return e.in.Lookups.Get(e.ctx, kind, "", namespace)
+		})
+		found, _ := value.(map[string]any)
+		return found, err
+	}
+	return in
+}
+
+// celRequest is the request in the words of the admission API. As there, what is empty is left out.
+func (e *evaluation) celRequest() map[string]any {
+	req := e.req
+	kind := map[string]any{"group": req.Kind.Group, "version": req.Kind.Version, "kind": req.Kind.Kind}
+	resource := map[string]any{"group": req.Resource.Group, "version": req.Resource.Version, "resource": req.Resource.Resource}
+	out := map[string]any{
+		"kind": kind, "requestKind": kind, "resource": resource, "requestResource": resource,
+		"name": e.name, "operation": string(req.Operation), "dryRun": req.DryRun, "options": nil,
+	}
+	if req.Namespace != "" {
+		out["namespace"] = req.Namespace
+	}
+	if req.SubResource != "" {
+		out["subResource"], out["requestSubResource"] = req.SubResource, req.SubResource
+	}
+	if req.Options != nil {
+		out["options"] = req.Options
+	}
+	user := map[string]any{}
+	if u := req.User; u != nil {
+		if u.Username != "" {
+			user["username"] = u.Username
+		}
+		if u.UID != "" {
+			user["uid"] = u.UID
+		}
+		if len(u.Groups) > 0 {
+			user["groups"] = anyList(u.Groups)
+		}
+		if len(u.Extra) > 0 {
+			extra := make(map[string]any, len(u.Extra))
+			for k, v := range u.Extra {
+				extra[k] = anyList(v)
+			}
+			user["extra"] = extra
+		}
+	}
+	out["userInfo"] = user
+	return out
+}
+
+// celParameters looks up the parameters of a rule. None at all is an answer only where the policy allows it.
+func (e *evaluation) celParameters(p *Policy, params *celParams) ([]map[string]any, error) {
+	namespace := params.namespace
+	if namespace == "" {
+		namespace = e.req.Namespace
+	}
+	if params.name == "" {
+		found, err := e.list(p, params.kind, namespace, params.selector)
+		if err == nil && len(found) == 0 && !params.optional {
+			err = fmt.Errorf("no %s with the labels %s: %w", params.kind.Kind, params.selector, ErrNotFound)
+		}
+		return found, err
+	}
+	param, err := e.get(p, params.kind, namespace, params.name)
+	switch {
+	case errors.Is(err, ErrNotFound) && params.optional:
+		return nil, nil
+	case err != nil:
+		return nil, err
+	}
+	return []map[string]any{param}, nil
+}
+
+// celConditions are the matchConditions of a policy: what does not meet them is none of its business.
+type celConditions struct {
+	rule  *cel.Rule
+	reads celReads
+	refs  []string // of the request
+}
+
+func (c *compiler) compileMatchConditions(list []admissionregistrationv1.MatchCondition, path []any) *celConditions {
+	if len(list) == 0 {
+		return nil
+	}
+	rule := c.compileCELSource(cel.Source{Conditions: list, Paths: cel.Paths{Conditions: path}}, path)
+	if rule == nil {
+		return nil
+	}
+	out := &celConditions{rule: rule, reads: readsOf(rule.References()), refs: c.refs}
+	c.refs = nil
+	return out
+}
+
+// meets reports whether the request meets the policy's matchConditions, which are evaluated once.
+func (e *evaluation) meets(p *Policy) (bool, error) {
+	if p.conditions == nil {
+		return true, nil
+	}
+	known, ok := e.met[p]
+	if !ok {
+		known.value, _, known.err = p.conditions.rule.Match(e.ctx, e.celInput(e.object, p.conditions.reads))
+		if known.err != nil {
+			known.err = fmt.Errorf("matchConditions: %w", known.err)
+		}
+		if e.met == nil {
+			e.met = map[*Policy]answer{}
+		}
+		e.met[p] = known
+	}
+	return known.value == true, known.err
+}
