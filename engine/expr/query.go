@@ -42,6 +42,7 @@ type Query struct {
 	path     []string // set when the expression is a plain path a.b.c, which needs no interpreter
 	needsEnv bool
 	refs     []string
+	bindings []string // names of what the expression reads as $name, sorted
 }
 
 // Compile parses a JMESPath expression and checks its function calls. Errors are *SyntaxError.
