@@ -47,12 +47,14 @@ demo: ## watch a violation refused, drift found and mended; KEEP=1 leaves it all
 bench: ## run the benchmarks
 	go test -run '^$$' -bench . -benchmem ./bench/...
 
-# Folders of Kyverno CLI test files: its own suite, and what stands beside the checkout.
-CONFORMANCE ?= $(wildcard ../shared/conformance/policy-library) $(shell go list -m -f '{{.Dir}}' github.com/kyverno/kyverno)/test/cli
+# Suites of Kyverno CLI test files: Kyverno's own, and a library of policies beside the checkout. An empty one is
+# told to be absent, and docs/conformance.md is then left as it is.
+KYVERNO_SUITE  ?= $(shell go list -m -f '{{.Dir}}' github.com/kyverno/kyverno)/test/cli
+POLICY_LIBRARY ?= $(wildcard $(CURDIR)/../shared/conformance/policy-library)
 
-conformance: ## run Kyverno CLI test files and count: CONFORMANCE="DIR DIR"
-	@for dir in $(CONFORMANCE); do echo "==> $$dir"; \
-	HOLDFAST_CONFORMANCE="$$dir" go test -count=1 -v -run '^TestConformance$$' . || failed=1; done; exit $${failed:-0}
+conformance: build ## run Kyverno CLI test files and write docs/conformance.md: KYVERNO_SUITE=DIR POLICY_LIBRARY=DIR
+	cd e2e && go run ./cmd/conformance -holdfast ../$(BIN) -o ../docs/conformance.md \
+		"Kyverno's CLI suite=$(KYVERNO_SUITE)" "Policy library=$(POLICY_LIBRARY)"
 
 lint: ## check format and vet; fast, needs nothing but Go
 	@files=$$(gofmt -l $$(git ls-files '*.go')); [ -z "$$files" ] || { echo "not formatted (make fmt):"; echo "$$files"; exit 1; }

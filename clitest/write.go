@@ -79,7 +79,7 @@ func (c *Case) said() string {
 	reason := strings.Join(strings.Fields(c.Reason), " ")
 	switch {
 	case c.Status == Pass:
-		return "is " + c.Want
+		return c.Want + ", as wanted"
 	case c.Status == Fail && c.Got != "" && c.Got != c.Want:
 		return strings.TrimSuffix(fmt.Sprintf("wanted %s, got %s: %s", c.Want, c.Got, reason), ": ")
 	default:
