@@ -47,11 +47,11 @@ func (c *compiler) compileValidation(r *kyvernov1.Rule, rulePath []any) (out *va
 		return check
 	})
 	take(v.PodSecurity != nil, func() checker { return c.compilePodSecurity(v.PodSecurity, at(path, "podSecurity")) })
+	take(v.DeprecatedAssert != nil, func() checker { return c.compileAssert(v.DeprecatedAssert, at(path, "assert")) })
 	for _, part := range []struct {
 		name string
 		used bool
 	}{
-		{"assert", v.DeprecatedAssert != nil},
 		{"manifests", v.Manifests != nil},
 	} {
 		if part.used {
