@@ -43,13 +43,22 @@ type cluster struct {
 	close func()
 }
 
+// serverWarnings takes the warnings that come with the API server's answers. They are about the types that
+// we read and write because somebody else uses them, such as policies of a deprecated version.
+type serverWarnings struct{ log *slog.Logger }
+
+func (w serverWarnings) HandleWarningHeaderWithContext(ctx context.Context, _ int, _, text string) {
+	w.log.DebugContext(ctx, "the API server warns", "warning", text)
+}
+
 // connect makes the clients. An empty kubeconfig means the cluster that the program runs in.
-func connect(kubeconfig, programVersion string) (*cluster, error) {
+func connect(kubeconfig, programVersion string, log *slog.Logger) (*cluster, error) {
 	config, err := clientcmd.BuildConfigFromFlags("", kubeconfig)
 	if err != nil {
 		return nil, fmt.Errorf("finding the way to the cluster: %w", err)
 	}
 	config.UserAgent = "holdfast/" + programVersion
+	config.WarningHandlerWithContext = serverWarnings{log}
 	// The API server's own fairness keeps order between clients; these only bound a runaway.
 	config.QPS, config.Burst = 200, 400
 	dialer := connrotation.NewDialer((&net.Dialer{Timeout: 30 * time.Second, KeepAlive: 30 * time.Second}).DialContext)
@@ -140,7 +149,7 @@ func (c ClusterSweep) Audit(ctx context.Context, s *engine.Snapshot, found func(
 	if kubeconfig == "" {
 		kubeconfig = clientcmd.NewDefaultClientConfigLoadingRules().GetDefaultFilename()
 	}
-	clients, err := connect(kubeconfig, c.Version)
+	clients, err := connect(kubeconfig, c.Version, c.Log)
 	if err != nil {
 		return nil, err
 	}

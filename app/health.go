@@ -15,6 +15,7 @@ import (
 
 	"github.com/holdfast-io/holdfast/audit"
 	"github.com/holdfast-io/holdfast/bundle"
+	"github.com/holdfast-io/holdfast/bundle/live"
 	"github.com/holdfast-io/holdfast/certs"
 	"github.com/holdfast-io/holdfast/lookup"
 	"github.com/holdfast-io/holdfast/report"
@@ -25,6 +26,7 @@ import (
 type health struct {
 	certificates certs.Source
 	lookups      *lookup.Cluster
+	policies     policySource
 	registrar    *webhook.Registrar
 	auditor      *audit.Auditor
 	snapshots    *bundle.Store
@@ -35,11 +37,13 @@ type health struct {
 type status struct {
 	Bundle report.Bundle `json:"bundle"`
 	// Leader says whether this replica audits; only then does it have coverage.
-	Leader   bool              `json:"leader"`
-	Coverage []statusCoverage  `json:"coverage"`
-	Unserved []statusUnserved  `json:"unserved,omitempty"`
-	Gaps     []statusNotJudged `json:"notAuditable,omitempty"`
-	Error    string            `json:"error,omitempty"`
+	Leader   bool             `json:"leader"`
+	Coverage []statusCoverage `json:"coverage"`
+	Unserved []statusUnserved `json:"unserved,omitempty"`
+	// Cluster is what is known of the policies that the cluster holds.
+	Cluster *live.Report      `json:"clusterPolicies,omitempty"`
+	Gaps    []statusNotJudged `json:"notAuditable,omitempty"`
+	Error   string            `json:"error,omitempty"`
 }
 
 type statusCoverage struct {
@@ -93,6 +97,8 @@ func (h *health) unready() string {
 		return "there is no certificate yet"
 	case !h.lookups.Synced():
 		return "what rules look up has not been read yet"
+	case h.policies.Unready() != "":
+		return h.policies.Unready()
 	case !closed(h.registrar.Ready()):
 		return "the webhook configurations have not been written yet"
 	default:
@@ -123,6 +129,7 @@ func (h *health) status() status {
 		}
 		out.Error = h.auditor.DiscoveryError()
 	}
+	out.Cluster = h.policies.Report()
 	for _, u := range h.registrar.Unserved() {
 		out.Unserved = append(out.Unserved, statusUnserved(u))
 	}

@@ -28,6 +28,9 @@ type ServeOptions struct {
 	Listen string
 	// MetricsListen is the address of /metrics, /healthz and /readyz, without TLS. Default: :8080.
 	MetricsListen string
+	// LivePolicies takes up the policies that the cluster holds, beside the bundle, and checks them when they
+	// are written. Default: true.
+	LivePolicies bool
 	// StateDir is where certificates are kept outside of the cluster.
 	StateDir string
 	// CertDir holds certificates from somewhere else (tls.crt, tls.key, ca.crt), reloaded on change; empty
@@ -41,7 +44,7 @@ type ServeOptions struct {
 
 // DefaultServeOptions gives the defaults of all options.
 func DefaultServeOptions() ServeOptions {
-	return ServeOptions{WebhookName: "holdfast", Service: "holdfast", Namespace: ownNamespace, Listen: ":9443", MetricsListen: ":8080", Lookups: DefaultLookupOptions()}
+	return ServeOptions{WebhookName: "holdfast", Service: "holdfast", Namespace: ownNamespace, Listen: ":9443", MetricsListen: ":8080", LivePolicies: true, Lookups: DefaultLookupOptions()}
 }
 
 // Validate names the first option that cannot be used, by its flag.

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"fmt"
 	"net"
+	"net/http"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -36,7 +37,7 @@ func Serve(ctx context.Context, opts ServeOptions, streams IO) (exit Exit, err e
 		return Failed, err
 	}
 	snapshots := bundle.NewStore(snapshot)
-	clients, err := connect(opts.Kubeconfig, opts.Version)
+	clients, err := connect(opts.Kubeconfig, opts.Version, log)
 	if err != nil {
 		return Failed, err
 	}
@@ -72,12 +73,23 @@ func Serve(ctx context.Context, opts ServeOptions, streams IO) (exit Exit, err e
 	if err != nil {
 		return Failed, err
 	}
-	registrar, err := webhook.NewRegistrar(webhook.RegistrarOptions{
+	registration := webhook.RegistrarOptions{
 		Client: clients.kube, Snapshots: snapshots, Certificates: certificates, Resources: served,
 		Name: opts.WebhookName, Endpoint: opts.endpoint(),
 		ExcludedNamespaces: []string{opts.Namespace}, RemoveOnShutdown: opts.WebhookURL != "",
 		Logger: log, Metrics: metrics,
+	}
+	admissions := http.NewServeMux()
+	admissions.Handle("/", handler)
+	news := make(chan struct{}, 1) // that there is a new snapshot
+	policies, err := opts.policies(livePolicies{
+		clients: clients, served: served, snapshots: snapshots, changed: func() { signal(news) }, log: log, metrics: metrics,
+		registration: &registration, admissions: admissions,
 	})
+	if err != nil {
+		return Failed, err
+	}
+	registrar, err := webhook.NewRegistrar(registration)
 	if err != nil {
 		return Failed, err
 	}
@@ -103,33 +115,39 @@ func Serve(ctx context.Context, opts ServeOptions, streams IO) (exit Exit, err e
 	}
 	log.Info("serving", "policies", len(sum.Policies), "digest", snapshot.Digest(), "listen", admission.Addr().String(),
 		"metrics", plain.Addr().String(), "webhook", opts.WebhookName)
-	if len(sum.Policies) == 0 {
-		log.Warn("the bundle is empty: every write is admitted and nothing is audited")
-	}
 
 	// Parts stop in the reverse order: the configurations go before the server that they lead to.
 	parts := newLifecycle(ctx, log)
-	health := &health{certificates: certificates, lookups: lookups, registrar: registrar, auditor: auditor, snapshots: snapshots, leader: leader}
+	health := &health{certificates: certificates, lookups: lookups, policies: policies, registrar: registrar, auditor: auditor, snapshots: snapshots, leader: leader}
 	parts.start("metrics server", plainServer{plain, health.handler(metrics), log}.run)
 	parts.start("certificates", certificates.Run)
 	parts.start("look-ups", lookups.Run)
 	parts.start("discovery", served.Run)
-	parts.start("admission server", webhook.Server{Listener: admission, TLS: certificates.TLSConfig(), Handler: handler, Logger: log}.Run)
+	parts.start("policies of the cluster", policies.Run)
+	parts.start("admission server", webhook.Server{Listener: admission, TLS: certificates.TLSConfig(), Handler: admissions, Logger: log}.Run)
 	parts.start("webhook configurations", func(ctx context.Context) error {
 		// The API server is told of us only once we can answer.
-		if !ready(ctx, certificates, lookups) {
+		if !ready(ctx, certificates, lookups, policies) {
 			return nil
+		}
+		if len(snapshots.Current().Policies()) == 0 {
+			log.Warn("the bundle is empty: every write is admitted and nothing is audited")
 		}
 		return registrar.Run(ctx)
 	})
+	parts.start("news of the bundle", func(ctx context.Context) error {
+		follow(ctx, news, registrar.Poke, auditor.BundleChanged)
+		return nil
+	})
 	parts.start("audit", func(ctx context.Context) error {
-		if !ready(ctx, certificates, lookups) {
+		if !ready(ctx, certificates, lookups, policies) {
 			return nil
 		}
 		return leader.run(ctx, func(ctx context.Context) error {
 			terms := newLifecycle(ctx, log)
 			terms.start("report writer", writer.Run)
 			terms.start("auditor", auditor.Run)
+			terms.start("status of policies", policies.WriteStatuses)
 			return terms.wait(ctx)
 		})
 	})
@@ -140,11 +158,13 @@ func Serve(ctx context.Context, opts ServeOptions, streams IO) (exit Exit, err e
 }
 
 // ready waits until requests can be answered, or for the end.
-func ready(ctx context.Context, certificates certs.Source, lookups *lookup.Cluster) bool {
-	select {
-	case <-ctx.Done():
-		return false
-	case <-certificates.Ready():
+func ready(ctx context.Context, certificates certs.Source, lookups *lookup.Cluster, policies policySource) bool {
+	for _, part := range []<-chan struct{}{certificates.Ready(), policies.Ready()} {
+		select {
+		case <-ctx.Done():
+			return false
+		case <-part:
+		}
 	}
 	return lookups.WaitForSync(ctx) == nil
 }

@@ -37,6 +37,14 @@ func (p Problem) PathString() string {
 	return b.String()
 }
 
+// String writes the path and the message.
+func (p Problem) String() string {
+	if len(p.Path) == 0 {
+		return p.Message
+	}
+	return p.PathString() + ": " + p.Message
+}
+
 // A CompileError lists all that is wrong with one policy.
 type CompileError struct {
 	Policy   string // kind and name, such as ClusterPolicy/require-labels

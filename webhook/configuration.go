@@ -9,6 +9,7 @@ import (
 
 	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/holdfast-io/holdfast/engine"
 )
@@ -85,6 +86,8 @@ type Wanted struct {
 	ExcludedNamespaces []string
 	// MatchConditions narrow what is sent, for each entry. May be empty.
 	MatchConditions []admissionregistrationv1.MatchCondition
+	// Policies are the types of policies to be asked about when they are written, if they are served.
+	Policies []schema.GroupVersionResource
 }
 
 // Configurations are the webhook configurations that a bundle needs, with all fields as the API server
@@ -129,6 +132,13 @@ func Configure(w Wanted) (Configurations, error) {
 		entries, err := w.entries(hook, demands[hook])
 		if err != nil {
 			return out, err
+		}
+		if hook == Validate {
+			entry, err := w.policies()
+			if err != nil {
+				return out, err
+			}
+			entries = append(entries, entry...)
 		}
 		switch {
 		case len(entries) == 0:
@@ -176,6 +186,43 @@ func (w *Wanted) entries(hook Hook, demands map[Group]demand) ([]admissionregist
 		})
 	}
 	return out, nil
+}
+
+// policies is the entry about policies themselves, if any are served. It is asked in all namespaces, its own
+// among them, and ignores failures: that nobody answers must not keep policies from being applied, and those
+// that are broken nevertheless are found when they are loaded.
+func (w *Wanted) policies() ([]admissionregistrationv1.MutatingWebhook, error) {
+	wanted := demand{}
+	for i := range w.Resources {
+		r := &w.Resources[i]
+		if r.SubResource != "" || !slices.Contains(w.Policies, schema.GroupVersionResource{Group: r.Group, Version: r.Version, Resource: r.Name}) {
+			continue
+		}
+		p := place{group: r.Group, version: r.Version, resource: r.Name, scope: admissionregistrationv1.ClusterScope}
+		if r.Namespaced {
+			p.scope = admissionregistrationv1.NamespacedScope
+		}
+		wanted[p] = setOf([]engine.Operation{engine.Create, engine.Update})
+	}
+	if len(wanted) == 0 {
+		return nil, nil
+	}
+	client, err := w.Endpoint.client(PoliciesPath, w.CABundle)
+	if err != nil {
+		return nil, err
+	}
+	return []admissionregistrationv1.MutatingWebhook{{
+		Name:                    "policies.validate.holdfast.dev",
+		ClientConfig:            client,
+		Rules:                   wanted.rules(),
+		FailurePolicy:           ptr(admissionregistrationv1.Ignore),
+		MatchPolicy:             ptr(admissionregistrationv1.Equivalent),
+		NamespaceSelector:       &metav1.LabelSelector{},
+		ObjectSelector:          &metav1.LabelSelector{},
+		SideEffects:             ptr(admissionregistrationv1.SideEffectClassNone),
+		TimeoutSeconds:          ptr(int32(DefaultTimeoutSeconds)),
+		AdmissionReviewVersions: []string{"v1"},
+	}}, nil
 }
 
 // namespaces leaves the excluded ones out, by the label that the API server itself puts on each.

@@ -42,7 +42,7 @@ type DiscoveryOptions struct {
 const (
 	defaultDiscoveryInterval = 30 * time.Second
 	// After a poke the API server may take some seconds until it serves the new type.
-	eagerInterval, eagerFor = 2 * time.Second, 20 * time.Second
+	eagerInterval, eagerFor = 500 * time.Millisecond, 20 * time.Second
 )
 
 // Discovery knows what the API server serves. What it once knew it forgets only when the API server says
@@ -52,6 +52,9 @@ type Discovery struct {
 	known   atomic.Pointer[served]
 	changed chan struct{}
 	poked   chan struct{}
+
+	mu      sync.Mutex
+	readers []chan struct{} // of Subscribe
 }
 
 // served is what one round of discovery found. It is immutable.
@@ -87,6 +90,24 @@ func (d *Discovery) KindOf(r schema.GroupVersionResource) (schema.GroupVersionKi
 
 // Changed receives after Resources has changed, once for changes in quick succession. It is for one reader.
 func (d *Discovery) Changed() <-chan struct{} { return d.changed }
+
+// Subscribe gives a channel like Changed for one more reader.
+func (d *Discovery) Subscribe() <-chan struct{} {
+	reader := make(chan struct{}, 1)
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.readers = append(d.readers, reader)
+	return reader
+}
+
+func (d *Discovery) tell() {
+	signal(d.changed)
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, reader := range d.readers {
+		signal(reader)
+	}
+}
 
 // Poke says that something new may be served, such as a CustomResourceDefinition. It never blocks.
 func (d *Discovery) Poke() { signal(d.poked) }
@@ -183,7 +204,7 @@ func (d *Discovery) Refresh() error {
 		now.kinds[schema.GroupVersionResource{Group: r.Group, Version: r.Version, Resource: r.Name}] = r.gvk()
 	}
 	d.known.Store(now)
-	signal(d.changed)
+	d.tell()
 	return err
 }
 

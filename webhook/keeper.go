@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"maps"
 	"slices"
+	"time"
 
 	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
@@ -29,10 +30,11 @@ const (
 	updated          // the bundle, the certificates or the API server's types have changed
 	repaired         // somebody had edited or deleted it
 	removed          // no rule needs it any more
+	waiting          // somebody has changed it, and it is left alone for a while
 )
 
 func (c change) String() string {
-	return [...]string{"unchanged", "created", "updated", "repaired", "removed"}[c]
+	return [...]string{"unchanged", "created", "updated", "repaired", "removed", "waiting"}[c]
 }
 
 // kindOfConfiguration is what the registrar does with each of the two configurations.
@@ -40,8 +42,9 @@ type kindOfConfiguration interface {
 	label() string
 	// watch calls poke whenever the configuration changes, until ctx ends.
 	watch(ctx context.Context, poke func(), logger *slog.Logger)
-	// apply brings the configuration to what is wanted.
-	apply(ctx context.Context, wanted Configurations) (change, error)
+	// apply brings the configuration to what is wanted. What somebody else has changed it leaves alone at
+	// first, for the time of patience.
+	apply(ctx context.Context, wanted Configurations, patience time.Duration) (change, error)
 	// remove takes it away if it points to the endpoint.
 	remove(ctx context.Context, e Endpoint) (bool, error)
 }
@@ -67,6 +70,10 @@ type keeper[T metav1.Object, W any] struct {
 	reaches func(*W) *admissionregistrationv1.WebhookClientConfig
 	// last is the list that was right when last looked at; nil when the configuration was not to be there.
 	last []W
+	// looked says that there was such a look.
+	looked bool
+	// changed is when somebody else's change was first seen; zero when there is none.
+	changed time.Time
 }
 
 func configurationKinds(c kubernetes.Interface, name string) [2]kindOfConfiguration {
@@ -130,19 +137,40 @@ func (k *keeper[T, W]) watch(ctx context.Context, poke func(), logger *slog.Logg
 	k.informer.RunWithContext(ctx)
 }
 
-func (k *keeper[T, W]) apply(ctx context.Context, all Configurations) (change, error) {
-	done, err := k.bring(ctx, all)
+func (k *keeper[T, W]) apply(ctx context.Context, all Configurations, patience time.Duration) (change, error) {
+	done, err := k.bring(ctx, all, patience)
 	if err != nil {
 		return unchanged, fmt.Errorf("keeping the %s webhook configuration %s: %w", k.kind, k.name, err)
 	}
-	k.last = nil
-	if wanted, ok := k.pick(all); ok {
-		k.last = *k.entries(wanted)
+	if done == waiting {
+		return done, nil
 	}
+	k.changed, k.looked, k.last = time.Time{}, true, k.wantedEntries(all)
 	return done, nil
 }
 
-func (k *keeper[T, W]) bring(ctx context.Context, all Configurations) (change, error) {
+// wantedEntries is the list that is wanted, nil when the configuration is not to be there.
+func (k *keeper[T, W]) wantedEntries(all Configurations) []W {
+	if wanted, ok := k.pick(all); ok {
+		return *k.entries(wanted)
+	}
+	return nil
+}
+
+// patient reports whether a difference is to be left alone still: it is somebody else's doing, because what
+// is wanted was there when last looked at, and it is younger than patience.
+func (k *keeper[T, W]) patient(all Configurations, patience time.Duration) bool {
+	if patience == 0 || !k.looked || !equality.Semantic.DeepEqual(k.last, k.wantedEntries(all)) {
+		return false
+	}
+	now := time.Now()
+	if k.changed.IsZero() {
+		k.changed = now
+	}
+	return now.Sub(k.changed) < patience
+}
+
+func (k *keeper[T, W]) bring(ctx context.Context, all Configurations, patience time.Duration) (change, error) {
 	live, err := k.client.Get(ctx, k.name, metav1.GetOptions{})
 	absent := apierrors.IsNotFound(err)
 	if err != nil && !absent {
@@ -152,6 +180,10 @@ func (k *keeper[T, W]) bring(ctx context.Context, all Configurations) (change, e
 	switch {
 	case !needed && (absent || !isOurs(live)):
 		return unchanged, nil
+	case needed && !absent && isOurs(live) && equality.Semantic.DeepEqual(*k.entries(live), *k.entries(wanted)):
+		return unchanged, nil
+	case k.patient(all, patience):
+		return waiting, nil
 	case !needed:
 		return removed, k.delete(ctx, live)
 	case absent:
@@ -160,8 +192,6 @@ func (k *keeper[T, W]) bring(ctx context.Context, all Configurations) (change, e
 			return repaired, err
 		}
 		return created, err
-	case isOurs(live) && equality.Semantic.DeepEqual(*k.entries(live), *k.entries(wanted)):
-		return unchanged, nil
 	}
 	// Not by server-side apply: entries and conditions that somebody adds would remain beside ours.
 	*k.entries(live) = *k.entries(wanted)

@@ -12,8 +12,11 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/util/workqueue"
+
+	"github.com/holdfast-io/holdfast/engine"
 )
 
 // Certificates knows how the endpoint can be verified.
@@ -52,6 +55,16 @@ type RegistrarOptions struct {
 	// RemoveOnShutdown takes the configurations away at the end of Run, if they point to Endpoint still. For
 	// a process outside the cluster, which nobody starts again; in the cluster the next replica serves them.
 	RemoveOnShutdown bool
+	// Policies are the types of policies that the API server is to ask about when they are written, at
+	// PoliciesPath: those of them that it serves. Default: none.
+	Policies []schema.GroupVersionResource
+	// RepairAfter is how long to leave alone what somebody else has changed. Default: 0, repair at once. It
+	// is for replicas that hear of policies by watches of their own: one that hears first writes what the
+	// others are about to want, and must not be undone by them.
+	RepairAfter time.Duration
+	// Applied is called, from Run, whenever both configurations are right, with the snapshot that they are
+	// made of. It must not block. Default: nobody is told.
+	Applied func(*engine.Snapshot)
 	// Recheck is how often to compare what is there with what should be, beside the watch. Default: 5 min.
 	Recheck time.Duration
 	// Logger default: nothing is written.
@@ -84,6 +97,8 @@ func (o RegistrarOptions) Validate() error {
 		return errors.New("webhook registrar options: Certificates is missing")
 	case o.Resources == nil:
 		return errors.New("webhook registrar options: Resources is missing")
+	case o.RepairAfter < 0:
+		return fmt.Errorf("webhook registrar options: RepairAfter is %s: expected a positive time, or 0 for none", o.RepairAfter)
 	case o.Recheck < 0:
 		return fmt.Errorf("webhook registrar options: Recheck is %s: expected a positive time, or 0 for the default", o.Recheck)
 	}
@@ -170,16 +185,15 @@ func (r *Registrar) Run(ctx context.Context) error {
 
 func (r *Registrar) loop(ctx context.Context) {
 	for {
-		wait := r.opts.Recheck
-		urgent := r.reconcile(ctx)
-		if urgent > 0 {
+		hold, again := r.reconcile(ctx)
+		if hold > 0 {
 			// Whatever happens meanwhile waits too: it would only be another round of the same fight.
-			if !sleep(ctx, urgent) {
+			if !sleep(ctx, hold) {
 				return
 			}
 			continue
 		}
-		timer := time.NewTimer(wait)
+		timer := time.NewTimer(again)
 		select {
 		case <-ctx.Done():
 			timer.Stop()
@@ -207,11 +221,12 @@ func sleep(ctx context.Context, d time.Duration) bool {
 const loopKey = "configurations" // the rate limiters keep count by key
 
 // reconcile brings both configurations to what they should be. It answers with how long to hold still
-// before looking again, 0 for until something happens.
-func (r *Registrar) reconcile(ctx context.Context) time.Duration {
+// before looking again, or, if that is 0, when to look again if nothing happens until then.
+func (r *Registrar) reconcile(ctx context.Context) (hold, again time.Duration) {
+	again = r.opts.Recheck
 	changes, err := r.apply(ctx)
 	if ctx.Err() != nil {
-		return 0
+		return 0, again
 	}
 	now := time.Now()
 	if err != nil {
@@ -221,17 +236,20 @@ func (r *Registrar) reconcile(ctx context.Context) time.Duration {
 		if r.failures.NumRequeues(loopKey) > 1 || !retriable(err) {
 			r.opts.Logger.Error("the webhook configurations could not be written; trying again", "error", err, "after", wait)
 		}
-		return wait
+		return wait, again
 	}
 	r.failures.Forget(loopKey)
 	if slices.Contains(changes, repaired) {
 		r.repaired = now
-		return r.repairs.When(loopKey)
+		return r.repairs.When(loopKey), again
 	}
 	if now.Sub(r.repaired) > peace {
 		r.repairs.Forget(loopKey)
 	}
-	return 0
+	if slices.Contains(changes, waiting) {
+		again = min(again, r.opts.RepairAfter)
+	}
+	return 0, again
 }
 
 // apply writes what differs, and says what it did.
@@ -242,7 +260,7 @@ func (r *Registrar) apply(ctx context.Context) ([]change, error) {
 	}
 	wanted, err := Configure(Wanted{
 		Name: r.opts.Name, Snapshot: snapshot, Resources: resources, Endpoint: r.opts.Endpoint, CABundle: bundle,
-		ExcludedNamespaces: r.opts.ExcludedNamespaces, MatchConditions: r.opts.MatchConditions,
+		ExcludedNamespaces: r.opts.ExcludedNamespaces, MatchConditions: r.opts.MatchConditions, Policies: r.opts.Policies,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("building the webhook configurations: %w", err)
@@ -251,10 +269,10 @@ func (r *Registrar) apply(ctx context.Context) ([]change, error) {
 	var changes []change
 	var errs []error
 	for _, k := range r.kinds {
-		c, err := k.apply(ctx, wanted)
+		c, err := k.apply(ctx, wanted, r.opts.RepairAfter)
 		errs = append(errs, err)
 		changes = append(changes, c)
-		if err == nil && c != unchanged {
+		if err == nil && c != unchanged && c != waiting {
 			r.metrics.writes.WithLabelValues(k.label(), c.String()).Inc()
 			r.opts.Logger.Info("wrote a webhook configuration", "kind", k.label(), "name", r.opts.Name, "change", c.String(), "bundle", snapshot.Digest())
 		}
@@ -262,8 +280,14 @@ func (r *Registrar) apply(ctx context.Context) ([]change, error) {
 	if err := errors.Join(errs...); err != nil {
 		return changes, err
 	}
+	if slices.Contains(changes, waiting) {
+		return changes, nil
+	}
 	r.metrics.inSync.Set(1)
 	r.once.Do(func() { close(r.ready) })
+	if r.opts.Applied != nil {
+		r.opts.Applied(snapshot)
+	}
 	return changes, nil
 }
 

@@ -80,6 +80,8 @@ func statusReason(code int) metav1.StatusReason {
 		return metav1.StatusReasonRequestEntityTooLarge
 	case http.StatusUnsupportedMediaType:
 		return metav1.StatusReasonUnsupportedMediaType
+	case http.StatusUnprocessableEntity:
+		return metav1.StatusReasonInvalid
 	case http.StatusTooManyRequests:
 		return metav1.StatusReasonTooManyRequests
 	case http.StatusServiceUnavailable:

@@ -49,6 +49,7 @@ cluster, and --webhook-url is where the API server reaches this program.`,
 	flags.StringVar(&opts.Namespace, "namespace", opts.Namespace, "namespace of this program, which the webhook leaves out")
 	flags.StringVar(&opts.Listen, "listen", opts.Listen, "`ADDRESS` of the webhook")
 	flags.StringVar(&opts.MetricsListen, "metrics-listen", opts.MetricsListen, "`ADDRESS` of /metrics, /healthz and /readyz")
+	flags.BoolVar(&opts.LivePolicies, "live-policies", opts.LivePolicies, "take up the ClusterPolicies and Policies that the cluster holds, beside the bundle")
 	flags.StringVar(&opts.StateDir, "state-dir", opts.StateDir, "`FOLDER` for certificates outside of a cluster")
 	flags.StringVar(&opts.CertDir, "cert-dir", opts.CertDir, "`FOLDER` with tls.crt, tls.key and ca.crt to use, reloaded on change (default: issue our own)")
 	lookupFlags(cmd, &opts.Lookups)

@@ -40,7 +40,7 @@ func served(t *testing.T, args ...string) (*app.ServeOptions, string, error) {
 func TestServeTakesItsOptionsFromFlags(t *testing.T) {
 	got, _, err := served(t, "--kubeconfig", "k", "--webhook-url", "https://127.0.0.1:9443", "--listen", "127.0.0.1:9443",
 		"--metrics-listen", "127.0.0.1:8080", "--state-dir", "s", "--bundle", "a", "--bundle", "b", "--cert-dir", "c", "--namespace", "n", "--service", "v", "--webhook-name", "w",
-		"--allowed-service-url", "https://x.example", "--lookup-timeout", "3s")
+		"--allowed-service-url", "https://x.example", "--lookup-timeout", "3s", "--live-policies=false")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -85,7 +85,7 @@ func TestServePrintsTheConfigurationInForce(t *testing.T) {
 		t.Fatal(got, err)
 	}
 	want := strings.Join([]string{
-		"allowed-service-url: [] # default", "bundle: # flag", "- a", `cert-dir: "" # default`, `kubeconfig: "" # default`, "listen: :9443 # default",
+		"allowed-service-url: [] # default", "bundle: # flag", "- a", `cert-dir: "" # default`, `kubeconfig: "" # default`, "listen: :9443 # default", "live-policies: true # default",
 		"log-format: json # environment HOLDFAST_LOG_FORMAT", "log-level: info # default", "lookup-timeout: 10s # default", "metrics-listen: :8080 # default",
 		"namespace: holdfast # default", "service: holdfast # default", "state-dir: s # flag", "webhook-name: holdfast # default", `webhook-url: "" # default`, "",
 	}, "\n")

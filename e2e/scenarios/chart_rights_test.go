@@ -3,6 +3,7 @@ package scenarios
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -56,8 +57,15 @@ func TestChartGivesServeTheRightsThatItNeeds(t *testing.T) {
 			}
 			rendered := c.render(t, test.values, "--include-crds")
 			applyTo(t, cp, rendered)
-			const reports = "customresourcedefinitions/policyreports.wgpolicyk8s.io"
-			kubectl(t.Context(), t, cp, "", "wait", "--for=condition=Established", "--timeout=60s", reports)
+			applyTo(t, cp, strings.Join(policyTypes(t, "clusterpolicies", "policies"), "\n---\n"))
+			kubectl(t.Context(), t, cp, "", "wait", "--for=condition=Established", "--timeout=60s", "customresourcedefinitions",
+				"policyreports.wgpolicyk8s.io", "clusterpolicies.kyverno.io", "policies.kyverno.io")
+			live := needsLabel("ClusterPolicy", "needs-team", "team")
+			policy, err := live.MarshalJSON()
+			if err != nil {
+				t.Fatal(err)
+			}
+			applyTo(t, cp, string(policy))
 			pod := &corev1.Pod{
 				ObjectMeta: metav1.ObjectMeta{Name: "before", Namespace: metav1.NamespaceDefault},
 				Spec:       corev1.PodSpec{Containers: []corev1.Container{{Name: "main", Image: "nginx:latest"}}},
@@ -84,6 +92,12 @@ func TestChartGivesServeTheRightsThatItNeeds(t *testing.T) {
 				return err
 			})
 			s.waitFor(t, "all kinds to be audited", func(ctx context.Context) error { return s.covered(ctx, test.kept) })
+			s.waitFor(t, "the status of the policy of the cluster", func(ctx context.Context) error {
+				if problem := ready(viewer.Resource(clusterPolicies), live.GetName(), "True", "Ready")(ctx); problem != "" {
+					return errors.New(problem)
+				}
+				return nil
+			})
 			registered := client.AdmissionregistrationV1().ValidatingWebhookConfigurations()
 			if _, err := registered.Get(t.Context(), test.webhook, metav1.GetOptions{}); err != nil {
 				t.Error(err)

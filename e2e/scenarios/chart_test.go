@@ -155,6 +155,12 @@ var variations = map[string]struct {
 			t.Error("what was given may not be read")
 		}
 	}},
+	"no policies of the cluster": {"livePolicies: {enabled: false}", func(t *testing.T, rendered string) {
+		configured(t, rendered, "live-policies: false")
+		if reads(t, rendered, "kyverno.io", "clusterpolicies") || strings.Contains(rendered, "clusterpolicies/status") {
+			t.Error("rights on policies that are not needed")
+		}
+	}},
 	"everything set": {everything, func(t *testing.T, rendered string) {
 		configured(t, rendered, "webhook-name: night", `listen: ":10443"`, `metrics-listen: ":9090"`, "log-level: debug", "log-format: text")
 		d := must[appsv1.Deployment](t, rendered, "Deployment", "grip")

@@ -71,6 +71,7 @@ listen: {{ printf ":%d" (int .Values.webhook.port) | quote }}
 metrics-listen: {{ printf ":%d" (int .Values.metrics.port) | quote }}
 log-level: {{ .Values.log.level }}
 log-format: {{ .Values.log.format }}
+live-policies: {{ .Values.livePolicies.enabled }}
 {{- if include "holdfast.bundle" . }}
 bundle: [/etc/holdfast/bundle]
 {{- end }}

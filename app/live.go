@@ -1,0 +1,121 @@
+package app
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	"github.com/holdfast-io/holdfast/bundle"
+	"github.com/holdfast-io/holdfast/bundle/live"
+	"github.com/holdfast-io/holdfast/webhook"
+)
+
+// policySource keeps the policies of the cluster in force: a *live.Source, or nobody.
+type policySource interface {
+	Run(ctx context.Context) error
+	WriteStatuses(ctx context.Context) error
+	// Ready is closed once the policies that were there at the start have been taken up.
+	Ready() <-chan struct{}
+	// Unready says what Ready waits for, or nothing.
+	Unready() string
+	// Report is nil where there is nothing to tell.
+	Report() *live.Report
+}
+
+// livePolicies is what a live.Source is put together from.
+type livePolicies struct {
+	clients   *cluster
+	served    *webhook.Discovery
+	snapshots *bundle.Store
+	changed   func()
+	log       *slog.Logger
+	metrics   prometheus.Registerer
+	// registration and admissions are made to know of the review of policies.
+	registration *webhook.RegistrarOptions
+	admissions   *http.ServeMux
+}
+
+// repairAfter is how long a replica leaves a webhook configuration as another one wrote it: by then it has
+// heard of the same policies. Watches bring them within a tenth of a second.
+const repairAfter = time.Second
+
+// policies makes the source of the cluster's policies, and has them reviewed when they are written.
+func (o *ServeOptions) policies(l livePolicies) (policySource, error) {
+	if !o.LivePolicies {
+		return noPolicies{}, nil
+	}
+	source, err := live.New(live.Options{
+		Client: l.clients.dynamic, Served: policyTypes{l.served, l.served.Subscribe()}, Store: l.snapshots, Changed: l.changed,
+		Logger: l.log, Metrics: l.metrics,
+	})
+	if err != nil {
+		return nil, err
+	}
+	reviews, err := webhook.NewPolicyHandler(webhook.PolicyOptions{Checker: source, Logger: l.log, Metrics: l.metrics})
+	if err != nil {
+		return nil, err
+	}
+	l.admissions.Handle(webhook.PoliciesPath, reviews)
+	l.registration.Policies, l.registration.Applied, l.registration.RepairAfter = live.Types(), source.Applied, repairAfter
+	return source, nil
+}
+
+// policyTypes tells which types of policies are served.
+type policyTypes struct {
+	discovery *webhook.Discovery
+	changed   <-chan struct{}
+}
+
+func (p policyTypes) Known() bool { return len(p.discovery.Resources()) > 0 }
+
+func (p policyTypes) Serves(r schema.GroupVersionResource) bool {
+	_, ok := p.discovery.KindOf(r)
+	return ok
+}
+
+func (p policyTypes) Changed() <-chan struct{} { return p.changed }
+
+// noPolicies leaves the policies of the cluster alone.
+type noPolicies struct{}
+
+func (noPolicies) Run(context.Context) error { return nil }
+
+func (noPolicies) WriteStatuses(ctx context.Context) error {
+	<-ctx.Done()
+	return nil
+}
+
+func (noPolicies) Ready() <-chan struct{} {
+	ready := make(chan struct{})
+	close(ready)
+	return ready
+}
+
+func (noPolicies) Unready() string { return "" }
+
+func (noPolicies) Report() *live.Report { return nil }
+
+// follow tells each of those who want to know of every piece of news, until ctx ends.
+func follow(ctx context.Context, news <-chan struct{}, tell ...func()) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-news:
+			for _, t := range tell {
+				t()
+			}
+		}
+	}
+}
+
+func signal(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default: // one is waiting already
+	}
+}
