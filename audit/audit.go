@@ -17,6 +17,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/dynamic"
+	"k8s.io/client-go/metadata"
 
 	"github.com/holdfast-io/holdfast/engine"
 )
@@ -92,7 +93,10 @@ type Sink interface {
 
 // Options are what an Auditor needs.
 type Options struct {
-	Client    dynamic.Interface
+	Client dynamic.Interface
+	// Metadata watches what rules look up, so that they are evaluated anew when it changes; without it they
+	// are at each Resweep.
+	Metadata  metadata.Interface
 	Discovery Discovery
 	Snapshots Snapshots
 	// Inputs gives the look-ups and the clock of an evaluation.
@@ -106,7 +110,8 @@ type Options struct {
 	PageSize int64
 	// Rediscover is how often the types are looked up again, for CRDs that come and go. Default 30 s.
 	Rediscover time.Duration
-	// Resweep is how often everything is listed and judged anew, as the safety net. Default 1 h.
+	// Resweep is how often everything is listed, as the safety net, and judged anew if its verdict rests on
+	// more than the object. Default 1 h.
 	Resweep time.Duration
 	// Retry is the first wait after a failed list or watch; it doubles up to RetryMax.
 	// Defaults 500 ms and 30 s.

@@ -4,6 +4,8 @@ import (
 	"context"
 	"sync"
 	"time"
+
+	"k8s.io/apimachinery/pkg/runtime/schema"
 )
 
 // Auditor watches and sweeps the types that the bundle matches. Make it with New, then
@@ -13,6 +15,8 @@ type Auditor struct {
 	book    coverageBook
 	metrics *metrics
 	poke    chan struct{}
+	// dependents is made anew by each Run.
+	dependents *dependents
 }
 
 // New checks the options and makes an Auditor.
@@ -20,7 +24,7 @@ func New(opts Options) (*Auditor, error) {
 	if err := opts.Validate(); err != nil {
 		return nil, err
 	}
-	a := &Auditor{opts: opts, poke: make(chan struct{}, 1)}
+	a := &Auditor{opts: opts, poke: make(chan struct{}, 1), dependents: newDependents()}
 	var err error
 	if a.metrics, err = newMetrics(opts.Metrics, &a.book); err != nil {
 		return nil, err
@@ -51,7 +55,10 @@ func (a *Auditor) DiscoveryError() string {
 // called while it runs.
 func (a *Auditor) Run(ctx context.Context) error {
 	defer a.book.reset()
+	a.dependents = newDependents()
 	watchers := map[Type]*watcher{}
+	things := &things{auditor: a, running: map[schema.GroupVersionKind]context.CancelFunc{}}
+	defer things.wait()
 	var running sync.WaitGroup
 	defer running.Wait()
 	ctx, cancel := context.WithCancel(ctx)
@@ -60,11 +67,16 @@ func (a *Auditor) Run(ctx context.Context) error {
 	ticker := time.NewTicker(a.opts.Rediscover)
 	defer ticker.Stop()
 	for {
-		a.reconcileWatchers(ctx, watchers, &running)
+		types, err := a.types(ctx)
+		a.matchWatchers(ctx, types, err, watchers, &running)
+		if a.opts.Metadata != nil && len(types) > 0 {
+			things.match(ctx, types)
+		}
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-ticker.C:
+		case <-a.dependents.newKinds:
 		case <-a.poke:
 			for _, w := range watchers {
 				w.resweep()
@@ -73,11 +85,16 @@ func (a *Auditor) Run(ctx context.Context) error {
 	}
 }
 
-// reconcileWatchers stops the watchers of types that are not wanted any more, then starts the missing ones:
-// in this order, because a type that comes back in another form has the same reports.
-func (a *Auditor) reconcileWatchers(ctx context.Context, watchers map[Type]*watcher, running *sync.WaitGroup) {
+// types asks what the cluster serves. An error may come with a partial answer.
+func (a *Auditor) types(ctx context.Context) ([]Type, error) {
 	types, err := a.opts.Discovery.Types(ctx)
 	a.discovered(ctx, err)
+	return types, err
+}
+
+// matchWatchers stops the watchers of types that are not wanted any more, then starts the missing ones:
+// in this order, because a type that comes back in another form has the same reports.
+func (a *Auditor) matchWatchers(ctx context.Context, types []Type, err error, watchers map[Type]*watcher, running *sync.WaitGroup) {
 	if err != nil && len(types) == 0 {
 		return // keep what runs: a server that is away has not lost its types
 	}
@@ -93,6 +110,9 @@ func (a *Auditor) reconcileWatchers(ctx context.Context, watchers map[Type]*watc
 		w.stop()
 		<-w.done
 		delete(watchers, t)
+		for uid := range w.records {
+			w.drop(uid)
+		}
 		a.book.forget(t)
 		a.opts.Sink.Listed(t, func(string) bool { return false })
 	}

@@ -5,18 +5,22 @@ package audit
 import (
 	"context"
 	"log/slog"
+	"net"
 	"os"
+	"strings"
 	"testing"
 	"time"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
-	utilnet "k8s.io/apimachinery/pkg/util/net"
 	"k8s.io/client-go/dynamic"
+	"k8s.io/client-go/metadata"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
+	"k8s.io/client-go/util/connrotation"
 
 	"github.com/holdfast-io/holdfast/engine"
 )
@@ -50,14 +54,25 @@ func check(t *testing.T, err error) {
 	}
 }
 
-func TestLiveAudit(t *testing.T) {
+// connected gives clients whose connections end with the test.
+func connected(t *testing.T) (dynamic.Interface, metadata.Interface) {
+	t.Helper()
 	config, err := clientcmd.BuildConfigFromFlags("", os.Getenv("KUBECONFIG"))
 	check(t, err)
+	dialer := connrotation.NewDialer((&net.Dialer{}).DialContext)
+	config.Dial = dialer.DialContext
+	t.Cleanup(dialer.CloseAll)
 	transport, err := rest.HTTPClientFor(config)
 	check(t, err)
-	t.Cleanup(func() { utilnet.CloseIdleConnectionsFor(transport.Transport) })
 	client, err := dynamic.NewForConfigAndClient(config, transport)
 	check(t, err)
+	names, err := metadata.NewForConfigAndClient(config, transport)
+	check(t, err)
+	return client, names
+}
+
+func TestLiveAudit(t *testing.T) {
+	client, _ := connected(t)
 	maps := Type{Kind: schema.GroupVersionKind{Version: "v1", Kind: "ConfigMap"}, Resource: schema.GroupVersionResource{Version: "v1", Resource: "configmaps"}, Namespaced: true}
 	objects := client.Resource(maps.Resource).Namespace("default")
 	create := func(name string, labels map[string]string) *unstructured.Unstructured {
@@ -115,4 +130,73 @@ func TestLiveAudit(t *testing.T) {
 		c := auditor.Coverage()
 		return len(c) == 2 && !c[0].Stale && c[0].Watching && c[1].Type == ghost && c[1].Stale && c[1].Listed.IsZero()
 	})
+}
+
+// reading answers look-ups from the API server.
+type reading struct {
+	noLookups
+	client dynamic.Interface
+}
+
+func (r reading) Get(ctx context.Context, kind schema.GroupVersionKind, namespace, name string) (map[string]any, error) {
+	resource := schema.GroupVersionResource{Group: kind.Group, Version: kind.Version, Resource: strings.ToLower(kind.Kind) + "s"}
+	u, err := r.client.Resource(resource).Namespace(namespace).Get(ctx, name, metav1.GetOptions{})
+	if apierrors.IsNotFound(err) {
+		return nil, engine.ErrNotFound
+	}
+	if err != nil {
+		return nil, err
+	}
+	return engine.Normalize(u.Object), nil
+}
+
+// An object is judged anew when what its verdict rests on changes, though nothing happened to itself.
+func TestLiveAuditOfWhatRulesLookUp(t *testing.T) {
+	client, names := connected(t)
+	maps := Type{Kind: schema.GroupVersionKind{Version: "v1", Kind: "ConfigMap"}, Resource: schema.GroupVersionResource{Version: "v1", Resource: "configmaps"}, Namespaced: true}
+	secrets := Type{Kind: schema.GroupVersionKind{Version: "v1", Kind: "Secret"}, Resource: schema.GroupVersionResource{Version: "v1", Resource: "secrets"}, Namespaced: true}
+	judged := &unstructured.Unstructured{Object: map[string]any{"apiVersion": "v1", "kind": "Secret"}}
+	judged.SetName("rests-on-a-map")
+	judged, err := client.Resource(secrets.Resource).Namespace("default").Create(t.Context(), judged, metav1.CreateOptions{})
+	check(t, err)
+
+	bundle := &snapshots{}
+	bundle.Store(compile(t, `
+apiVersion: kyverno.io/v1
+kind: ClusterPolicy
+metadata: {name: looks}
+spec:
+  rules:
+  - name: r
+    match: {any: [{resources: {kinds: [Secret], names: [rests-on-a-map]}}]}
+    context: [{name: c, configMap: {name: settings, namespace: default}}]
+    validate: {deny: {conditions: {any: [{key: "{{ c.data.closed }}", operator: Equals, value: "yes"}]}}}
+`))
+	sink := &ledger{known: map[string]string{}}
+	auditor, err := New(Options{
+		Client: client, Metadata: names, Discovery: &discovery{types: []Type{maps, secrets}}, Snapshots: bundle, Sink: sink,
+		Inputs: func() *engine.Inputs { return &engine.Inputs{Lookups: reading{client: client}, Now: time.Now} },
+		Logger: slog.New(slog.NewTextHandler(t.Output(), nil)),
+	})
+	check(t, err)
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- auditor.Run(ctx) }()
+	defer func() {
+		cancel()
+		check(t, <-done)
+	}()
+	is := func(want string) func() bool { return func() bool { return sink.verdict(judged) == want } }
+	within(t, "an error, for the map is not there", is("error"))
+	settings := &unstructured.Unstructured{Object: map[string]any{"apiVersion": "v1", "kind": "ConfigMap", "data": map[string]any{"closed": "no"}}}
+	settings.SetName("settings")
+	objects := client.Resource(maps.Resource).Namespace("default")
+	_, err = objects.Create(t.Context(), settings, metav1.CreateOptions{})
+	check(t, err)
+	within(t, "the map that came", is("pass"))
+	_, err = objects.Patch(t.Context(), "settings", types.MergePatchType, []byte(`{"data":{"closed":"yes"}}`), metav1.PatchOptions{})
+	check(t, err)
+	within(t, "the map that changed", is("fail"))
+	check(t, objects.Delete(t.Context(), "settings", metav1.DeleteOptions{}))
+	within(t, "the map that went", is("error"))
 }

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
+	"sync"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -22,18 +24,91 @@ type watcher struct {
 	stop    context.CancelFunc
 	done    chan struct{}
 	records map[string]record // by UID; only run's goroutine touches it
+
+	mu    sync.Mutex
+	dirty map[string]struct{} // UIDs of objects to be judged anew
+	wake  chan struct{}       // says that there are some
+
+	swept     time.Time // when the last sweep began; only run's goroutine touches these
+	rechecked time.Time
 }
 
 // record is all that is kept of an object: what was judged, by which bundle.
 type record struct {
 	object Object
 	digest string
+	// rests says that the verdict rests on more than the object.
+	rests bool
 }
+
+// Objects whose surroundings change are judged anew at once, and then not more often than this: fewDirty of
+// them in each recheckGap, one by one, or all by a sweep in each sweepGap.
+const (
+	fewDirty   = 64
+	recheckGap = 500 * time.Millisecond
+	sweepGap   = 10 * time.Second
+)
 
 var errResweep = errors.New("a new sweep is due")
 
 func newWatcher(a *Auditor, t Type) *watcher {
-	return &watcher{auditor: a, typ: t, again: make(chan struct{}, 1), done: make(chan struct{}), records: map[string]record{}}
+	return &watcher{auditor: a, typ: t, again: make(chan struct{}, 1), done: make(chan struct{}), records: map[string]record{}, dirty: map[string]struct{}{}, wake: make(chan struct{}, 1)}
+}
+
+// recheck has an object judged anew, because something that its verdict rests on has changed.
+func (w *watcher) recheck(uid string) {
+	w.mu.Lock()
+	w.dirty[uid] = struct{}{}
+	w.mu.Unlock()
+	w.recheckSoon()
+}
+
+func (w *watcher) recheckSoon() {
+	select {
+	case w.wake <- struct{}{}:
+	default:
+	}
+}
+
+// takeDirty gives some of the objects that are to be judged anew, limit at most, and whether there are more.
+func (w *watcher) takeDirty(limit int) (uids []string, more bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for uid := range w.dirty {
+		if len(uids) == limit {
+			return uids, true
+		}
+		uids = append(uids, uid)
+		delete(w.dirty, uid)
+	}
+	return uids, false
+}
+
+// recheckDirty fetches objects that are to be judged anew, and judges them. If there are many it asks for a
+// sweep, which judges whatever rests on more than the object, but not for one after the other.
+func (w *watcher) recheckDirty(ctx context.Context) error {
+	uids, more := w.takeDirty(fewDirty)
+	if more {
+		if time.Since(w.swept) > sweepGap {
+			return errResweep
+		}
+		w.recheckSoon()
+	}
+	for _, uid := range uids {
+		known, ok := w.records[uid]
+		if !ok {
+			continue
+		}
+		u, err := w.auditor.opts.Client.Resource(w.typ.Resource).Namespace(known.object.Namespace).Get(ctx, known.object.Name, metav1.GetOptions{})
+		if apierrors.IsNotFound(err) {
+			continue // the watch tells of its end
+		}
+		if err != nil {
+			return fmt.Errorf("reading %s: %w", known.object, err)
+		}
+		w.object(ctx, u)
+	}
+	return nil
 }
 
 func (w *watcher) resweep() {
@@ -96,7 +171,9 @@ func (w *watcher) sweep(ctx context.Context) (string, error) {
 	case <-w.again: // what it asks for happens now
 	default:
 	}
+	w.takeDirty(math.MaxInt)
 	started := time.Now()
+	w.swept = started
 	opts := &w.auditor.opts
 	seen := map[string]bool{}
 	version, err := list(ctx, opts.Client, w.typ, opts.PageSize, func(u *unstructured.Unstructured) {
@@ -114,7 +191,7 @@ func (w *watcher) sweep(ctx context.Context) (string, error) {
 	}
 	for uid := range w.records {
 		if !seen[uid] {
-			delete(w.records, uid)
+			w.drop(uid)
 		}
 	}
 	opts.Sink.Listed(w.typ, func(uid string) bool { return seen[uid] })
@@ -155,6 +232,8 @@ func (w *watcher) follow(ctx context.Context, version string) error {
 
 // drain takes the events of one watch until it ends, and answers the last version seen.
 func (w *watcher) drain(ctx context.Context, stream watch.Interface, version string, due <-chan time.Time) (string, error) {
+	var recheck <-chan time.Time
+	w.recheckSoon() // for what was asked while nobody watched
 	for {
 		select {
 		case <-ctx.Done():
@@ -163,6 +242,15 @@ func (w *watcher) drain(ctx context.Context, stream watch.Interface, version str
 			return version, errResweep
 		case <-w.again:
 			return version, errResweep
+		case <-w.wake:
+			if recheck == nil {
+				recheck = time.After(time.Until(w.rechecked.Add(recheckGap)))
+			}
+		case <-recheck:
+			recheck, w.rechecked = nil, time.Now()
+			if err := w.recheckDirty(ctx); err != nil {
+				return version, err
+			}
 		case event, open := <-stream.ResultChan():
 			if !open {
 				return version, nil
@@ -188,12 +276,13 @@ func (w *watcher) drain(ctx context.Context, stream watch.Interface, version str
 	}
 }
 
-// object judges one object, unless this very state of it has been judged by this very bundle.
+// object judges one object, unless this very state of it has been judged by this very bundle and the verdict
+// rests on nothing else.
 func (w *watcher) object(ctx context.Context, u *unstructured.Unstructured) {
 	opts := &w.auditor.opts
 	s := opts.Snapshots.Current()
 	uid := string(u.GetUID())
-	if known, ok := w.records[uid]; ok && known.digest == s.Digest() && known.object.ResourceVersion == u.GetResourceVersion() {
+	if known, ok := w.records[uid]; ok && !known.rests && known.digest == s.Digest() && known.object.ResourceVersion == u.GetResourceVersion() {
 		return
 	}
 	in := opts.Inputs()
@@ -205,7 +294,8 @@ func (w *watcher) object(ctx context.Context, u *unstructured.Unstructured) {
 		opts.Logger.Error("Judging an object failed", "object", f.Object.String(), "error", err)
 	}
 	w.auditor.metrics.judged.WithLabelValues(w.typ.label()).Inc()
-	w.records[uid] = record{object: f.Object, digest: f.Digest}
+	w.records[uid] = record{object: f.Object, digest: f.Digest, rests: f.Result.Unwatched || len(f.Result.Dependencies) > 0}
+	w.auditor.dependents.set(subject{w, uid}, f.Result.Dependencies)
 	opts.Sink.Found(f)
 }
 
@@ -219,6 +309,12 @@ func (w *watcher) gone(u *unstructured.Unstructured) {
 	if !ok {
 		return
 	}
-	delete(w.records, uid)
+	w.drop(uid)
 	w.auditor.opts.Sink.Gone(known.object)
+}
+
+// drop forgets an object.
+func (w *watcher) drop(uid string) {
+	delete(w.records, uid)
+	w.auditor.dependents.forget(subject{w, uid})
 }

@@ -7,6 +7,7 @@ import (
 	"context"
 	"io/fs"
 	"log/slog"
+	"net"
 	"os"
 	"strings"
 	"sync"
@@ -19,10 +20,10 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
-	utilnet "k8s.io/apimachinery/pkg/util/net"
 	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
+	"k8s.io/client-go/util/connrotation"
 	"sigs.k8s.io/yaml"
 
 	"github.com/holdfast-io/holdfast/charts"
@@ -147,9 +148,11 @@ func TestLiveReports(t *testing.T) {
 	config, err := clientcmd.BuildConfigFromFlags("", os.Getenv("KUBECONFIG"))
 	check(t, err)
 	config.QPS, config.Burst = 1000, 1000
+	dialer := connrotation.NewDialer((&net.Dialer{}).DialContext)
+	config.Dial = dialer.DialContext
+	t.Cleanup(dialer.CloseAll)
 	transport, err := rest.HTTPClientFor(config)
 	check(t, err)
-	t.Cleanup(func() { utilnet.CloseIdleConnectionsFor(transport.Transport) })
 	s := &site{}
 	s.client, err = dynamic.NewForConfigAndClient(config, transport)
 	check(t, err)

@@ -23,12 +23,12 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
-	utilnet "k8s.io/apimachinery/pkg/util/net"
 	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/metadata"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
+	"k8s.io/client-go/util/connrotation"
 
 	"github.com/holdfast-io/holdfast/certs"
 	"github.com/holdfast-io/holdfast/engine"
@@ -58,10 +58,12 @@ func install(t *testing.T, name, policies string, lifetimes certs.Lifetimes, wra
 		t.Fatal(err)
 	}
 	config.QPS, config.Burst = 1000, 1000
+	dialer := connrotation.NewDialer((&net.Dialer{}).DialContext)
+	config.Dial = dialer.DialContext
+	t.Cleanup(dialer.CloseAll)
 	i := &installation{config: config, snapshots: &snapshots{}, metrics: prometheus.NewPedanticRegistry()}
 	transport, err := rest.HTTPClientFor(config)
 	check(t, err)
-	t.Cleanup(func() { utilnet.CloseIdleConnectionsFor(transport.Transport) })
 	i.client, err = kubernetes.NewForConfigAndClient(config, transport)
 	check(t, err)
 	i.dynamic, err = dynamic.NewForConfigAndClient(config, transport)
@@ -191,7 +193,6 @@ func TestLiveAdmission(t *testing.T) {
 		client := *i
 		transport, err := rest.HTTPClientFor(config)
 		check(t, err)
-		defer utilnet.CloseIdleConnectionsFor(transport.Transport)
 		client.client, err = kubernetes.NewForConfigAndClient(config, transport)
 		check(t, err)
 		pod, err := client.create("default", map[string]string{"team": "sea"}, metav1.CreateOptions{})
