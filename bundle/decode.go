@@ -23,17 +23,25 @@ func decode(d *manifest.Document) (src kyvernov1.PolicyInterface, problems, warn
 	default:
 		src = &kyvernov1.Policy{}
 	}
-	if problems = checkShape(d.Object, reflect.TypeOf(src)); len(problems) > 0 {
+	if problems = decodeInto(d, src); len(problems) > 0 {
 		return nil, problems, warnings
+	}
+	return src, nil, warnings
+}
+
+// decodeInto decodes a document into the type that a pointer points to, strictly.
+func decodeInto(d *manifest.Document, into any) []engine.Problem {
+	if problems := checkShape(d.Object, reflect.TypeOf(into)); len(problems) > 0 {
+		return problems
 	}
 	raw, err := json.Marshal(d.Object)
 	if err == nil {
-		err = json.Unmarshal(raw, src)
+		err = json.Unmarshal(raw, into)
 	}
 	if err != nil {
-		return nil, []engine.Problem{{Message: fmt.Sprintf("cannot be read: %s", err)}}, warnings
+		return []engine.Problem{{Message: fmt.Sprintf("cannot be read: %s", err)}}
 	}
-	return src, nil, warnings
+	return nil
 }
 
 // settle drops what a cluster writes into a policy and no author does, and puts the policy where it

@@ -9,8 +9,10 @@ import (
 // The policies that are built.
 const (
 	builtVersion  = "kyverno.io/v1"
+	betaVersion   = "kyverno.io/v2beta1" // the same fields, without the old ways to write them
 	clusterPolicy = "ClusterPolicy"
 	policy        = "Policy"
+	exception     = "PolicyException"
 )
 
 // notPolicies are the kinds of the group kyverno.io that a cluster holds beside policies: requests and
@@ -38,7 +40,7 @@ func classify(apiVersion, kind string) (isPolicy bool, problem string) {
 	named := apiVersion + " " + kind
 	switch {
 	case group == "kyverno.io" && (kind == clusterPolicy || kind == policy):
-		if apiVersion == builtVersion {
+		if apiVersion == builtVersion || apiVersion == betaVersion {
 			return true, ""
 		}
 		return false, named + " is not built yet: expected " + builtVersion

@@ -110,8 +110,8 @@ func TestLoadRefuses(t *testing.T) {
 			},
 		},
 		"a part that is not built": {
-			spoil(t, "pattern:", "cel:", "spec:\n            hostNetwork: \"!true\"", "expressions: []"),
-			[]string{"b/p.yaml:14:9: ClusterPolicy/sound: spec.rules[0].validate.cel: validate.cel is not built yet"},
+			spoil(t, "pattern:", "manifests:", "spec:\n            hostNetwork: \"!true\"", "repository: x"),
+			[]string{"b/p.yaml:14:9: ClusterPolicy/sound: spec.rules[0].validate.manifests: validate.manifests is not built yet"},
 		},
 		"what is missing is told at its parent": {
 			"apiVersion: kyverno.io/v1\nkind: ClusterPolicy\nmetadata: {}\nspec: {}\n",
@@ -124,9 +124,9 @@ func TestLoadRefuses(t *testing.T) {
 			"apiVersion: kyverno.io/v2\nkind: PolicyException\nmetadata: {name: x}\n",
 			[]string{"b/p.yaml:1:1: PolicyException/x: kyverno.io/v2 PolicyException is not built yet"},
 		},
-		"a policy in a later version": {
-			"apiVersion: kyverno.io/v2beta1\nkind: ClusterPolicy\nmetadata: {name: x}\n",
-			[]string{"b/p.yaml:1:1: ClusterPolicy/x: kyverno.io/v2beta1 ClusterPolicy is not built yet: expected kyverno.io/v1"},
+		"a policy in an unknown version": {
+			"apiVersion: kyverno.io/v3\nkind: ClusterPolicy\nmetadata: {name: x}\n",
+			[]string{"b/p.yaml:1:1: ClusterPolicy/x: kyverno.io/v3 ClusterPolicy is not built yet: expected kyverno.io/v1"},
 		},
 		"a CEL policy": {
 			"apiVersion: policies.kyverno.io/v1\nkind: ValidatingPolicy\nmetadata: {name: x}\n",

@@ -9,6 +9,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/holdfast-io/holdfast/bundle/manifest"
+	"github.com/holdfast-io/holdfast/engine"
 	"github.com/holdfast-io/holdfast/engine/expr"
 )
 
@@ -25,11 +26,29 @@ func (t *test) load(ctx context.Context) error {
 }
 
 func (t *test) loadPolicies(ctx context.Context) error {
-	return t.folder.texts(ctx, t.spec.Policies, func(path string, data []byte) error {
+	err := t.folder.texts(ctx, t.spec.Policies, func(path string, data []byte) error {
 		found, err := t.library.load(path, data)
 		t.policies = append(t.policies, found...)
 		return err
 	})
+	if err != nil {
+		return err
+	}
+	var exceptions []*engine.Exception
+	err = t.folder.texts(ctx, t.spec.Exceptions, func(path string, data []byte) error {
+		found, err := t.library.reader.ReadExceptions(path, data)
+		exceptions = append(exceptions, found...)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	for i, p := range t.policies {
+		if t.policies[i], err = p.excused(exceptions); err != nil {
+			return fmt.Errorf("excusing from policy %s: %w", p.name, err)
+		}
+	}
+	return nil
 }
 
 func (t *test) loadValues(ctx context.Context) error {

@@ -78,6 +78,20 @@ func (l *library) compile(path string, data []byte) ([]*policy, error) {
 	return out, nil
 }
 
+// excused is the policy alone with the exceptions that the test names.
+func (p *policy) excused(exceptions []*engine.Exception) (*policy, error) {
+	if len(exceptions) == 0 || p.compiled == nil {
+		return p, nil
+	}
+	snapshot, err := engine.Assemble(engine.Contents{Policies: []*engine.Policy{p.compiled}, Exceptions: exceptions})
+	if err != nil {
+		return nil, err
+	}
+	own := *p
+	own.snapshot = snapshot
+	return &own, nil
+}
+
 // is reports whether a result's policy, as name or namespace/name, means this one.
 func (p *policy) is(written string) bool {
 	namespace, name, found := strings.Cut(written, "/")
