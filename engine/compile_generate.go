@@ -126,7 +126,7 @@ func (c *compiler) compileProduction(g *kyvernov1.GeneratePattern, path []any) *
 		return nil
 	}
 	if g.UID != "" {
-		c.policy.Warnings = append(c.policy.Warnings, Problem{Path: at(path, "uid")}.PathString()+": has no effect")
+		c.warn(at(path, "uid"), "has no effect")
 	}
 	out := &production{namespace: c.compileTemplate(g.Namespace, at(path, "namespace"))}
 	c.ownNamespace(out.namespace, at(path, "namespace"), "generates")
@@ -134,7 +134,8 @@ func (c *compiler) compileProduction(g *kyvernov1.GeneratePattern, path []any) *
 		out.list = c.compileCloneList(&g.CloneList, at(path, "cloneList"))
 		target, ok := constant(out.namespace)
 		if source, fixed := constant(out.list.namespace); ok && fixed && target == source {
-			c.problem(at(path, "namespace"), "is the namespace that is cloned from: every object would be its own source")
+			// The peer takes it, and generates nothing: the only cloneList that a namespaced policy can have.
+			c.warn(at(path, "namespace"), "is the namespace that is cloned from: every object is its own source, and nothing is generated")
 		}
 		return out
 	}
@@ -161,6 +162,10 @@ func (c *compiler) compileProduction(g *kyvernov1.GeneratePattern, path []any) *
 		out.data = c.compileData(g.RawData.Raw, at(path, "data"))
 	}
 	return out
+}
+
+func (c *compiler) warn(path []any, message string) {
+	c.policy.Warnings = append(c.policy.Warnings, Problem{Path: path}.PathString()+": "+message)
 }
 
 // ownNamespace refuses a plain namespace that is not a namespaced policy's own. One with variables is looked
@@ -275,16 +280,16 @@ func parseGVK(text string) (schema.GroupVersionKind, error) {
 		return schema.GroupVersionKind{}, err
 	}
 	gvk := schema.GroupVersionKind{Group: kind.Group.String(), Version: kind.Version.String(), Kind: kind.Kind.String()}
-	if gvk.Group == "*" && strings.Count(text, "/") == 1 {
+	if first, _, _ := strings.Cut(text, "/"); gvk.Group == "*" && first == gvk.Version {
 		gvk.Group = "" // v1/Secret is one of the core group
+	}
+	if kind.SubResource.String() != "" {
+		return gvk, fmt.Errorf("%q is a subresource: expected the kind of an object", text)
 	}
 	for _, part := range []string{gvk.Group, gvk.Version, gvk.Kind} {
 		if !glob.Compile(part).Literal() {
 			return gvk, fmt.Errorf("%q is not one kind: expected version/Kind or group/version/Kind, without wildcards", text)
 		}
-	}
-	if kind.SubResource.String() != "" {
-		return gvk, fmt.Errorf("%q is a subresource: expected the kind of an object", text)
 	}
 	return gvk, nil
 }

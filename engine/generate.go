@@ -97,7 +97,10 @@ func (g *generator) conclude() *Decision {
 		if g.e.atRest && errors.Is(err, ErrNoLookup) {
 			return r.notAuditable("what the rule generates cannot be looked up here")
 		}
-		text := joinNonEmpty("; ", listTexts(errorTexts(g.errs)), d.Message)
+		text := listTexts(errorTexts(g.errs))
+		if len(g.problems) > 0 { // of the other objects
+			text = joinNonEmpty("; ", text, d.Message)
+		}
 		d.Status, d.Message, d.Err = Error, "could not be evaluated: "+text, err
 	}
 	return d

@@ -30,8 +30,10 @@ func (d *downstream) merge(current, wanted map[string]any, types *mutate.Schema)
 			if !reflect.DeepEqual(old, value) {
 				merged[key] = value
 			}
+		case isData(d.kind, key):
+			merged[key] = overlay(old, value, whole)
 		default:
-			merged[key] = overlay(old, value, isWhole(key, value) || isData(d.kind, key))
+			merged[key] = overlay(old, value, sortOf(key, value))
 		}
 	}
 	if d.copied {
@@ -43,14 +45,52 @@ func (d *downstream) merge(current, wanted map[string]any, types *mutate.Schema)
 	return merged
 }
 
-// overlay puts a wanted value over the current one. An object that is wanted whole loses what is not wanted.
-func overlay(current, wanted any, whole bool) any {
+// mapSort says what the keys of a map are, and so what it means that one is there or not.
+type mapSort uint8
+
+const (
+	// fields are those of a type: the API server leaves empty ones out, and fills in others.
+	fields mapSort = iota
+	// entries are somebody's own, and others add theirs.
+	entries
+	// whole maps are entries to which neither the API server nor a controller adds: what is in one besides
+	// what the rule sets is a change.
+	whole
+)
+
+// sortOf tells the sort of a map by the field that holds it.
+func sortOf(field string, value any) mapSort {
+	switch field {
+	case "labels", "annotations":
+		return entries
+	case "matchLabels", "nodeSelector", "hard":
+		return whole
+	case "selector": // of a Service: labels, and not a label selector
+		m, _ := value.(map[string]any)
+		for _, v := range m {
+			if _, ok := v.(string); !ok {
+				return fields
+			}
+		}
+		return whole
+	default:
+		return fields
+	}
+}
+
+// isData reports whether the field holds the entries of a ConfigMap or Secret.
+func isData(kind schema.GroupVersionKind, key string) bool {
+	return kind.Group == "" && (kind.Kind == "ConfigMap" || kind.Kind == "Secret") && (key == "data" || key == "binaryData")
+}
+
+// overlay puts a wanted value over the current one.
+func overlay(current, wanted any, sort mapSort) any {
 	switch wanted := wanted.(type) {
 	case nil:
 		return current // a null says nothing
 	case map[string]any:
 		if old, ok := current.(map[string]any); ok {
-			return overlayMap(old, wanted, whole)
+			return overlayMap(old, wanted, sort)
 		}
 	case []any:
 		// Lists have no keys to go by: one that holds all that is wanted stays, any other is replaced.
@@ -61,14 +101,16 @@ func overlay(current, wanted any, whole bool) any {
 	return wanted
 }
 
-func overlayMap(current, wanted map[string]any, whole bool) map[string]any {
+func overlayMap(current, wanted map[string]any, sort mapSort) map[string]any {
 	out := maps.Clone(current)
 	for key, value := range wanted {
-		if old, has := current[key]; has || !isEmpty(value) {
-			out[key] = overlay(old, value, isWhole(key, value))
+		old, has := current[key]
+		if sort == fields && !has && isEmpty(value) {
+			continue
 		}
+		out[key] = overlay(old, value, sortOf(key, value))
 	}
-	if whole {
+	if sort == whole {
 		maps.DeleteFunc(out, func(key string, _ any) bool { _, wants := wanted[key]; return !wants })
 	}
 	return out
@@ -80,7 +122,7 @@ func covers(current, wanted []any) bool {
 		return false
 	}
 	for i := range wanted {
-		if !reflect.DeepEqual(overlay(current[i], wanted[i], false), current[i]) {
+		if !reflect.DeepEqual(overlay(current[i], wanted[i], fields), current[i]) {
 			return false
 		}
 	}
@@ -101,30 +143,6 @@ func isEmpty(v any) bool {
 	default:
 		return false
 	}
-}
-
-// isWhole reports whether a field holds a map to which neither the API server nor a controller adds: what is
-// in it besides what the rule sets is a change.
-func isWhole(key string, value any) bool {
-	switch key {
-	case "matchLabels", "nodeSelector", "hard":
-		return true
-	case "selector": // of a Service: labels, and not a label selector
-		m, _ := value.(map[string]any)
-		for _, v := range m {
-			if _, ok := v.(string); !ok {
-				return false
-			}
-		}
-		return true
-	default:
-		return false
-	}
-}
-
-// isData reports whether the field holds the entries of a ConfigMap or Secret.
-func isData(kind schema.GroupVersionKind, key string) bool {
-	return kind.Group == "" && (kind.Kind == "ConfigMap" || kind.Kind == "Secret") && (key == "data" || key == "binaryData")
 }
 
 // foldSecret writes the stringData of a Secret into data, as the API server does when it stores it.

@@ -188,11 +188,11 @@ func (p *production) fromData(g *generator, x *scope, d *downstream) error {
 		if err != nil {
 			return fmt.Errorf("generating %s: data: %w", d, err)
 		}
-		fields, ok := v.(map[string]any)
+		values, ok := v.(map[string]any)
 		if !ok && v != nil {
 			return fmt.Errorf("generating %s: data is %s: expected an object", d, describe(v))
 		}
-		maps.Copy(object, fields)
+		maps.Copy(object, values)
 	}
 	given, ok := object["metadata"].(map[string]any)
 	if !ok && object["metadata"] != nil {

@@ -1,0 +1,208 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"k8s.io/apimachinery/pkg/runtime/schema"
+)
+
+// OrphanQuery asks which of the objects have lost what they were generated for.
+type OrphanQuery struct {
+	// Objects were generated, as their labels say; others among them are passed over.
+	Objects []map[string]any
+	// Before is the snapshot that was in force before, if the question is asked because it was replaced: only
+	// it knows what a rule that is gone wanted to become of its objects. Nil if nothing was replaced.
+	Before *Snapshot
+}
+
+// Orphan is an object that is to be deleted.
+type Orphan struct {
+	// Rule is the rule that generated it; of Before, if it is gone.
+	Rule   *Rule
+	Change Change
+	// Reason says what the object has lost.
+	Reason string
+}
+
+// Orphans says which objects are to be deleted because the synchronized rule that generated them is gone
+// (unless it has orphanDownstreamOnPolicyDelete), or their trigger is gone or no longer matches, or the source
+// that they are a copy of is gone. Objects of rules without synchronize stay. So does what a rule that still
+// matches no longer generates, as with the peer.
+//
+// What cannot be told is no orphan: it is in the error, which joins all of them.
+func (s *Snapshot) Orphans(ctx context.Context, in *Inputs, q OrphanQuery) ([]Orphan, error) {
+	var out []Orphan
+	var errs []error
+	shared := &asked{}
+	for _, object := range q.Objects {
+		if !isGenerated(object) {
+			continue
+		}
+		o := &orphanCheck{snapshot: s, object: object, ctx: ctx, in: in, asked: shared}
+		orphan, err := o.check(q.Before)
+		switch {
+		case err != nil:
+			c := o.change()
+			errs = append(errs, fmt.Errorf("finding out whether %s is still wanted: %w", &c, err))
+		case orphan != nil:
+			out = append(out, *orphan)
+		}
+	}
+	return out, errors.Join(errs...)
+}
+
+// orphanCheck looks at one generated object.
+type orphanCheck struct {
+	snapshot *Snapshot
+	object   map[string]any
+	ctx      context.Context
+	in       *Inputs
+	asked    *asked // shared by all objects of the query
+	rule     *Rule
+}
+
+func (o *orphanCheck) change() Change {
+	version, _ := o.object["apiVersion"].(string)
+	kind, _ := o.object["kind"].(string)
+	namespace, _ := metadata(o.object)["namespace"].(string)
+	return Change{
+		Action: DeleteObject, Kind: schema.FromAPIVersionAndKind(version, kind),
+		Namespace: namespace, Name: objectName(o.object), Current: o.object, Synchronize: true,
+	}
+}
+
+func (o *orphanCheck) orphan(reason string) *Orphan {
+	return &Orphan{Rule: o.rule, Change: o.change(), Reason: reason}
+}
+
+func (o *orphanCheck) check(before *Snapshot) (*Orphan, error) {
+	has := labelsOf(o.object)
+	if o.rule = o.snapshot.maker(has); o.rule == nil {
+		if before == nil {
+			return nil, nil
+		}
+		if o.rule = before.maker(has); o.rule == nil || !o.rule.generate.synchronize || o.rule.generate.orphan {
+			return nil, nil
+		}
+		return o.orphan(fmt.Sprintf("rule %s of policy %s is gone", o.rule.Name, o.rule.Policy.Key())), nil
+	}
+	trigger := triggerOf(has)
+	if !o.rule.generate.synchronize ||
+		!o.rule.operations.has(Create) || // it generates when its trigger goes
+		!o.rule.Selects(trigger.kind, "") || // it has become a rule about something else
+		trigger.unknown() {
+		return nil, nil
+	}
+	found, err := o.find(trigger)
+	if err != nil {
+		return nil, fmt.Errorf("looking for its trigger: %w", err)
+	}
+	if found == nil {
+		return o.orphan(fmt.Sprintf("the %s that it was generated for is gone", trigger.kind.Kind)), nil
+	}
+	return o.checkTrigger(trigger, found)
+}
+
+// identity is what the labels tell of a trigger or source: its UID, or its name if an earlier version wrote
+// them.
+type identity struct {
+	kind                 schema.GroupVersionKind
+	namespace, uid, name string
+}
+
+func triggerOf(l labelMap) identity {
+	return identity{
+		kind:      schema.GroupVersionKind{Group: l.Get(labelTriggerGroup), Version: l.Get(labelTriggerVersion), Kind: l.Get(labelTriggerKind)},
+		namespace: l.Get(labelTriggerNamespace), uid: l.Get(labelTriggerUID), name: l.Get(labelTriggerName),
+	}
+}
+
+func sourceOf(l labelMap) identity {
+	return identity{
+		kind:      schema.GroupVersionKind{Group: l.Get(labelSourceGroup), Version: l.Get(labelSourceVersion), Kind: l.Get(labelSourceKind)},
+		namespace: l.Get(labelSourceNamespace), uid: l.Get(labelSourceUID), name: l.Get(labelSourceName),
+	}
+}
+
+func (i identity) unknown() bool { return i.kind.Kind == "" || i.uid == "" && i.name == "" }
+
+// evaluation is one of a trigger, or of none, that shares what was looked up with the others of the query.
+func (o *orphanCheck) evaluation(req *Request) *evaluation {
+	e := o.snapshot.begin(o.ctx, req, o.in)
+	e.atRest, e.asked = true, o.asked
+	return e
+}
+
+// find gives the object, or nil if it does not exist.
+func (o *orphanCheck) find(i identity) (map[string]any, error) {
+	e := o.evaluation(&Request{})
+	if i.uid == "" {
+		object, err := e.get(o.rule.Policy, i.kind, i.namespace, i.name)
+		if errors.Is(err, ErrNotFound) {
+			return nil, nil
+		}
+		return object, err
+	}
+	objects, err := e.list(o.rule.Policy, i.kind, i.namespace, nil)
+	if err != nil {
+		return nil, err
+	}
+	for _, object := range objects {
+		if uid(object) == i.uid {
+			return object, nil
+		}
+	}
+	return nil, nil
+}
+
+// checkTrigger asks whether the rule still generates for a trigger that is there.
+func (o *orphanCheck) checkTrigger(i identity, trigger map[string]any) (*Orphan, error) {
+	namespace, _ := metadata(trigger)["namespace"].(string)
+	e := o.evaluation(&Request{
+		Operation: Create, Kind: i.kind, Namespace: namespace, Name: objectName(trigger), Object: trigger,
+	})
+	matches, d := o.rule.applies(e)
+	switch {
+	case d != nil && d.Status == Error:
+		return nil, d.Err
+	case d != nil: // whether it matches takes a request to tell
+		return nil, nil
+	case !matches:
+		return o.orphan(fmt.Sprintf("%s no longer matches the rule", objectText(i.kind, namespace, e.name))), nil
+	}
+	x, d := o.rule.prepare(e)
+	switch {
+	case d != nil && d.Status == Error:
+		return nil, d.Err
+	case d != nil:
+		return o.orphan(fmt.Sprintf("%s no longer meets the preconditions of the rule", objectText(i.kind, namespace, e.name))), nil
+	}
+	source := sourceOf(labelsOf(o.object))
+	if source.unknown() || o.isWanted(e, x) {
+		return nil, nil
+	}
+	found, err := o.find(source)
+	if err != nil {
+		return nil, fmt.Errorf("looking for its source: %w", err)
+	}
+	if found == nil {
+		return o.orphan(fmt.Sprintf("the %s that it is a copy of is gone", source.kind.Kind)), nil
+	}
+	return nil, nil
+}
+
+// isWanted reports whether the rule would generate the object, as it does from a source of the same name that
+// has taken the place of the one that is gone.
+func (o *orphanCheck) isWanted(e *evaluation, x *scope) bool {
+	g := &generator{e: e, rule: o.rule, snapshot: o.snapshot, chance: e.watchChance()}
+	g.produce(x)
+	c := o.change()
+	for _, d := range g.wanted {
+		if d.kind == c.Kind && d.namespace == c.Namespace && d.name == c.Name {
+			return true
+		}
+	}
+	return false
+}
