@@ -6,46 +6,76 @@ import (
 	"reflect"
 
 	kyvernov1 "github.com/kyverno/kyverno/api/kyverno/v1"
+	kyvernov2 "github.com/kyverno/kyverno/api/kyverno/v2"
 
 	"github.com/holdfast-io/holdfast/bundle/manifest"
 	"github.com/holdfast-io/holdfast/engine"
 )
 
-// defaultNamespace is where kubectl puts a Policy that names no namespace.
+// defaultNamespace is where kubectl puts an object that names no namespace.
 const defaultNamespace = "default"
 
-// decode turns a document into a typed policy, strictly.
-func decode(d *manifest.Document) (src kyvernov1.PolicyInterface, problems, warnings []engine.Problem) {
+// decode checks a document strictly against the shape of the version that it is written in.
+func decode(d *manifest.Document, shape reflect.Type) (problems, warnings []engine.Problem) {
 	warnings = settle(d)
+	return checkShape(d.Object, shape), warnings
+}
+
+// compile compiles a document that has the shape of its kind.
+func compile(c *engine.Compiler, d *manifest.Document) (Loaded, error) {
+	l := Loaded{Document: d.Object}
+	var err error
 	switch d.Kind() {
 	case clusterPolicy:
-		src = &kyvernov1.ClusterPolicy{}
-	default:
-		src = &kyvernov1.Policy{}
+		err = into(d, &kyvernov1.ClusterPolicy{}, func(src *kyvernov1.ClusterPolicy) (err error) {
+			l.source = src
+			l.Policy, err = c.Compile(src, d.Object)
+			return err
+		})
+	case policy:
+		err = into(d, &kyvernov1.Policy{}, func(src *kyvernov1.Policy) (err error) {
+			l.source = src
+			l.Policy, err = c.Compile(src, d.Object)
+			return err
+		})
+	case clusterCleanupPolicy:
+		err = into(d, &kyvernov2.ClusterCleanupPolicy{}, func(src *kyvernov2.ClusterCleanupPolicy) (err error) {
+			l.Policy, err = c.CompileCleanup(src, d.Object)
+			return err
+		})
+	case cleanupPolicy:
+		err = into(d, &kyvernov2.CleanupPolicy{}, func(src *kyvernov2.CleanupPolicy) (err error) {
+			l.Policy, err = c.CompileCleanup(src, d.Object)
+			return err
+		})
+	case policyException:
+		err = into(d, &kyvernov2.PolicyException{}, func(src *kyvernov2.PolicyException) (err error) {
+			l.Exception, err = c.CompileException(src, d.Object)
+			return err
+		})
+	case globalContextEntry:
+		err = into(d, &kyvernov2.GlobalContextEntry{}, func(src *kyvernov2.GlobalContextEntry) (err error) {
+			l.GlobalContext, err = c.CompileGlobalContext(src)
+			return err
+		})
 	}
-	if problems = decodeInto(d, src); len(problems) > 0 {
-		return nil, problems, warnings
-	}
-	return src, nil, warnings
+	return l, err
 }
 
-// decodeInto decodes a document into the type that a pointer points to, strictly.
-func decodeInto(d *manifest.Document, into any) []engine.Problem {
-	if problems := checkShape(d.Object, reflect.TypeOf(into)); len(problems) > 0 {
-		return problems
-	}
+// into decodes the document into the type that is compiled.
+func into[T any](d *manifest.Document, src *T, compile func(*T) error) error {
 	raw, err := json.Marshal(d.Object)
 	if err == nil {
-		err = json.Unmarshal(raw, into)
+		err = json.Unmarshal(raw, src)
 	}
 	if err != nil {
-		return []engine.Problem{{Message: fmt.Sprintf("cannot be read: %s", err)}}
+		return fmt.Errorf("cannot be read: %w", err)
 	}
-	return nil
+	return compile(src)
 }
 
-// settle drops what a cluster writes into a policy and no author does, and puts the policy where it
-// belongs: a Policy rules one namespace, a ClusterPolicy is in none.
+// settle drops what a cluster writes into an object and no author does, and puts the object where it belongs: a
+// Policy rules one namespace, a ClusterPolicy is in none.
 func settle(d *manifest.Document) (warnings []engine.Problem) {
 	delete(d.Object, "status")
 	meta, ok := d.Object["metadata"].(map[string]any)
@@ -57,13 +87,17 @@ func settle(d *manifest.Document) (warnings []engine.Problem) {
 	}
 	namespace, has := meta["namespace"]
 	path := []any{"metadata", "namespace"}
+	what := "policy"
+	if d.Kind() == policyException {
+		what = "exception"
+	}
 	switch {
-	case d.Kind() == clusterPolicy && has && namespace != "":
+	case clusterScoped(d.Kind()) && has && namespace != "":
 		delete(meta, "namespace")
-		warnings = append(warnings, engine.Problem{Path: path, Message: "is ignored: a ClusterPolicy is in no namespace"})
-	case d.Kind() == policy && (namespace == nil || namespace == ""):
+		warnings = append(warnings, engine.Problem{Path: path, Message: "is ignored: a " + d.Kind() + " is in no namespace"})
+	case !clusterScoped(d.Kind()) && (namespace == nil || namespace == ""):
 		meta["namespace"] = defaultNamespace
-		warnings = append(warnings, engine.Problem{Path: path, Message: "is missing: the policy is taken to be in the namespace " + defaultNamespace})
+		warnings = append(warnings, engine.Problem{Path: path, Message: "is missing: the " + what + " is taken to be in the namespace " + defaultNamespace})
 	}
 	return warnings
 }
@@ -73,7 +107,7 @@ func name(d *manifest.Document) string {
 	meta, _ := d.Object["metadata"].(map[string]any)
 	out := d.Kind()
 	for _, key := range []string{"namespace", "name"} {
-		if s, _ := meta[key].(string); s != "" && (key == "name" || d.Kind() != clusterPolicy) {
+		if s, _ := meta[key].(string); s != "" && (key == "name" || !clusterScoped(d.Kind())) {
 			out += "/" + s
 		}
 	}

@@ -17,9 +17,9 @@ const (
 	Changed Verb = "changed"
 )
 
-// Change is the difference of one policy between two bundles.
+// Change is the difference of one policy between two bundles, or of an exception or a global context entry.
 type Change struct {
-	// Policy is the kind and name, such as ClusterPolicy/require-labels.
+	// Policy is the kind and name, such as ClusterPolicy/require-labels or PolicyException/team-a/legacy.
 	Policy string `json:"policy"`
 	Change Verb   `json:"change"`
 	// Fields are those that differ outside of the rules, of a changed policy.
@@ -62,7 +62,7 @@ func Diff(from, to *Summary) []Change {
 			changes = append(changes, Change{Policy: n, Change: Added})
 		case !has:
 			changes = append(changes, Change{Policy: n, Change: Removed})
-		case a.Policy.Digest != b.Policy.Digest:
+		case a.Digest() != b.Digest():
 			c := Change{Policy: n, Change: Changed}
 			c.Fields, c.Rules = diffPolicy(a.Document, b.Document)
 			changes = append(changes, c)
@@ -71,10 +71,12 @@ func Diff(from, to *Summary) []Change {
 	return changes
 }
 
-func byName(s *Summary) map[string]Loaded {
-	m := make(map[string]Loaded, len(s.Policies))
-	for _, p := range s.Policies {
-		m[p.Policy.Kind+"/"+p.Policy.Key()] = p
+func byName(s *Summary) map[string]*Loaded {
+	m := map[string]*Loaded{}
+	for _, list := range [][]Loaded{s.Policies, s.Exceptions, s.GlobalContexts} {
+		for i := range list {
+			m[list[i].Key()] = &list[i]
+		}
 	}
 	return m
 }

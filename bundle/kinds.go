@@ -2,18 +2,69 @@ package bundle
 
 import (
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
+
+	kyvernov1 "github.com/kyverno/kyverno/api/kyverno/v1"
+	kyvernov2 "github.com/kyverno/kyverno/api/kyverno/v2"
+	kyvernov2alpha1 "github.com/kyverno/kyverno/api/kyverno/v2alpha1"
+	kyvernov2beta1 "github.com/kyverno/kyverno/api/kyverno/v2beta1"
 )
 
-// The policies that are built.
+// kyvernoGroup is the API group of what is built.
+const kyvernoGroup = "kyverno.io"
+
+// The kinds that are built.
 const (
-	builtVersion  = "kyverno.io/v1"
-	betaVersion   = "kyverno.io/v2beta1" // the same fields, without the old ways to write them
-	clusterPolicy = "ClusterPolicy"
-	policy        = "Policy"
-	exception     = "PolicyException"
+	clusterPolicy        = "ClusterPolicy"
+	policy               = "Policy"
+	policyException      = "PolicyException"
+	clusterCleanupPolicy = "ClusterCleanupPolicy"
+	cleanupPolicy        = "CleanupPolicy"
+	globalContextEntry   = "GlobalContextEntry"
 )
+
+var builtKinds = [...]string{clusterPolicy, policy, policyException, clusterCleanupPolicy, cleanupPolicy, globalContextEntry}
+
+// version is a version in which a kind may be written, with the type that says what may stand in it. Every
+// field of that type means the same in the version that is compiled, which is the first.
+type version struct {
+	name  string
+	shape reflect.Type
+}
+
+// versionsOf lists the versions of a kind, the one that is compiled first; none for a kind that is not built.
+// The types of v2alpha1 are gone from Kyverno but for one kind; its fields were those of v2beta1.
+func versionsOf(kind string) []version {
+	switch kind {
+	case clusterPolicy:
+		return []version{{"v1", reflect.TypeFor[kyvernov1.ClusterPolicy]()}, {"v2beta1", reflect.TypeFor[kyvernov2beta1.ClusterPolicy]()}}
+	case policy:
+		return []version{{"v1", reflect.TypeFor[kyvernov1.Policy]()}, {"v2beta1", reflect.TypeFor[kyvernov2beta1.Policy]()}}
+	case policyException:
+		old := reflect.TypeFor[kyvernov2beta1.PolicyException]()
+		return []version{{"v2", reflect.TypeFor[kyvernov2.PolicyException]()}, {"v2beta1", old}, {"v2alpha1", old}}
+	case clusterCleanupPolicy:
+		old := reflect.TypeFor[kyvernov2beta1.ClusterCleanupPolicy]()
+		return []version{{"v2", reflect.TypeFor[kyvernov2.ClusterCleanupPolicy]()}, {"v2beta1", old}, {"v2alpha1", old}}
+	case cleanupPolicy:
+		old := reflect.TypeFor[kyvernov2beta1.CleanupPolicy]()
+		return []version{{"v2", reflect.TypeFor[kyvernov2.CleanupPolicy]()}, {"v2beta1", old}, {"v2alpha1", old}}
+	case globalContextEntry:
+		return []version{
+			{"v2", reflect.TypeFor[kyvernov2.GlobalContextEntry]()}, {"v2beta1", reflect.TypeFor[kyvernov2beta1.GlobalContextEntry]()},
+			{"v2alpha1", reflect.TypeFor[kyvernov2alpha1.GlobalContextEntry]()},
+		}
+	default:
+		return nil
+	}
+}
+
+// clusterScoped reports whether objects of the kind are in no namespace.
+func clusterScoped(kind string) bool {
+	return kind == clusterPolicy || kind == clusterCleanupPolicy || kind == globalContextEntry
+}
 
 // notPolicies are the kinds of the group kyverno.io that a cluster holds beside policies: requests and
 // reports, which do nothing here.
@@ -22,39 +73,49 @@ var notPolicies = [...]string{
 	"ClusterEphemeralReport", "EphemeralReport", "GenerateRequest", "UpdateRequest",
 }
 
-// unbuiltPolicies are the kinds of the group kyverno.io that decide or act and are not built.
-var unbuiltPolicies = [...]string{
-	"CleanupPolicy", "ClusterCleanupPolicy", "GlobalContextEntry", "PolicyException",
-}
-
 // admissionPolicies are the API server's own.
 var admissionPolicies = [...]string{
 	"MutatingAdmissionPolicy", "MutatingAdmissionPolicyBinding",
 	"ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding",
 }
 
-// classify tells what a document is to a bundle: a policy to build, something else to leave out, or, with
-// a message, a mistake or a policy that is not built.
-func classify(apiVersion, kind string) (isPolicy bool, problem string) {
-	group, _, _ := strings.Cut(apiVersion, "/")
-	named := apiVersion + " " + kind
+// class is what a document is to a bundle: something to compile, as the shape says; with a problem at a key, a
+// mistake or a kind that is not built; or else something to leave out.
+type class struct {
+	shape        reflect.Type
+	key, problem string
+}
+
+func classify(apiVersion, kind string) class {
+	group, name, _ := strings.Cut(apiVersion, "/")
+	versions := versionsOf(kind)
+	unbuilt := apiVersion + " " + kind + " is not built yet"
 	switch {
-	case group == "kyverno.io" && (kind == clusterPolicy || kind == policy):
-		if apiVersion == builtVersion || apiVersion == betaVersion {
-			return true, ""
+	case group == kyvernoGroup && versions != nil:
+		for _, v := range versions {
+			if v.name == name {
+				return class{shape: v.shape}
+			}
 		}
-		return false, named + " is not built yet: expected " + builtVersion
-	case group == "kyverno.io" && slices.Contains(unbuiltPolicies[:], kind):
-		return false, named + " is not built yet"
-	case group == "kyverno.io" && !slices.Contains(notPolicies[:], kind):
-		return false, fmt.Sprintf("unknown kind %q of %s: expected ClusterPolicy or Policy", kind, apiVersion)
+		return class{key: "apiVersion", problem: unbuilt + ": expected " + expectedVersions(versions)}
+	case group == kyvernoGroup && !slices.Contains(notPolicies[:], kind):
+		return class{key: "kind", problem: fmt.Sprintf("unknown kind %q of %s: expected one of %s", kind, apiVersion, strings.Join(builtKinds[:], ", "))}
 	case group == "policies.kyverno.io":
-		return false, named + " is not built yet"
+		return class{key: "apiVersion", problem: unbuilt}
 	case group == "admissionregistration.k8s.io" && slices.Contains(admissionPolicies[:], kind):
-		return false, named + " is not built yet"
-	case apiVersion == "" && (kind == clusterPolicy || kind == policy):
-		return false, "apiVersion is missing: expected " + builtVersion
+		return class{key: "apiVersion", problem: unbuilt}
+	case apiVersion == "" && versions != nil:
+		return class{key: "apiVersion", problem: "apiVersion is missing: expected " + expectedVersions(versions)}
 	default:
-		return false, ""
+		return class{}
 	}
+}
+
+func expectedVersions(versions []version) string {
+	names := make([]string, len(versions))
+	for i, v := range versions {
+		names[i] = kyvernoGroup + "/" + v.name
+	}
+	last := len(names) - 1
+	return strings.Join(names[:last], ", ") + " or " + names[last]
 }

@@ -7,7 +7,11 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"reflect"
 	"slices"
+	"strings"
+
+	kyvernov1 "github.com/kyverno/kyverno/api/kyverno/v1"
 
 	"github.com/holdfast-io/holdfast/bundle/manifest"
 	"github.com/holdfast-io/holdfast/engine"
@@ -31,22 +35,53 @@ type Sources struct {
 type Summary struct {
 	// Files is the number of files that were read.
 	Files int
-	// Policies are in the order of the snapshot.
-	Policies []Loaded
+	// Policies are in the order of the snapshot, and so are exceptions and global context entries.
+	Policies, Exceptions, GlobalContexts []Loaded
 	// Skipped counts the documents that are no policies, by apiVersion and kind.
 	Skipped map[string]int
 	// Warnings do not keep the bundle from working.
 	Warnings []Problem
 }
 
-// Loaded is a policy with the place and the text that it comes from.
+// Loaded is one thing in a bundle with the place and the text that it comes from. Exactly one of Policy,
+// Exception and GlobalContext is set.
 type Loaded struct {
-	Policy   *engine.Policy
+	Policy        *engine.Policy
+	Exception     *engine.Exception
+	GlobalContext *engine.GlobalContext
+
 	Position manifest.Position
-	// Rules are the places of the policy's rules as written, by name.
+	// Rules are the places of a policy's rules as written, by name.
 	Rules map[string]manifest.Position
-	// Document is the policy as written, without what the cluster adds. Not to be changed.
+	// Document is the object as written, without what the cluster adds. Not to be changed.
 	Document map[string]any
+
+	source kyvernov1.PolicyInterface          // of a ClusterPolicy or Policy
+	place  func(path []any) manifest.Position // where a path of the document is written
+}
+
+// Key is the kind and name, such as ClusterPolicy/require-labels or PolicyException/team-a/legacy.
+func (l *Loaded) Key() string {
+	switch {
+	case l.Exception != nil:
+		return policyException + "/" + l.Exception.Key()
+	case l.GlobalContext != nil:
+		return globalContextEntry + "/" + l.GlobalContext.Name
+	default:
+		return l.Policy.Kind + "/" + l.Policy.Key()
+	}
+}
+
+// Digest names the content.
+func (l *Loaded) Digest() string {
+	switch {
+	case l.Exception != nil:
+		return l.Exception.Digest
+	case l.GlobalContext != nil:
+		return l.GlobalContext.Digest
+	default:
+		return l.Policy.Digest
+	}
 }
 
 // Load reads, checks and compiles a bundle. Everything that is wrong with it comes back in one *Error;
@@ -100,23 +135,19 @@ func (l *loader) file(f *manifest.File, data []byte) {
 	}
 }
 
-// document takes up one document, and reports whether it is, or means to be, a policy.
-func (l *loader) document(d *manifest.Document) (isPolicy bool) {
-	isPolicy, problem := classify(d.APIVersion(), d.Kind())
+// document takes up one document, and reports whether it is, or means to be, a policy or something beside one.
+func (l *loader) document(d *manifest.Document) (ours bool) {
+	class := classify(d.APIVersion(), d.Kind())
 	switch {
-	case problem != "":
-		path := []any{"kind"}
-		if d.APIVersion() != builtVersion {
-			path = []any{"apiVersion"}
-		}
-		l.problem(d.Position(path), name(d), "", problem)
-		return true
-	case isPolicy:
-		l.policy(d)
+	case class.problem != "":
+		l.problem(d.Position([]any{class.key}), name(d), "", class.problem)
+	case class.shape != nil:
+		l.compile(d, class.shape)
 	default:
 		l.summary.Skipped[describe(d)]++
+		return false
 	}
-	return isPolicy
+	return true
 }
 
 // describe names what a document is, for the count of those left out.
@@ -131,12 +162,12 @@ func (l *loader) problem(at manifest.Position, policy, path, message string) {
 	l.problems = append(l.problems, Problem{at.File, at.Line, at.Column, policy, path, message})
 }
 
-func (l *loader) policy(d *manifest.Document) {
+func (l *loader) compile(d *manifest.Document, shape reflect.Type) {
 	if d.Size > MaxPolicyBytes {
 		l.problem(d.Start(), name(d), "", fmt.Sprintf("is %d bytes long: expected at most %d", d.Size, MaxPolicyBytes))
 		return
 	}
-	src, problems, warnings := decode(d)
+	problems, warnings := decode(d, shape)
 	for _, w := range warnings {
 		l.warn(d, w)
 	}
@@ -144,20 +175,24 @@ func (l *loader) policy(d *manifest.Document) {
 		l.engineProblems(d, problems)
 		return
 	}
-	compiled, err := l.compiler.Compile(src, d.Object)
+	loaded, err := compile(l.compiler, d)
+	loaded.Position, loaded.Rules, loaded.place = d.Start(), rulePositions(d), d.Position
 	var wrong *engine.CompileError
 	switch {
 	case errors.As(err, &wrong):
 		l.engineProblems(d, wrong.Problems)
-		return
 	case err != nil:
 		l.problem(d.Start(), name(d), "", err.Error())
-		return
+	case loaded.Exception != nil:
+		l.summary.Exceptions = append(l.summary.Exceptions, loaded)
+	case loaded.GlobalContext != nil:
+		l.summary.GlobalContexts = append(l.summary.GlobalContexts, loaded)
+	default:
+		for _, w := range loaded.Policy.Warnings {
+			l.warn(d, engine.Problem{Message: w})
+		}
+		l.summary.Policies = append(l.summary.Policies, loaded)
 	}
-	for _, w := range compiled.Warnings {
-		l.warn(d, engine.Problem{Message: w})
-	}
-	l.summary.Policies = append(l.summary.Policies, Loaded{compiled, d.Start(), rulePositions(d), d.Object})
 }
 
 func (l *loader) engineProblems(d *manifest.Document, problems []engine.Problem) {
@@ -185,32 +220,53 @@ func rulePositions(d *manifest.Document) map[string]manifest.Position {
 
 // finish makes the snapshot of what was gathered.
 func (l *loader) finish() (*engine.Snapshot, *Summary, error) {
-	slices.SortStableFunc(l.summary.Policies, func(a, b Loaded) int {
-		return cmp.Or(
-			cmp.Compare(a.Policy.Name, b.Policy.Name), cmp.Compare(a.Policy.Namespace, b.Policy.Namespace),
-			cmp.Compare(a.Policy.Kind, b.Policy.Kind),
-		)
-	})
-	policies := make([]*engine.Policy, len(l.summary.Policies))
-	for i, p := range l.summary.Policies {
-		policies[i] = p.Policy
-		if i == 0 {
-			continue
-		}
-		if first := l.summary.Policies[i-1]; first.Policy.Kind == p.Policy.Kind && first.Policy.Key() == p.Policy.Key() {
-			l.problem(p.Position, p.Policy.Kind+"/"+p.Policy.Key(), "", "stands twice in the bundle, first at "+first.Position.String())
-		}
+	var contents engine.Contents
+	for _, p := range l.inOrder(l.summary.Policies) {
+		contents.Policies = append(contents.Policies, p.Policy)
+	}
+	for _, x := range l.inOrder(l.summary.Exceptions) {
+		contents.Exceptions = append(contents.Exceptions, x.Exception)
+	}
+	for _, g := range l.inOrder(l.summary.GlobalContexts) {
+		contents.GlobalContexts = append(contents.GlobalContexts, g.GlobalContext)
 	}
 	if len(l.problems) > 0 {
 		return nil, nil, &Error{sortProblems(l.problems)}
 	}
-	snapshot, err := engine.NewSnapshot(policies)
+	snapshot, err := engine.Assemble(contents)
 	if err != nil {
 		return nil, nil, fmt.Errorf("making the snapshot: %w", err)
 	}
-	if len(policies) == 0 {
+	if len(contents.Policies) == 0 {
 		l.summary.Warnings = append(l.summary.Warnings, Problem{Message: "the bundle is empty: it holds no policy, so nothing is refused, changed or reported"})
 	}
+	l.summary.Warnings = append(l.summary.Warnings, danglingReferences(&l.summary)...)
 	sortProblems(l.summary.Warnings)
 	return snapshot, &l.summary, nil
+}
+
+// inOrder sorts what was loaded by name, then namespace, then kind, and finds what stands twice.
+func (l *loader) inOrder(list []Loaded) []Loaded {
+	slices.SortStableFunc(list, func(a, b Loaded) int {
+		return cmp.Or(
+			strings.Compare(textAt(a.Document, "metadata", "name"), textAt(b.Document, "metadata", "name")),
+			strings.Compare(textAt(a.Document, "metadata", "namespace"), textAt(b.Document, "metadata", "namespace")),
+			strings.Compare(textAt(a.Document, "kind"), textAt(b.Document, "kind")),
+		)
+	})
+	for i := 1; i < len(list); i++ {
+		if first, second := &list[i-1], &list[i]; first.Key() == second.Key() {
+			l.problem(second.Position, second.Key(), "", "stands twice in the bundle, first at "+first.Position.String())
+		}
+	}
+	return list
+}
+
+func textAt(document map[string]any, path ...string) string {
+	last := len(path) - 1
+	for _, key := range path[:last] {
+		document, _ = document[key].(map[string]any)
+	}
+	s, _ := document[path[last]].(string)
+	return s
 }

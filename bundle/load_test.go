@@ -32,6 +32,28 @@ spec:
             hostNetwork: "!true"
 `
 
+// plainException excuses from the sound policy, plainEntry is a global context entry.
+const (
+	plainException = `apiVersion: kyverno.io/v2
+kind: PolicyException
+metadata:
+  name: x
+  namespace: ns
+spec:
+  exceptions:
+    - policyName: sound
+      ruleNames: [first]
+  match:
+    any:
+      - resources: {kinds: [Pod]}
+`
+	plainEntry = `apiVersion: kyverno.io/v2
+kind: GlobalContextEntry
+metadata: {name: pods}
+spec: {kubernetesResource: {version: v1, resource: pods}, projections: [{name: count, jmesPath: length(@)}]}
+`
+)
+
 // spoil replaces a part of the sound policy, which must be there.
 func spoil(t *testing.T, parts ...string) string {
 	t.Helper()
@@ -120,13 +142,50 @@ func TestLoadRefuses(t *testing.T) {
 				"b/p.yaml:4:1: ClusterPolicy: spec.rules: is empty: expected at least one rule",
 			},
 		},
-		"an exception": {
-			"apiVersion: kyverno.io/v2\nkind: PolicyException\nmetadata: {name: x}\n",
-			[]string{"b/p.yaml:1:1: PolicyException/x: kyverno.io/v2 PolicyException is not built yet"},
-		},
-		"a policy in an unknown version": {
+		"a policy in a version that nobody has": {
 			"apiVersion: kyverno.io/v3\nkind: ClusterPolicy\nmetadata: {name: x}\n",
-			[]string{"b/p.yaml:1:1: ClusterPolicy/x: kyverno.io/v3 ClusterPolicy is not built yet: expected kyverno.io/v1"},
+			[]string{"b/p.yaml:1:1: ClusterPolicy/x: kyverno.io/v3 ClusterPolicy is not built yet: expected kyverno.io/v1 or kyverno.io/v2beta1"},
+		},
+		"an exception in a version that nobody has": {
+			"apiVersion: kyverno.io/v1\nkind: PolicyException\nmetadata: {name: x}\n",
+			[]string{"b/p.yaml:1:1: PolicyException/x: kyverno.io/v1 PolicyException is not built yet: expected kyverno.io/v2, kyverno.io/v2beta1 or kyverno.io/v2alpha1"},
+		},
+		"a match of v1 in v2beta1": {
+			strings.Replace(spoil(t, "any:\n          - resources:\n              kinds: [Pod]", "resources: {kinds: [Pod]}"), "/v1", "/v2beta1", 1),
+			[]string{`b/p.yaml:9:9: ClusterPolicy/sound: spec.rules[0].match.resources: unknown field "resources": expected one of all, any`},
+		},
+		"an exception": {
+			"apiVersion: kyverno.io/v2\nkind: PolicyException\nmetadata:\n  name: x\n  namespace: ns\nspec:\n  exceptions:\n  - policyName: ''\n    rules: [a]\n  match:\n    any:\n    - resource: {}\n",
+			[]string{
+				`b/p.yaml:9:5: PolicyException/ns/x: spec.exceptions[0].rules: unknown field "rules": expected one of policyName, ruleNames`,
+				`b/p.yaml:12:7: PolicyException/ns/x: spec.match.any[0].resource: unknown field "resource": did you mean resources?`,
+			},
+		},
+		"an exception that excuses nothing": {
+			"apiVersion: kyverno.io/v2beta1\nkind: PolicyException\nmetadata: {name: x, namespace: ns}\nspec:\n  exceptions:\n  - policyName: p\n    ruleNames: []\n  match:\n    any:\n    - resources: {kinds: [a/b/c/d/e]}\n",
+			[]string{
+				"b/p.yaml:7:5: PolicyException/ns/x: spec.exceptions[0].ruleNames: is empty: expected names of rules, with wildcards",
+				`b/p.yaml:10:27: PolicyException/ns/x: spec.match.any[0].resources.kinds[0]: "a/b/c/d/e" is not a kind: it has more than four parts`,
+			},
+		},
+		"a schedule that is none": {
+			"apiVersion: kyverno.io/v2\nkind: ClusterCleanupPolicy\nmetadata: {name: x}\nspec:\n  match: {any: [{resources: {kinds: [Pod]}}]}\n  schedule: '0 0 * * 7'\n",
+			[]string{`b/p.yaml:6:3: ClusterCleanupPolicy/x: spec.schedule: "0 0 * * 7" is not a cron expression: End of range (7) above maximum (6): 7`},
+		},
+		"a global context entry": {
+			"apiVersion: kyverno.io/v2alpha1\nkind: GlobalContextEntry\nmetadata: {name: x}\nspec:\n  kubernetesResource: {version: v1, resource: pods}\n  projections:\n  - name: x\n    jmesPath: length(\n",
+			[]string{
+				`b/p.yaml:7:5: GlobalContextEntry/x: spec.projections[0].name: "x" is the name of the entry: expected another`,
+				`b/p.yaml:8:5: GlobalContextEntry/x: spec.projections[0].jmesPath: expression "length(": at character 8: Incomplete expression`,
+			},
+		},
+		"the same exception twice": {
+			plainException + "---\n" + plainException,
+			[]string{"b/p.yaml:14:1: PolicyException/ns/x: stands twice in the bundle, first at b/p.yaml:1:1"},
+		},
+		"the same entry twice, in two versions": {
+			plainEntry + "---\n" + strings.Replace(plainEntry, "v2", "v2beta1", 1),
+			[]string{"b/p.yaml:6:1: GlobalContextEntry/pods: stands twice in the bundle, first at b/p.yaml:1:1"},
 		},
 		"a CEL policy": {
 			"apiVersion: policies.kyverno.io/v1\nkind: ValidatingPolicy\nmetadata: {name: x}\n",
@@ -138,11 +197,11 @@ func TestLoadRefuses(t *testing.T) {
 		},
 		"a slip in the kind": {
 			"apiVersion: kyverno.io/v1\nkind: ClusterPolcy\nmetadata: {name: x}\n",
-			[]string{`b/p.yaml:2:1: ClusterPolcy/x: unknown kind "ClusterPolcy" of kyverno.io/v1: expected ClusterPolicy or Policy`},
+			[]string{`b/p.yaml:2:1: ClusterPolcy/x: unknown kind "ClusterPolcy" of kyverno.io/v1: expected one of ClusterPolicy, Policy, PolicyException, ClusterCleanupPolicy, CleanupPolicy, GlobalContextEntry`},
 		},
 		"a policy without apiVersion": {
 			"kind: ClusterPolicy\nmetadata: {name: x}\n",
-			[]string{"b/p.yaml:1:1: ClusterPolicy/x: apiVersion is missing: expected kyverno.io/v1"},
+			[]string{"b/p.yaml:1:1: ClusterPolicy/x: apiVersion is missing: expected kyverno.io/v1 or kyverno.io/v2beta1"},
 		},
 		"a policy of more than a mebibyte": {
 			sound + "# " + strings.Repeat("x", 1<<20) + "\n",

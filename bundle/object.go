@@ -10,14 +10,17 @@ import (
 	"github.com/holdfast-io/holdfast/engine"
 )
 
-// Object is a policy that came as an object and not as text: from a cluster, or in an admission review.
+// Object is a policy, or something beside one, that came as an object and not as text: from a cluster, or in an
+// admission review. Exactly one of Policy, Exception and GlobalContext is set.
 type Object struct {
-	Policy *engine.Policy
-	// Source is the policy as its type has it. Not to be changed.
+	Policy        *engine.Policy
+	Exception     *engine.Exception
+	GlobalContext *engine.GlobalContext
+	// Source is a ClusterPolicy or Policy as its type has it, nil for other kinds. Not to be changed.
 	Source kyvernov1.PolicyInterface
-	// Document is the policy without what the cluster adds. Not to be changed.
+	// Document is the object without what the cluster adds. Not to be changed.
 	Document map[string]any
-	// Warnings do not keep the policy from working. Their paths lead into the document.
+	// Warnings do not keep it from working. Their paths lead into the document.
 	Warnings []engine.Problem
 }
 
@@ -29,18 +32,18 @@ func Name(object map[string]any) string { return name(&manifest.Document{Object:
 // what the cluster adds is dropped. Without problems there is an answer, and with them none.
 func CompileObject(compiler *engine.Compiler, object map[string]any) (*Object, []engine.Problem) {
 	d := &manifest.Document{Object: engine.Normalize(object)}
-	isPolicy, problem := classify(d.APIVersion(), d.Kind())
+	class := classify(d.APIVersion(), d.Kind())
 	switch {
-	case problem != "":
-		return nil, []engine.Problem{{Path: []any{"apiVersion"}, Message: problem}}
-	case !isPolicy:
+	case class.problem != "":
+		return nil, []engine.Problem{{Path: []any{class.key}, Message: class.problem}}
+	case class.shape == nil:
 		return nil, []engine.Problem{{Path: []any{"kind"}, Message: fmt.Sprintf("%s is no policy", describe(d))}}
 	}
-	src, problems, warnings := decode(d)
+	problems, warnings := decode(d, class.shape)
 	if len(problems) > 0 {
 		return nil, problems
 	}
-	compiled, err := compiler.Compile(src, d.Object)
+	compiled, err := compile(compiler, d)
 	var wrong *engine.CompileError
 	switch {
 	case errors.As(err, &wrong):
@@ -48,8 +51,13 @@ func CompileObject(compiler *engine.Compiler, object map[string]any) (*Object, [
 	case err != nil:
 		return nil, []engine.Problem{{Message: err.Error()}}
 	}
-	for _, w := range compiled.Warnings {
-		warnings = append(warnings, engine.Problem{Message: w})
+	if compiled.Policy != nil {
+		for _, w := range compiled.Policy.Warnings {
+			warnings = append(warnings, engine.Problem{Message: w})
+		}
 	}
-	return &Object{Policy: compiled, Source: src, Document: d.Object, Warnings: warnings}, nil
+	return &Object{
+		Policy: compiled.Policy, Exception: compiled.Exception, GlobalContext: compiled.GlobalContext,
+		Source: compiled.source, Document: d.Object, Warnings: warnings,
+	}, nil
 }

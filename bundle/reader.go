@@ -1,12 +1,8 @@
 package bundle
 
 import (
-	"errors"
 	"fmt"
 	"slices"
-	"strings"
-
-	kyvernov2 "github.com/kyverno/kyverno/api/kyverno/v2"
 
 	"github.com/holdfast-io/holdfast/bundle/manifest"
 	"github.com/holdfast-io/holdfast/engine"
@@ -34,6 +30,12 @@ type Refused struct {
 // Read loads the policies of one file. Documents that are no policies are left out; an error means that the
 // file itself, or a document of it, cannot be read.
 func (r *Reader) Read(file string, data []byte) (loaded []Loaded, refused []Refused, err error) {
+	all, refused, err := r.ReadAll(file, data)
+	return slices.DeleteFunc(all, func(l Loaded) bool { return l.Policy == nil }), refused, err
+}
+
+// ReadAll loads what Read does and the exceptions and global context entries as well.
+func (r *Reader) ReadAll(file string, data []byte) (loaded []Loaded, refused []Refused, err error) {
 	documents, errs := manifest.Parse(file, data)
 	if len(errs) > 0 {
 		return nil, nil, fmt.Errorf("reading policies: %w", errs[0])
@@ -41,7 +43,7 @@ func (r *Reader) Read(file string, data []byte) (loaded []Loaded, refused []Refu
 	for _, d := range documents {
 		l := loader{compiler: r.compiler, summary: Summary{Skipped: map[string]int{}}}
 		l.document(d)
-		loaded = append(loaded, l.summary.Policies...)
+		loaded = slices.Concat(loaded, l.summary.Policies, l.summary.Exceptions, l.summary.GlobalContexts)
 		if len(l.problems) == 0 {
 			continue
 		}
@@ -53,51 +55,27 @@ func (r *Reader) Read(file string, data []byte) (loaded []Loaded, refused []Refu
 	return loaded, refused, nil
 }
 
-// exceptionVersions are the versions of PolicyException, which differ in no field.
-var exceptionVersions = [...]string{"kyverno.io/v2", "kyverno.io/v2beta1"}
-
-// ReadExceptions loads the kyverno.io PolicyExceptions of one file. Documents of other kinds are left out. What
-// is wrong with the exceptions comes back in one *Error.
+// ReadExceptions loads the PolicyExceptions of one file. Documents of other kinds are left out. What is wrong
+// with the exceptions comes back in one *Error.
 func (r *Reader) ReadExceptions(file string, data []byte) ([]*engine.Exception, error) {
-	documents, errs := manifest.Parse(file, data)
-	if len(errs) > 0 {
-		return nil, fmt.Errorf("reading exceptions: %w", errs[0])
+	loaded, refused, err := r.ReadAll(file, data)
+	if err != nil {
+		return nil, err
 	}
-	l := loader{compiler: r.compiler}
-	var out []*engine.Exception
-	for _, d := range documents {
-		group, _, _ := strings.Cut(d.APIVersion(), "/")
-		switch {
-		case d.Kind() != exception || group != "kyverno.io":
-		case !slices.Contains(exceptionVersions[:], d.APIVersion()):
-			l.problem(d.Position([]any{"apiVersion"}), name(d), "", d.APIVersion()+" "+exception+" is not built yet: expected "+exceptionVersions[0])
-		default:
-			if x := l.exception(d); x != nil {
-				out = append(out, x)
-			}
+	var problems []Problem
+	for _, x := range refused {
+		if x.Kind == policyException {
+			problems = append(problems, x.Problems...)
 		}
 	}
-	if len(l.problems) > 0 {
-		return nil, &Error{sortProblems(l.problems)}
+	if len(problems) > 0 {
+		return nil, &Error{sortProblems(problems)}
+	}
+	var out []*engine.Exception
+	for _, l := range loaded {
+		if l.Exception != nil {
+			out = append(out, l.Exception)
+		}
 	}
 	return out, nil
-}
-
-// exception compiles a PolicyException, or notes what is wrong with it.
-func (l *loader) exception(d *manifest.Document) *engine.Exception {
-	settle(d)
-	src := &kyvernov2.PolicyException{}
-	if problems := decodeInto(d, src); len(problems) > 0 {
-		l.engineProblems(d, problems)
-		return nil
-	}
-	compiled, err := l.compiler.CompileException(src, d.Object)
-	var wrong *engine.CompileError
-	switch {
-	case errors.As(err, &wrong):
-		l.engineProblems(d, wrong.Problems)
-	case err != nil:
-		l.problem(d.Start(), name(d), "", err.Error())
-	}
-	return compiled
 }

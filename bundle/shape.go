@@ -62,18 +62,14 @@ func (s *shape) check(path []any, value any, t reflect.Type) {
 	if value == nil || t.Kind() == reflect.Interface || slices.Contains(opaque[:], t) {
 		return // null leaves a field as it is
 	}
+	_, isList := value.([]any)
 	switch {
 	case slices.Contains(textual[:], t):
 		t = reflect.TypeFor[string]()
-	case t == reflect.TypeFor[kyvernov1.ConditionsWrapper]():
-		t = reflect.TypeFor[kyvernov1.AnyAllConditions]()
-		if _, ok := value.([]any); ok { // the old form
-			t = reflect.TypeFor[[]kyvernov1.Condition]()
-		}
-	case t == reflect.TypeFor[kyvernov1.ForEachValidationWrapper]():
-		t = reflect.TypeFor[[]kyvernov1.ForEachValidation]()
-	case t == reflect.TypeFor[kyvernov1.ForEachMutationWrapper]():
-		t = reflect.TypeFor[[]kyvernov1.ForEachMutation]()
+	case isList && t == reflect.TypeFor[kyvernov1.ConditionsWrapper](): // the old form
+		t = reflect.TypeFor[[]kyvernov1.Condition]()
+	case wrapped(t) != t:
+		t = wrapped(t)
 	case reflect.PointerTo(t).Implements(unmarshaler):
 		return // it knows itself what it takes
 	}
@@ -103,6 +99,20 @@ func (s *shape) check(path []any, value any, t reflect.Type) {
 		}
 	}
 	s.scalar(path, value, t)
+}
+
+// wrapped is the type of what stands in a field whose own type decodes itself.
+func wrapped(t reflect.Type) reflect.Type {
+	switch t {
+	case reflect.TypeFor[kyvernov1.ConditionsWrapper]():
+		return reflect.TypeFor[kyvernov1.AnyAllConditions]()
+	case reflect.TypeFor[kyvernov1.ForEachValidationWrapper]():
+		return reflect.TypeFor[[]kyvernov1.ForEachValidation]()
+	case reflect.TypeFor[kyvernov1.ForEachMutationWrapper]():
+		return reflect.TypeFor[[]kyvernov1.ForEachMutation]()
+	default:
+		return t
+	}
 }
 
 // scalar checks a value that is neither an object nor a list where one is wanted.

@@ -39,6 +39,12 @@ func FromDecision(d *engine.Decision, s Subject) Result {
 	if (d.Status == engine.Fail || d.Status == engine.Warn) && d.Rule.Kind == engine.Validate {
 		r.set(PropertyAction, d.Action.String())
 	}
+	for _, name := range slices.Sorted(maps.Keys(d.Properties)) {
+		r.set(name, secret.text(d.Properties[name]))
+	}
+	if len(d.Exceptions) > 0 {
+		r.set(PropertyExceptions, strings.Join(d.Exceptions, ", "))
+	}
 	if d.Path != "" {
 		r.set(PropertyPath, d.Path)
 	}

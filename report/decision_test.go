@@ -2,6 +2,7 @@ package report
 
 import (
 	"encoding/json"
+	"maps"
 	"reflect"
 	"strings"
 	"testing"
@@ -126,5 +127,20 @@ func TestValuesOfASecretAreTakenOutOfPatches(t *testing.T) {
 				t.Error("the patch of a ConfigMap is taken for a Secret's")
 			}
 		})
+	}
+}
+
+func TestFromDecisionTellsExceptionsAndProperties(t *testing.T) {
+	rule := &engine.Rule{Name: "r", Properties: map[string]string{"team": "a"}}
+	d := &engine.Decision{
+		Policy: &engine.Policy{Name: "p"}, Rule: rule, Status: engine.Skip,
+		Exceptions: []string{"ns/one", "ns/two"}, Properties: map[string]string{"next": "hunter2"},
+	}
+	want := map[string]string{"team": "a", "exceptions": "ns/one, ns/two", "next": "[redacted]"}
+	if got := FromDecision(d, secret()).Properties; !maps.Equal(got, want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+	if len(rule.Properties) != 1 {
+		t.Errorf("the rule was changed: %v", rule.Properties)
 	}
 }

@@ -38,6 +38,8 @@ const (
 	PropertyAction = "action"
 	// PropertyPath is where in the object the rule failed, as a JSON pointer.
 	PropertyPath = "path"
+	// PropertyExceptions names the PolicyExceptions that excuse the object, as namespace/name.
+	PropertyExceptions = "exceptions"
 	// PropertyPatch is the RFC 6902 patch, as compact JSON, that clears the finding of a mutate rule.
 	PropertyPatch = "patch"
 	// PropertyPatchOmitted stands in the place of a patch that is too long for a report.

@@ -20,7 +20,8 @@ type Source struct {
 	opts     Options
 	compiler *engine.Compiler
 	metrics  *metrics
-	base     []*engine.Policy // of the bundle's files
+	first    *engine.Snapshot // the bundle's files
+	base     []*engine.Policy // theirs
 	kick     chan struct{}
 	ready    chan struct{}
 	once     sync.Once
@@ -42,8 +43,9 @@ func New(opts Options) (*Source, error) {
 	if err != nil {
 		return nil, err
 	}
+	first := opts.Store.Current()
 	s := &Source{
-		opts: opts, compiler: compiler, base: opts.Store.Current().Policies(),
+		opts: opts, compiler: compiler, first: first, base: first.Policies(),
 		kick: make(chan struct{}, 1), ready: make(chan struct{}),
 		watchers: map[string]*watcher{}, entries: map[key]*entry{}, applied: map[string]string{},
 	}
@@ -171,7 +173,9 @@ func (s *Source) rebuild(ctx context.Context) error {
 	if len(changed) == 0 && len(entries) == len(s.entries) {
 		return nil
 	}
-	snapshot, err := engine.NewSnapshot(s.merge(entries))
+	snapshot, err := engine.Assemble(engine.Contents{
+		Policies: s.merge(entries), Exceptions: s.first.Exceptions(), GlobalContexts: s.first.GlobalContexts(),
+	})
 	if err != nil {
 		return fmt.Errorf("making the snapshot of the bundle and the cluster's policies: %w", err)
 	}
