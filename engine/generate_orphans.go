@@ -6,6 +6,8 @@ import (
 	"fmt"
 
 	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	"github.com/holdfast-io/holdfast/engine/expr"
 )
 
 // OrphanQuery asks which of the objects have lost what they were generated for.
@@ -29,7 +31,7 @@ type Orphan struct {
 // Orphans says which objects are to be deleted because the synchronized rule that generated them is gone
 // (unless it has orphanDownstreamOnPolicyDelete), or their trigger is gone or no longer matches, or the source
 // that they are a copy of is gone. Objects of rules without synchronize stay. So does what a rule that still
-// matches no longer generates, as with the peer.
+// matches no longer generates, as with the peer, and what a rule cannot have generated, whatever its labels say.
 //
 // What cannot be told is no orphan: it is in the error, which joins all of them.
 func (s *Snapshot) Orphans(ctx context.Context, in *Inputs, q OrphanQuery) ([]Orphan, error) {
@@ -83,8 +85,11 @@ func (o *orphanCheck) check(before *Snapshot) (*Orphan, error) {
 		if before == nil {
 			return nil, nil
 		}
-		if o.rule = before.maker(has); o.rule == nil || !o.rule.generate.synchronize || o.rule.generate.orphan {
+		if o.rule = before.maker(has); o.rule == nil || !o.rule.generate.synchronize || o.rule.generate.orphan || !o.mayMake() {
 			return nil, nil
+		}
+		if err := o.reached(); err != nil {
+			return nil, err
 		}
 		return o.orphan(fmt.Sprintf("rule %s of policy %s is gone", o.rule.Name, o.rule.Policy.Key())), nil
 	}
@@ -92,8 +97,11 @@ func (o *orphanCheck) check(before *Snapshot) (*Orphan, error) {
 	if !o.rule.generate.synchronize ||
 		!o.rule.operations.has(Create) || // it generates when its trigger goes
 		!o.rule.Selects(trigger.kind, "") || // it has become a rule about something else
-		trigger.unknown() {
+		trigger.unknown() || !o.mayMake() {
 		return nil, nil
+	}
+	if err := o.reached(); err != nil {
+		return nil, err
 	}
 	found, err := o.find(trigger)
 	if err != nil {
@@ -103,6 +111,41 @@ func (o *orphanCheck) check(before *Snapshot) (*Orphan, error) {
 		return o.orphan(fmt.Sprintf("the %s that it was generated for is gone", trigger.kind.Kind)), nil
 	}
 	return o.checkTrigger(trigger, found)
+}
+
+// reached refuses an object outside of the policy's namespace, whatever its labels say.
+func (o *orphanCheck) reached() error {
+	namespace, _ := metadata(o.object)["namespace"].(string)
+	return o.rule.Policy.reaches(namespace)
+}
+
+// mayMake reports whether the rule can have generated the object, as far as its fields are plain text. Labels
+// alone do not make an object the rule's to delete: who may write them may have no right to delete it.
+func (o *orphanCheck) mayMake() bool {
+	c := o.change()
+	fits := func(t *expr.Template, text string) bool {
+		plain, ok := constant(t)
+		return !ok || plain == text
+	}
+	for i := range o.rule.generate.parts {
+		p := o.rule.generate.parts[i].make
+		if !fits(p.namespace, c.Namespace) {
+			continue
+		}
+		if p.list == nil {
+			if fits(p.apiVersion, c.Kind.GroupVersion().String()) && fits(p.kind, c.Kind.Kind) && fits(p.name, c.Name) {
+				return true
+			}
+			continue
+		}
+		for _, kind := range p.list.kinds {
+			text, plain := constant(kind)
+			if gvk, err := parseGVK(text); !plain || err == nil && gvk == c.Kind {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // identity is what the labels tell of a trigger or source: its UID, or its name if an earlier version wrote
