@@ -75,20 +75,29 @@ func Run(ctx context.Context, opts Options) (*Report, error) {
 
 // runFile runs the tests of one file.
 func runFile(ctx context.Context, path string, dir *folder, lib *library, only *regexp.Regexp) File {
-	out := File{Path: filepath.ToSlash(path), Cases: []Case{}}
 	data, err := os.ReadFile(path)
-	var specs []testFile
-	if err == nil {
-		specs, err = decode[testFile](path, data)
-	}
 	if err != nil {
-		out.broken = true
-		out.Cases = append(out.Cases, Case{Status: Error, Reason: "the test file cannot be read: " + err.Error()})
-		return out
+		return brokenFile(path, fmt.Errorf("reading: %w", err))
 	}
+	return runText(ctx, path, data, dir, lib, only)
+}
+
+func runText(ctx context.Context, path string, data []byte, dir *folder, lib *library, only *regexp.Regexp) File {
+	specs, err := decode[testFile](path, data)
+	if err != nil {
+		return brokenFile(path, err)
+	}
+	out := File{Path: filepath.ToSlash(path), Cases: []Case{}}
 	for i := range specs {
 		t := &test{spec: &specs[i], folder: dir, library: lib, only: only}
 		out.Cases = append(out.Cases, t.run(ctx)...)
 	}
 	return out
+}
+
+// brokenFile is a test file that cannot be read: one case in error.
+func brokenFile(path string, err error) File {
+	return File{Path: filepath.ToSlash(path), broken: true, Cases: []Case{{
+		Status: Error, Reason: "the test file cannot be read: " + err.Error(),
+	}}}
 }
