@@ -31,8 +31,8 @@ type Options struct {
 	Store *bundle.Store
 	// Changed is called after a new snapshot was put in force. It must not block. Default: nobody is told.
 	Changed func()
-	// Gather is how long changes are gathered before they are compiled together. Default: 50 ms, which
-	// takes up a folder that kubectl applies in few steps and is not noticed by a person.
+	// Gather is the time between two snapshots: changes that come within it are taken up together. Default:
+	// 50 ms, which takes up a folder that kubectl applies in few steps and is not noticed by a person.
 	Gather time.Duration
 	// Grace is how long the status of a new version says nothing while the webhook configurations are on
 	// their way. Default: 3 s.

@@ -97,18 +97,19 @@ func (s *Source) Run(ctx context.Context) error {
 			}
 			s.once.Do(func() { close(s.ready) })
 		}
+		// A change by itself is taken up at once; those that follow it closely, together.
+		timer := time.NewTimer(s.opts.Gather)
+		select {
+		case <-ctx.Done():
+			timer.Stop()
+			return nil
+		case <-timer.C:
+		}
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-s.opts.Served.Changed():
 		case <-s.kick:
-			timer := time.NewTimer(s.opts.Gather)
-			select {
-			case <-ctx.Done():
-				timer.Stop()
-				return nil
-			case <-timer.C:
-			}
 		}
 	}
 }

@@ -46,11 +46,17 @@ type cluster struct {
 // newCluster starts etcd and kube-apiserver, for as long as the test runs.
 func newCluster(t *testing.T) *cluster {
 	t.Helper()
+	return newClusterOf(t, controlplane.Options{Progress: t.Output()})
+}
+
+// newClusterOf starts what the options say.
+func newClusterOf(t *testing.T, options controlplane.Options) *cluster {
+	t.Helper()
 	binary, err := controlplane.Builder{Progress: t.Output()}.Holdfast(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	cp, err := controlplane.Start(t.Context(), controlplane.Options{Progress: t.Output()})
+	cp, err := controlplane.Start(t.Context(), options)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -134,6 +140,16 @@ func (c *cluster) writeBundle(t *testing.T, name, text string) string {
 	t.Helper()
 	path := filepath.Join(c.dir, name+".yaml")
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// emptyBundle makes a bundle without policies.
+func (c *cluster) emptyBundle(t *testing.T) string {
+	t.Helper()
+	path := filepath.Join(c.dir, "empty")
+	if err := os.Mkdir(path, 0o700); err != nil {
 		t.Fatal(err)
 	}
 	return path

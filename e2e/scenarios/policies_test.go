@@ -190,10 +190,7 @@ const place = "spec.rules[0].validate.pattern.metadata.name"
 // From no types of policies at all to two replicas: what users do with policies on a cluster, one after the other.
 func TestPoliciesOfTheCluster(t *testing.T) {
 	c := newCluster(t)
-	files := filepath.Join(c.dir, "files")
-	if err := os.Mkdir(files, 0o700); err != nil {
-		t.Fatal(err)
-	}
+	files := c.emptyBundle(t)
 	o := c.options(t, "holdfast", files)
 	p := c.serve(t, o)
 	c.installPolicyTypes(t)

@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -140,11 +138,7 @@ func (c *cluster) configurations(t *testing.T) []string {
 
 func TestAnEmptyBundleAdmitsAndSaysSo(t *testing.T) {
 	c := newCluster(t)
-	empty := filepath.Join(c.dir, "empty")
-	if err := os.Mkdir(empty, 0o700); err != nil {
-		t.Fatal(err)
-	}
-	p := c.serve(t, c.options(t, "holdfast", empty))
+	p := c.serve(t, c.options(t, "holdfast", c.emptyBundle(t)))
 	if _, err := c.create(t.Context(), pod("privileged", true)); err != nil {
 		t.Error(err)
 	}

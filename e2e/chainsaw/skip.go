@@ -1,0 +1,134 @@
+package chainsaw
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+)
+
+// unable are scripts that need more than an API server with controllers, each with the reason.
+var unable = []struct {
+	pattern *regexp.Regexp
+	reason  string
+}{
+	{regexp.MustCompile(`kubectl (exec|debug|cp|logs|attach|port-forward)\b`), "a script needs a kubelet that runs containers"},
+	{regexp.MustCompile(`\bkyverno (jp|apply|test)\b`), "a script needs Kyverno's own program"},
+}
+
+// Skip says why a test cannot be run, or nothing.
+func (t *Test) Skip() string {
+	for _, step := range t.Steps {
+		for _, o := range slices.Concat(step.Try, step.Finally, step.Cleanup) {
+			if reason := t.skip(&o); reason != "" {
+				return reason
+			}
+		}
+	}
+	return ""
+}
+
+func (t *Test) skip(o *Operation) string {
+	if o.Unknown != "" {
+		return "the operation " + o.Unknown + " is not understood"
+	}
+	if o.Script != nil {
+		for _, u := range unable {
+			if u.pattern.MatchString(o.Script.Content) {
+				return u.reason
+			}
+		}
+	}
+	for _, c := range []*Change{o.Apply, o.Create, o.Patch, o.Assert, o.Error} {
+		if c == nil {
+			continue
+		}
+		if _, err := c.refused(); err != nil {
+			return err.Error()
+		}
+		objects, err := t.objects(c)
+		if err != nil {
+			return "a file of the test is missing, or cannot be read"
+		}
+		for _, u := range objects {
+			if reason := unbuilt(u); reason != "" {
+				return reason
+			}
+			if found := expression(u.Object); found != "" && (o.Assert != nil || o.Error != nil) {
+				return fmt.Sprintf("an assertion holds the expression %s", found)
+			}
+		}
+	}
+	return ""
+}
+
+// unbuilt names the part of the policy language that a policy needs and that is left out by intent.
+func unbuilt(u *unstructured.Unstructured) string {
+	if group, _, _ := strings.Cut(u.GetAPIVersion(), "/"); group == "policies.kyverno.io" {
+		return "policies.kyverno.io"
+	}
+	rules, _, _ := unstructured.NestedSlice(u.Object, "spec", "rules")
+	for _, r := range rules {
+		if rule, ok := r.(map[string]any); ok && strings.HasPrefix(u.GetAPIVersion(), "kyverno.io/") && rule["verifyImages"] != nil {
+			return "verifyImages"
+		}
+	}
+	return ""
+}
+
+// Features names what the policies of a test do: validate, mutate, generate, mutate existing, cleanup.
+func (t *Test) Features() []string {
+	found := map[string]bool{}
+	for _, step := range t.Steps {
+		for _, o := range step.Try {
+			for _, c := range []*Change{o.Apply, o.Create} {
+				if c == nil {
+					continue
+				}
+				objects, err := t.objects(c)
+				if err != nil {
+					continue
+				}
+				for _, u := range objects {
+					features(u, found)
+				}
+			}
+		}
+	}
+	var out []string
+	for _, name := range []string{"validate", "mutate", "mutate existing", "generate", "cleanup", "PolicyException"} {
+		if found[name] {
+			out = append(out, name)
+		}
+	}
+	return out
+}
+
+func features(u *unstructured.Unstructured, found map[string]bool) {
+	if !strings.HasPrefix(u.GetAPIVersion(), "kyverno.io/") {
+		return
+	}
+	switch u.GetKind() {
+	case "CleanupPolicy", "ClusterCleanupPolicy":
+		found["cleanup"] = true
+	case "PolicyException":
+		found["PolicyException"] = true
+	}
+	rules, _, _ := unstructured.NestedSlice(u.Object, "spec", "rules")
+	for _, r := range rules {
+		rule, _ := r.(map[string]any)
+		mutate, _ := rule["mutate"].(map[string]any)
+		switch {
+		case rule["validate"] != nil:
+			found["validate"] = true
+		case mutate["targets"] != nil:
+			found["mutate existing"] = true
+		case mutate != nil:
+			found["mutate"] = true
+		case rule["generate"] != nil:
+			found["generate"] = true
+		}
+	}
+}
