@@ -23,7 +23,7 @@ type entries struct {
 	run       *tasks
 	objects   *objects
 	call      caller
-	trouble   func(error)
+	report    func(error)
 	logger    *slog.Logger
 	functions *expr.Functions
 
@@ -38,8 +38,8 @@ type kept struct {
 	source
 }
 
-func newEntries(run *tasks, objects *objects, call caller, trouble func(error), logger *slog.Logger) *entries {
-	e := &entries{run: run, objects: objects, call: call, trouble: trouble, logger: logger, functions: expr.NewFunctions()}
+func newEntries(run *tasks, objects *objects, call caller, report func(error), logger *slog.Logger) *entries {
+	e := &entries{run: run, objects: objects, call: call, report: report, logger: logger, functions: expr.NewFunctions()}
 	e.sources.Store(&map[string]kept{})
 	return e
 }
@@ -78,7 +78,7 @@ func (e *entries) open(entry *Entry, others int) source {
 	case isSecret(entry.Resource):
 		return &secrets{entry: entry, objects: e.objects, functions: e.functions}
 	default:
-		return newWatched(e.run, e.objects.client, e.functions, entry, e.trouble)
+		return newWatched(e.run, watchOptions{client: e.objects.client, limit: maxWatched, report: e.report}, e.functions, entry)
 	}
 }
 

@@ -5,8 +5,6 @@ import (
 	"sync"
 	"time"
 
-	"k8s.io/client-go/dynamic"
-
 	"github.com/holdfast-io/holdfast/engine/expr"
 )
 
@@ -15,9 +13,8 @@ import (
 type watched struct {
 	entry     *Entry
 	run       *tasks
-	client    dynamic.Interface
+	options   watchOptions
 	functions *expr.Functions
-	trouble   func(error)
 
 	mu      sync.Mutex
 	watch   *watch
@@ -27,10 +24,9 @@ type watched struct {
 	ended   bool
 }
 
-func newWatched(run *tasks, client dynamic.Interface, functions *expr.Functions, entry *Entry, trouble func(error)) *watched {
-	w := &watched{entry: entry, run: run, client: client, functions: functions, trouble: trouble}
-	w.watch = newWatch(run, client, entry.Resource, entry.Namespace, trouble)
-	return w
+func newWatched(run *tasks, o watchOptions, functions *expr.Functions, entry *Entry) *watched {
+	o.resource, o.namespace = entry.Resource, entry.Namespace
+	return &watched{entry: entry, run: run, options: o, functions: functions, watch: newWatch(run, o)}
 }
 
 // current is the watch: another one some time after one has failed.
@@ -46,7 +42,7 @@ func (w *watched) current() *watch {
 			w.retry = now.Add(retryAfter)
 		case now.After(w.retry):
 			w.retry, w.made = time.Time{}, nil
-			w.watch = newWatch(w.run, w.client, w.entry.Resource, w.entry.Namespace, w.trouble)
+			w.watch = newWatch(w.run, w.options)
 		}
 	default:
 	}

@@ -184,10 +184,15 @@ func (t *registryTransport) RoundTrip(request *http.Request) (*http.Response, er
 		return nil, labeled{errPlain, errRefused}
 	}
 	response, err := t.base.RoundTrip(request)
-	if err == nil {
-		response.Body = &boundedBody{response.Body, maxManifest}
+	var noTLS tls.RecordHeaderError
+	switch {
+	case errors.As(err, &noTLS):
+		return nil, labeled{errPlain, errRefused}
+	case err != nil:
+		return nil, err
 	}
-	return response, err
+	response.Body = &boundedBody{response.Body, maxManifest}
+	return response, nil
 }
 
 // boundedBody is an error where it becomes too long.

@@ -32,11 +32,9 @@ const (
 // watch keeps all objects of a resource, of one namespace or of all. It lasts until it is stopped or fails: when
 // the right to it is taken away, the resource is gone, or it holds too much.
 type watch struct {
-	resource  schema.GroupVersionResource
-	namespace string
-	informer  cache.SharedIndexInformer
-	limit     int64
-	stop      context.CancelFunc
+	watchOptions
+	informer cache.SharedIndexInformer
+	stop     context.CancelFunc
 
 	bytes   atomic.Int64  // of what is held
 	first   atomic.Int64  // of what the first list has brought so far
@@ -51,6 +49,15 @@ type watch struct {
 	hurt    chan struct{} // closed with the first error
 }
 
+// watchOptions say what is watched.
+type watchOptions struct {
+	client    dynamic.Interface
+	resource  schema.GroupVersionResource
+	namespace string      // empty for all
+	limit     int64       // of what is held, in bytes
+	report    func(error) // is told of every interruption
+}
+
 // stored is one object of a watch, without what nobody looks up.
 type stored struct {
 	metav1.ObjectMeta // names, labels and the version only
@@ -60,16 +67,16 @@ type stored struct {
 }
 
 // newWatch starts a watch in a task.
-func newWatch(run *tasks, client dynamic.Interface, resource schema.GroupVersionResource, namespace string, trouble func(error)) *watch {
+func newWatch(run *tasks, o watchOptions) *watch {
 	w := &watch{
-		resource: resource, namespace: namespace, limit: maxWatched, failed: make(chan struct{}), hurt: make(chan struct{}),
-		informer: dynamicinformer.NewFilteredDynamicInformer(client, resource, namespace, 0,
+		watchOptions: o, failed: make(chan struct{}), hurt: make(chan struct{}),
+		informer: dynamicinformer.NewFilteredDynamicInformer(o.client, o.resource, o.namespace, 0,
 			cache.Indexers{cache.NamespaceIndex: cache.MetaNamespaceIndexFunc}, nil).Informer(),
 	}
 	// The calls fail on an informer that runs already, which this one does not.
 	_ = w.informer.SetTransform(w.keep)
 	_ = w.informer.SetWatchErrorHandlerWithContext(func(_ context.Context, _ *cache.Reflector, err error) {
-		trouble(err)
+		w.report(err)
 		w.trouble.Store(&err)
 		w.hurting.Do(func() { close(w.hurt) })
 		if apierrors.IsForbidden(err) || apierrors.IsUnauthorized(err) || apierrors.IsNotFound(err) || apierrors.IsMethodNotSupported(err) {

@@ -21,17 +21,17 @@ const (
 
 // watches are those that rules have made necessary, by resource, each over all namespaces.
 type watches struct {
-	run     *tasks
-	client  dynamic.Interface
-	trouble func(error)
-	mu      sync.Mutex
-	byKind  map[schema.GroupVersionResource]*watch
-	failed  map[schema.GroupVersionResource]time.Time
+	run    *tasks
+	client dynamic.Interface
+	report func(error)
+	mu     sync.Mutex
+	byKind map[schema.GroupVersionResource]*watch
+	failed map[schema.GroupVersionResource]time.Time
 }
 
-func newWatches(run *tasks, client dynamic.Interface, trouble func(error)) *watches {
+func newWatches(run *tasks, client dynamic.Interface, report func(error)) *watches {
 	return &watches{
-		run: run, client: client, trouble: trouble,
+		run: run, client: client, report: report,
 		byKind: map[schema.GroupVersionResource]*watch{}, failed: map[schema.GroupVersionResource]time.Time{},
 	}
 }
@@ -58,7 +58,7 @@ func (w *watches) of(resource schema.GroupVersionResource) *watch {
 	if len(w.byKind) >= maxWatches && !w.makeRoom(now) {
 		return nil
 	}
-	made := newWatch(w.run, w.client, resource, "", w.trouble)
+	made := newWatch(w.run, watchOptions{client: w.client, resource: resource, limit: maxWatched, report: w.report})
 	made.used.Store(now.UnixNano())
 	w.byKind[resource] = made
 	return made
