@@ -30,6 +30,7 @@ const (
 // cleanUp judges an object at rest. One that the next run deletes is a warning: nobody broke a rule, and
 // somebody may want to know. The finding is made on what is there now; the run looks again.
 func (r *Rule) cleanUp(e *evaluation) *Decision {
+	e.asked.unwatched = true // it rests on the time
 	if r.cleanup.conditions != nil {
 		x, err := r.scope(e)
 		if err != nil {

@@ -93,6 +93,29 @@ func TestCleanup(t *testing.T) {
 	}
 }
 
+// What rests on the time has to be judged again, though nothing changes.
+func TestCleanupRestsOnTheTime(t *testing.T) {
+	cleaned := cleanupSnapshot(t, cleanupPolicy("{match: {any: [{resources: {kinds: [Pod]}}]}, schedule: '@daily'}"))
+	labelled := func(ttl string) string {
+		return "{apiVersion: v1, kind: ConfigMap, metadata: {name: p, labels: {cleanup.kyverno.io/ttl: '" + ttl + "'}}}"
+	}
+	for name, c := range map[string]struct {
+		object string
+		want   bool
+	}{
+		"what a policy cleans up":  {excusedPod, true},
+		"what none does":           {"{apiVersion: v1, kind: ConfigMap, metadata: {name: p}}", false},
+		"a label that is not over": {labelled("2027-02-01"), true},
+		"a label that is over":     {labelled("2027-01-01"), false},
+		"a label without a start":  {labelled("12h"), false},
+	} {
+		m, err := cleaned.Audit(t.Context(), resting(t, c.object), world{}.inputs())
+		if err != nil || m.Unwatched != c.want {
+			t.Errorf("%s: unwatched %v, %v", name, m.Unwatched, err)
+		}
+	}
+}
+
 func TestCleanupSaysWhenAndHow(t *testing.T) {
 	s := cleanupSnapshot(t, cleanupPolicy("{match: {any: [{resources: {kinds: [Pod]}}]}, schedule: '@hourly', deletionPropagationPolicy: Orphan}"))
 	d := audited(t, s, excusedPod)

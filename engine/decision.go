@@ -115,7 +115,7 @@ type Mutation struct {
 	Patch     []mutate.Operation
 	Decisions []Decision
 	// Dependencies are what else the decisions of an audit rest on. Unwatched says that some rest on what
-	// cannot be watched: the answer of a call, or a registry's.
+	// cannot be watched: the answer of a call, a registry's, or the time.
 	Dependencies []Dependency
 	Unwatched    bool
 }

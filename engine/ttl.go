@@ -43,7 +43,10 @@ func (e *evaluation) outlived(r *Rule) *Decision {
 	switch {
 	case err != nil:
 		d.Message = fmt.Sprintf("the label %s: %v: the object is never deleted", labelTTL, err)
-	case !known || !e.in.Now().After(end):
+	case !known:
+		return nil
+	case !e.in.Now().After(end):
+		e.asked.unwatched = true // it rests on the time
 		return nil
 	default:
 		d.Properties["expired"] = end.UTC().Format(time.RFC3339)
