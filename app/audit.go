@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"runtime"
+	"slices"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -108,7 +109,7 @@ func sayGap(w io.Writer, c report.Coverage, output Format) error {
 type gathered struct {
 	document report.Document
 	objects  int
-	drifted  []Judged // objects with a patch
+	drifted  []Judged // objects with a patch, or whose rules want something of others
 }
 
 func (a *gathered) add(j Judged) {
@@ -121,7 +122,7 @@ func (a *gathered) add(j Judged) {
 		}
 		a.document.Results = append(a.document.Results, r)
 	}
-	if len(j.Mutation.Patch) > 0 {
+	if len(j.Mutation.Patch) > 0 || slices.ContainsFunc(j.Mutation.Decisions, func(d engine.Decision) bool { return len(d.Changes) > 0 }) {
 		a.drifted = append(a.drifted, j)
 	}
 }

@@ -339,3 +339,35 @@ func TestAnAnswerThatCannotBeWrittenIsAnError(t *testing.T) {
 		}
 	}
 }
+
+// What a rule generates is judged if it is among the files. If not, it may be in the cluster all the same.
+func TestFilesOfWhatIsGenerated(t *testing.T) {
+	files(t, map[string]string{
+		"policy.yaml": `{apiVersion: kyverno.io/v1, kind: ClusterPolicy, metadata: {name: deny}, spec: {rules: [{name: r, match: {any: [{resources: {kinds: [Namespace]}}]},
+			generate: {apiVersion: networking.k8s.io/v1, kind: NetworkPolicy, name: deny, namespace: "{{request.object.metadata.name}}", synchronize: true, data: {spec: {podSelector: {}, policyTypes: [Ingress]}}}}]}}`,
+		"objects.yaml": `
+{apiVersion: v1, kind: Namespace, metadata: {name: a}}
+---
+{apiVersion: v1, kind: Namespace, metadata: {name: b}}
+---
+{apiVersion: networking.k8s.io/v1, kind: NetworkPolicy, metadata: {name: deny, namespace: b, labels: {app.kubernetes.io/managed-by: kyverno,
+  generate.kyverno.io/policy-name: deny, generate.kyverno.io/policy-namespace: "", generate.kyverno.io/rule-name: r}}, spec: {podSelector: {}, policyTypes: [Egress]}}
+`,
+	})
+	d, exit := audited(t, "", AuditOptions{Paths: []string{"objects.yaml"}, Bundle: []string{"policy.yaml"}, Patches: "p"})
+	got := make([]string, len(d.Results))
+	for i, r := range d.Results {
+		got[i] = fmt.Sprintf("%s %s: %s", r.Resources[0].Name, r.Result, r.Message)
+	}
+	slices.Sort(got)
+	want := []string{
+		"a skip: not auditable: what the rule generates cannot be looked up here",
+		"b fail: NetworkPolicy b/deny differs from what the rule wants at /spec/policyTypes/0",
+	}
+	if exit != Findings || !slices.Equal(got, want) {
+		t.Errorf("exit code %d:\n got %s\nwant %s", exit, strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+	if raw, err := os.ReadFile("p/networkpolicy.networking.k8s.io_b_deny.json"); err != nil || !strings.Contains(string(raw), "/spec/policyTypes/0") {
+		t.Errorf("patch %s, %v", raw, err)
+	}
+}

@@ -89,6 +89,7 @@ func (in *objectsInput) request(documents []*manifest.Document, scopes manifest.
 		}
 		counts[report.Coverage{Source: d.File, APIVersion: d.APIVersion(), Kind: d.Kind()}]++
 		in.objects = append(in.objects, input{d, req})
+		in.lookups.objects[objectKey{req.Kind, req.Namespace, req.Name}] = req.Object
 	}
 	for c, n := range counts {
 		if c.Skipped == "" {
@@ -151,10 +152,24 @@ func (in *input) subject() report.Subject {
 	}
 }
 
-// fileLookups answers from the files themselves: the labels of the Namespaces among them.
+// fileLookups answers from the files themselves: the labels of the Namespaces among them, and their objects.
 type fileLookups struct {
 	engine.NoLookups
-	labels map[string]map[string]string // of each Namespace
+	labels  map[string]map[string]string // of each Namespace
+	objects map[objectKey]map[string]any
+}
+
+type objectKey struct {
+	kind            schema.GroupVersionKind
+	namespace, name string
+}
+
+// Get gives an object of the files. Of one that is not among them nothing is known: it may be in the cluster.
+func (l fileLookups) Get(ctx context.Context, kind schema.GroupVersionKind, namespace, name string) (map[string]any, error) {
+	if object, ok := l.objects[objectKey{kind, namespace, name}]; ok {
+		return object, nil
+	}
+	return l.NoLookups.Get(ctx, kind, namespace, name)
 }
 
 func namespacesOf(documents []*manifest.Document) fileLookups {
@@ -177,7 +192,7 @@ func namespacesOf(documents []*manifest.Document) fileLookups {
 	for name, labels := range found {
 		labels[namespaceNameLabel] = name
 	}
-	return fileLookups{labels: found}
+	return fileLookups{labels: found, objects: map[objectKey]map[string]any{}}
 }
 
 // namespaceNameLabel is what the API server puts on every namespace.

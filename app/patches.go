@@ -14,28 +14,74 @@ import (
 
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
+	"github.com/holdfast-io/holdfast/engine"
 	"github.com/holdfast-io/holdfast/report"
 )
 
-// writePatches writes the RFC 6902 patch of each drifted object into a file of the folder, and says on
-// notes how kubectl applies it.
+// writePatches writes the RFC 6902 patch of each drifted object into a file of the folder, and so what a rule
+// wants of other objects: the whole object of one that is missing. It says on notes how kubectl applies each.
 func writePatches(folder string, drifted []Judged, notes io.Writer) error {
 	if err := os.MkdirAll(folder, 0o750); err != nil {
 		return fmt.Errorf("writing patches: %w", err)
 	}
 	drifted = slices.Clone(drifted)
 	slices.SortStableFunc(drifted, func(a, b Judged) int { return compareResources(a.Subject.Resource, b.Subject.Resource) })
-	used := map[string]bool{}
+	w := patchWriter{folder: folder, used: map[string]bool{}, notes: notes}
 	for _, j := range drifted {
-		note, err := writePatch(folder, j, used)
-		if err == nil {
-			_, err = fmt.Fprintln(notes, note)
+		if len(j.Mutation.Patch) > 0 {
+			if err := w.own(j); err != nil {
+				return err
+			}
 		}
-		if err != nil {
-			return fmt.Errorf("writing the patch of %s: %w", j.Subject.Resource, err)
+		for i := range j.Mutation.Decisions {
+			for k := range j.Mutation.Decisions[i].Changes {
+				if err := w.change(j, &j.Mutation.Decisions[i].Changes[k]); err != nil {
+					return err
+				}
+			}
 		}
 	}
 	return nil
+}
+
+// patchWriter writes the files of one folder.
+type patchWriter struct {
+	folder string
+	used   map[string]bool // file names that are taken, and changes that are written
+	notes  io.Writer
+}
+
+// own writes what is to become of the judged object itself.
+func (w *patchWriter) own(j Judged) error {
+	secret := report.SecretPatch(j.Subject, j.Mutation.Patch)
+	name, _ := metadataOf(j.Subject.Object)["name"].(string)
+	return w.write(wantedFile{resource: j.Subject.Resource, content: j.Mutation.Patch, secret: secret, named: name != "", command: kubectl})
+}
+
+// change writes what is to become of another object. Several objects may want the same of it: once is enough.
+func (w *patchWriter) change(j Judged, c *engine.Change) error {
+	apiVersion, kind := c.Kind.ToAPIVersionAndKind()
+	f := wantedFile{
+		resource: report.Resource{APIVersion: apiVersion, Kind: kind, Namespace: c.Namespace, Name: c.Name},
+		content:  c.Patch, secret: report.SecretChange(j.Subject, c), named: true, command: kubectl,
+	}
+	switch {
+	case c.Action == engine.CreateObject:
+		f.content, f.command = c.Object, kubectlCreate
+	case len(c.Patch) == 0:
+		return nil // a target that is as the rule wants it
+	}
+	key := string(c.Action) + " of " + f.resource.APIVersion + " " + c.String()
+	if w.used[key] {
+		return nil
+	}
+	w.used[key] = true
+	return w.write(f)
+}
+
+func metadataOf(object map[string]any) map[string]any {
+	meta, _ := object["metadata"].(map[string]any)
+	return meta
 }
 
 func compareResources(a, b report.Resource) int {
@@ -45,33 +91,52 @@ func compareResources(a, b report.Resource) int {
 	)
 }
 
-// writePatch writes one patch and gives the note on it. used are the file names that are taken.
-func writePatch(folder string, j Judged, used map[string]bool) (string, error) {
-	r := j.Subject.Resource
-	if report.SecretPatch(j.Subject, j.Mutation.Patch) {
+// wantedFile is what a file says of one object.
+type wantedFile struct {
+	resource report.Resource
+	content  any  // a patch or an object
+	secret   bool // it holds values of a Secret
+	named    bool // the object has a name to be found by
+	command  func(r report.Resource, file string) string
+}
+
+// write writes one file and the note on it.
+func (w *patchWriter) write(f wantedFile) error {
+	note, err := w.file(f)
+	if err == nil {
+		_, err = fmt.Fprintln(w.notes, note)
+	}
+	if err != nil {
+		return fmt.Errorf("writing the patch of %s: %w", f.resource, err)
+	}
+	return nil
+}
+
+func (w *patchWriter) file(f wantedFile) (note string, err error) {
+	r := f.resource
+	if f.secret {
 		return fmt.Sprintf("no patch file for %s: it would hold values of a Secret", r), nil
 	}
-	raw, err := json.MarshalIndent(j.Mutation.Patch, "", "  ")
+	raw, err := json.MarshalIndent(f.content, "", "  ")
 	if err != nil {
 		return "", err
 	}
 	base := patchName(r)
-	for n := 2; used[base]; n++ {
+	for n := 2; w.used[base]; n++ {
 		base = fmt.Sprintf("%s-%d", patchName(r), n)
 	}
-	used[base] = true
-	path := filepath.Join(folder, base+".json")
+	w.used[base] = true
+	path := filepath.Join(w.folder, base+".json")
 	if err := os.WriteFile(path, append(raw, '\n'), 0o600); err != nil {
 		return "", err
 	}
-	meta, _ := j.Subject.Object["metadata"].(map[string]any)
-	switch name, _ := meta["name"].(string); {
-	case name == "":
+	switch {
+	case !f.named:
 		return fmt.Sprintf("%s: for %s, whose name the cluster makes up: apply it to the manifest", path, r), nil
 	case strings.HasPrefix(r.Kind, "-"):
 		return fmt.Sprintf("%s: for %q, which kubectl would take for an option", path, r.Kind), nil
 	}
-	return kubectl(r, path), nil
+	return f.command(r, path), nil
 }
 
 // maxFileName leaves room for a suffix below the 255 bytes that file systems take.
@@ -117,7 +182,15 @@ func kubectl(r report.Resource, file string) string {
 	if r.Namespace != "" {
 		words = append(words, "--namespace="+r.Namespace)
 	}
-	words = append(words, "--type=json", "--patch-file="+file)
+	return commandLine(append(words, "--type=json", "--patch-file="+file))
+}
+
+// kubectlCreate is the command that creates the object of a file.
+func kubectlCreate(_ report.Resource, file string) string {
+	return commandLine([]string{"kubectl", "create", "--filename=" + file})
+}
+
+func commandLine(words []string) string {
 	for i, w := range words {
 		words[i] = shellQuote(w)
 	}

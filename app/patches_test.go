@@ -1,9 +1,15 @@
 package app
 
 import (
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
+	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	"github.com/holdfast-io/holdfast/engine"
+	"github.com/holdfast-io/holdfast/engine/mutate"
 	"github.com/holdfast-io/holdfast/report"
 )
 
@@ -33,6 +39,48 @@ func TestKubectl(t *testing.T) {
 	} {
 		if got := kubectl(r, "f.json"); got != want {
 			t.Errorf("\n got %s\nwant %s", got, want)
+		}
+	}
+}
+
+func TestPatchesOfWhatRulesWantOfOtherObjects(t *testing.T) {
+	core := func(kind string) schema.GroupVersionKind { return schema.GroupVersionKind{Version: "v1", Kind: kind} }
+	create := engine.Change{Action: engine.CreateObject, Kind: core("ConfigMap"), Namespace: "shop", Name: "a", Object: map[string]any{"kind": "ConfigMap"}}
+	drifted := func(subject string, changes ...engine.Change) Judged {
+		return Judged{
+			Subject:  report.Subject{Resource: report.Resource{APIVersion: "v1", Kind: "Namespace", Name: subject}},
+			Mutation: engine.Mutation{Decisions: []engine.Decision{{Status: engine.Fail, Changes: changes}}},
+		}
+	}
+	folder := filepath.Join(t.TempDir(), "p")
+	var notes strings.Builder
+	err := writePatches(folder, []Judged{
+		drifted("z", create), // as the next one wants it
+		drifted("shop", create,
+			engine.Change{Action: engine.UpdateObject, Kind: core("ConfigMap"), Namespace: "shop", Name: "b", Patch: []mutate.Operation{{Op: "remove", Path: "/data/c"}}},
+			engine.Change{Action: engine.CreateObject, Kind: core("Secret"), Namespace: "shop", Name: "c", Object: map[string]any{"data": map[string]any{"a": "b"}}},
+			engine.Change{Action: engine.UpdateObject, Kind: core("ConfigMap"), Namespace: "shop", Name: "as-it-should-be"},
+		),
+	}, &notes)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := "kubectl create --filename=DIR/configmap_shop_a.json\n" +
+		"kubectl patch configmap/b --namespace=shop --type=json --patch-file=DIR/configmap_shop_b.json\n" +
+		"no patch file for Secret shop/c: it would hold values of a Secret\n"
+	if got := strings.ReplaceAll(notes.String(), folder, "DIR"); got != want {
+		t.Errorf("notes:\n got %s\nwant %s", got, want)
+	}
+	files, err := os.ReadDir(folder)
+	if err != nil || len(files) != 2 {
+		t.Errorf("%v, files %v", err, files)
+	}
+	for name, want := range map[string]string{
+		"configmap_shop_a.json": "{\n  \"kind\": \"ConfigMap\"\n}\n",
+		"configmap_shop_b.json": "[\n  {\n    \"op\": \"remove\",\n    \"path\": \"/data/c\"\n  }\n]\n",
+	} {
+		if got, err := os.ReadFile(filepath.Join(folder, name)); err != nil || string(got) != want {
+			t.Errorf("%s: %s, %v", name, got, err)
 		}
 	}
 }

@@ -146,7 +146,7 @@ func (g *generator) claim(d *downstream, current map[string]any) (wanted map[str
 		if mine != "" && trigger != "" && trigger != mine {
 			rival = fmt.Sprintf("for another %s (uid %s)", has.Get(labelTriggerKind), trigger)
 		}
-		if set[labelSourceUID] == "" || has.Get(labelSourceName) != "" {
+		if set[labelSourceUID] == nil || has.Get(labelSourceName) != "" {
 			dropPrefix(set, labelPrefix+"source-")
 		}
 	case has.Get(labelPolicy) != "":

@@ -49,14 +49,18 @@ func (g *generator) label(to map[string]any) {
 	kind := g.e.req.Kind
 	to[labelTriggerGroup], to[labelTriggerVersion], to[labelTriggerKind] = kind.Group, kind.Version, kind.Kind
 	to[labelTriggerNamespace] = g.e.req.Namespace
-	to[labelTriggerUID] = uid(g.e.object)
+	if trigger := uid(g.e.object); trigger != "" { // it has none before it is in a cluster
+		to[labelTriggerUID] = trigger
+	}
 }
 
 // labelSource writes where a copy comes from.
 func labelSource(to map[string]any, kind schema.GroupVersionKind, namespace string, source map[string]any) {
 	to[labelSourceGroup], to[labelSourceVersion], to[labelSourceKind] = kind.Group, kind.Version, kind.Kind
 	to[labelSourceNamespace] = namespace
-	to[labelSourceUID] = uid(source)
+	if own := uid(source); own != "" {
+		to[labelSourceUID] = own
+	}
 }
 
 func metadata(object map[string]any) map[string]any {

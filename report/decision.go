@@ -1,7 +1,6 @@
 package report
 
 import (
-	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
@@ -49,15 +48,10 @@ func FromDecision(d *engine.Decision, s Subject) Result {
 		r.set(PropertyPath, d.Path)
 	}
 	if len(d.Patch) > 0 {
-		raw, err := json.Marshal(secret.patch(d.Patch))
-		switch {
-		case err != nil:
-			r.set(PropertyPatchOmitted, err.Error())
-		case len(raw) > maxPatch:
-			r.set(PropertyPatchOmitted, fmt.Sprintf("it has %d bytes, a report takes %d", len(raw), maxPatch))
-		default:
-			r.set(PropertyPatch, string(raw))
-		}
+		r.setJSON(PropertyPatch, PropertyPatchOmitted, secret.patch(d.Patch))
+	}
+	if len(d.Changes) > 0 {
+		r.setJSON(PropertyChanges, PropertyChangesOmitted, changesOf(d.Changes, secret))
 	}
 	return r
 }

@@ -44,6 +44,11 @@ const (
 	PropertyPatch = "patch"
 	// PropertyPatchOmitted stands in the place of a patch that is too long for a report.
 	PropertyPatchOmitted = "patch-omitted"
+	// PropertyChanges is what the rule wants of other objects, as a compact JSON list: action, apiVersion, kind,
+	// namespace, name, and the object to create or the patch of an update.
+	PropertyChanges = "changes"
+	// PropertyChangesOmitted stands in the place of changes that are too long for a report.
+	PropertyChangesOmitted = "changes-omitted"
 	// PropertyFile and PropertyLine tell where the finding is written.
 	PropertyFile = "file"
 	PropertyLine = "line"
