@@ -165,6 +165,7 @@ func (c ClusterSweep) Audit(ctx context.Context, s *engine.Snapshot, found func(
 	if err != nil {
 		return nil, err
 	}
+	lookups.SetEntries(s.GlobalContexts())
 	parts := newLifecycle(ctx, c.Log)
 	parts.start("look-ups", lookups.Run)
 	defer func() { _ = parts.stop() }() // watches end without an error

@@ -64,6 +64,7 @@ func Serve(ctx context.Context, opts ServeOptions, streams IO) (exit Exit, err e
 	if err != nil {
 		return Failed, err
 	}
+	lookups.SetEntries(snapshot.GlobalContexts())
 	inputs := engine.Inputs{Lookups: lookups, Now: time.Now, Rand: rand.Reader}
 	served, err := webhook.NewDiscovery(webhook.DiscoveryOptions{Client: clients.discovery, Definitions: clients.metadata, Logger: log})
 	if err != nil {
@@ -83,7 +84,11 @@ func Serve(ctx context.Context, opts ServeOptions, streams IO) (exit Exit, err e
 	admissions.Handle("/", handler)
 	news := make(chan struct{}, 1) // that there is a new snapshot
 	policies, err := opts.policies(livePolicies{
-		clients: clients, served: served, snapshots: snapshots, changed: func() { signal(news) }, log: log, metrics: metrics,
+		clients: clients, served: served, snapshots: snapshots, log: log, metrics: metrics,
+		changed: func() {
+			lookups.SetEntries(snapshots.Current().GlobalContexts())
+			signal(news)
+		},
 		registration: &registration, admissions: admissions,
 	})
 	if err != nil {

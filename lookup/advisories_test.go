@@ -12,7 +12,6 @@ import (
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/apimachinery/pkg/runtime/schema"
 	clienttesting "k8s.io/client-go/testing"
 
 	"github.com/holdfast-io/holdfast/engine"
@@ -196,7 +195,7 @@ func TestCVE_2021_43979_NotReadyBeforeWhatIsLookedUpIsThere(t *testing.T) {
 		}
 		w.dynamic.PrependReactor("list", "configmaps", slow)
 		w.start(t)
-		w.SetEntries([]Entry{{Name: "settings", Resource: schema.GroupVersionResource{Version: "v1", Resource: "configmaps"}}})
+		w.SetEntries([]*engine.GlobalContext{watching("settings", resourceOfConfigMaps, "")})
 		synctest.Wait()
 		if w.Synced() {
 			t.Error("ready, though an entry has not been read")

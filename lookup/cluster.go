@@ -137,8 +137,8 @@ func (c *Cluster) WaitForSync(ctx context.Context) error {
 	return c.entries.wait(ctx)
 }
 
-// SetEntries replaces the global context entries. Those that stay as they were go on with what they have.
-func (c *Cluster) SetEntries(entries []Entry) { c.entries.set(entries) }
+// SetEntries replaces the global context entries. Those whose digest stays go on with what they have.
+func (c *Cluster) SetEntries(entries []*engine.GlobalContext) { c.entries.set(entries) }
 
 // Entries says how the global context entries are, sorted by name.
 func (c *Cluster) Entries() []EntryStatus { return c.entries.status() }

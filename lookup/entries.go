@@ -34,7 +34,7 @@ type entries struct {
 
 // kept is an entry with what keeps its value.
 type kept struct {
-	entry *Entry
+	entry *engine.GlobalContext
 	source
 }
 
@@ -45,20 +45,19 @@ func newEntries(run *tasks, objects *objects, call caller, report func(error), l
 }
 
 // set replaces the entries.
-func (e *entries) set(wanted []Entry) {
+func (e *entries) set(wanted []*engine.GlobalContext) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	before, now := *e.sources.Load(), map[string]kept{}
-	for i := range wanted {
-		entry := wanted[i]
+	for _, entry := range wanted {
 		if _, twice := now[entry.Name]; twice {
 			continue // the first one counts, as nowhere two have one name
 		}
-		if old, ok := before[entry.Name]; ok && old.entry.same(&entry) {
+		if old, ok := before[entry.Name]; ok && old.entry.Digest == entry.Digest {
 			now[entry.Name] = old
 			continue
 		}
-		now[entry.Name] = kept{&entry, e.open(&entry, len(now))}
+		now[entry.Name] = kept{entry, e.open(entry, len(now))}
 	}
 	e.sources.Store(&now)
 	for name, old := range before {
@@ -69,13 +68,13 @@ func (e *entries) set(wanted []Entry) {
 }
 
 // open begins to keep the value of an entry, the one after so many others.
-func (e *entries) open(entry *Entry, others int) source {
+func (e *entries) open(entry *engine.GlobalContext, others int) source {
 	switch {
 	case others >= maxEntries:
 		return broken{entry.Name, fmt.Errorf("there are more than %d global context entries", maxEntries)}
 	case entry.Call != nil:
 		return newPolled(e.run, e.call, e.functions, entry, e.logger)
-	case isSecret(entry.Resource):
+	case isSecret(entry.Resource.Resource):
 		return &secrets{entry: entry, objects: e.objects, functions: e.functions}
 	default:
 		return newWatched(e.run, watchOptions{client: e.objects.client, limit: maxWatched, report: e.report}, e.functions, entry)

@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/holdfast-io/holdfast/engine"
 	"github.com/holdfast-io/holdfast/engine/expr"
@@ -25,15 +26,24 @@ func query(t *testing.T, text string) *expr.Query {
 	return q
 }
 
+// watching is an entry that watches a resource. Its digest is made of what a test varies.
+func watching(name string, resource schema.GroupVersionResource, namespace string, projections ...engine.Projection) *engine.GlobalContext {
+	e := &engine.GlobalContext{Name: name, Digest: name + resource.String() + namespace, Resource: &engine.WatchedResource{Resource: resource, Namespace: namespace}, Projections: projections}
+	for _, p := range projections {
+		e.Digest += p.Name + p.Query.String()
+	}
+	return e
+}
+
 func TestAnEntryIsTheListOfAResource(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		w := newWorld(t, object("ConfigMap", "b", "1", nil), object("ConfigMap", "a", "2", map[string]any{"n": int64(2)})).start(t)
-		names := Projection{Name: "names", Query: query(t, "[].metadata.name")}
-		w.SetEntries([]Entry{
-			{Name: "all", Resource: resourceOfConfigMaps, Projections: []Projection{names, {Name: "wrong", Query: query(t, "[0].none.x")}}},
-			{Name: "of.b", Resource: resourceOfConfigMaps, Namespace: "b", Projections: []Projection{names}},
-			{Name: "of", Resource: resourceOfConfigMaps, Namespace: "none"},
-			{Name: "of", Resource: widgets(0)}, // the first of a name counts
+		names := engine.Projection{Name: "names", Query: query(t, "[].metadata.name")}
+		w.SetEntries([]*engine.GlobalContext{
+			watching("all", resourceOfConfigMaps, "", names, engine.Projection{Name: "wrong", Query: query(t, "[0].none.x")}),
+			watching("of.b", resourceOfConfigMaps, "b", names),
+			watching("of", resourceOfConfigMaps, "none"),
+			watching("of", widgets(0), ""), // the first of a name counts
 		})
 		ask := func(name string) string {
 			got, err := w.GlobalContext(t.Context(), name)
@@ -75,17 +85,17 @@ func TestAnEntryIsTheListOfAResource(t *testing.T) {
 func TestEntriesComeAndGo(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		w := newWorld(t, object("ConfigMap", "a", "1", nil)).start(t)
-		kept := Entry{Name: "kept", Resource: resourceOfConfigMaps, Projections: []Projection{{"n", query(t, "length(@)")}}}
-		changed := Entry{Name: "changed", Resource: resourceOfConfigMaps}
-		w.SetEntries([]Entry{kept, changed, {Name: "gone", Resource: resourceOfConfigMaps}})
+		length := func(text string) engine.Projection { return engine.Projection{Name: "n", Query: query(t, text)} }
+		kept, changed := watching("kept", resourceOfConfigMaps, "", length("length(@)")), watching("changed", resourceOfConfigMaps, "")
+		w.SetEntries([]*engine.GlobalContext{kept, changed, watching("gone", resourceOfConfigMaps, "")})
 		if err := w.WaitForSync(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 		before := *w.entries.sources.Load()
-		kept.Projections = []Projection{{"n", query(t, "length(@)")}} // compiled anew, the same in words
-		changed.Namespace = "a"
+		kept = watching("kept", resourceOfConfigMaps, "", length("length(@)")) // compiled anew, the same in words
+		changed = watching("changed", resourceOfConfigMaps, "a")
 		w.dynamic.ClearActions()
-		w.SetEntries([]Entry{changed, kept})
+		w.SetEntries([]*engine.GlobalContext{changed, kept})
 		synctest.Wait()
 		after := *w.entries.sources.Load()
 		if after["kept"].source != before["kept"].source || after["changed"].source == before["changed"].source {
@@ -97,8 +107,7 @@ func TestEntriesComeAndGo(t *testing.T) {
 		if _, err := w.GlobalContext(t.Context(), "gone"); !errors.Is(err, engine.ErrNotFound) {
 			t.Errorf("an entry that has gone: %v", err)
 		}
-		kept.Projections[0].Query = query(t, "length(@) | @")
-		w.SetEntries([]Entry{kept})
+		w.SetEntries([]*engine.GlobalContext{watching("kept", resourceOfConfigMaps, "", length("length(@) | @"))})
 		if source := (*w.entries.sources.Load())["kept"].source; source == after["kept"].source {
 			t.Error("another projection, and the same entry")
 		}
@@ -117,7 +126,7 @@ func TestAnEntryThatCannotBeRead(t *testing.T) {
 		w.fail("list", "widgets0", errors.New("busy"))
 		w.options.Timeout = time.Second
 		w.start(t)
-		w.SetEntries([]Entry{{Name: "forbidden", Resource: resourceOfConfigMaps}, {Name: "busy", Resource: widgets(0)}})
+		w.SetEntries([]*engine.GlobalContext{watching("forbidden", resourceOfConfigMaps, ""), watching("busy", widgets(0), "")})
 		if err := w.WaitForSync(t.Context()); err != nil || !w.Synced() {
 			t.Errorf("it keeps us from being ready: %v", err)
 		}
@@ -147,7 +156,7 @@ func TestAnEntryThatCannotBeRead(t *testing.T) {
 }
 
 // polling is an entry whose call does what answer says.
-func polling(t *testing.T, call *EntryCall, answer func(n int) (any, error)) (*entries, *int) {
+func polling(t *testing.T, call *engine.RepeatedCall, answer func(n int) (any, error)) (*entries, *int) {
 	t.Helper()
 	run, asked := newTasks(), 0
 	e := newEntries(run, &objects{timeout: 5 * time.Second}, func(context.Context, *engine.Call) (any, error) {
@@ -155,14 +164,14 @@ func polling(t *testing.T, call *EntryCall, answer func(n int) (any, error)) (*e
 		return answer(asked)
 	}, func(error) {}, slog.New(slog.DiscardHandler))
 	t.Cleanup(run.close)
-	e.set([]Entry{{Name: "polled", Call: call, Projections: []Projection{{"a", query(t, "a")}}}})
+	e.set([]*engine.GlobalContext{{Name: "polled", Call: call, Projections: []engine.Projection{{Name: "a", Query: query(t, "a")}}}})
 	return e, &asked
 }
 
 func TestAnEntryIsRefreshed(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		begun := time.Now()
-		e, asked := polling(t, &EntryCall{Refresh: time.Minute, Retries: 3}, func(n int) (any, error) { return map[string]any{"a": float64(n)}, nil })
+		e, asked := polling(t, &engine.RepeatedCall{Refresh: time.Minute, Retries: 3}, func(n int) (any, error) { return map[string]any{"a": float64(n)}, nil })
 		for n := range 3 {
 			got, err := e.value(t.Context(), "polled.a")
 			if err != nil || got != float64(n+1) {
@@ -189,7 +198,7 @@ func TestAnEntryIsRefreshed(t *testing.T) {
 func TestARefreshIsTriedAgain(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		begun := time.Now()
-		e, asked := polling(t, &EntryCall{Refresh: time.Minute, Retries: 3}, func(n int) (any, error) {
+		e, asked := polling(t, &engine.RepeatedCall{Refresh: time.Minute, Retries: 3}, func(n int) (any, error) {
 			if n < 3 {
 				return nil, errors.New("busy")
 			}
@@ -207,7 +216,7 @@ func TestARefreshIsTriedAgain(t *testing.T) {
 // The last good answer is kept for a while, and not for ever.
 func TestAnEntryThatCanNoLongerBeRefreshed(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		e, _ := polling(t, &EntryCall{Refresh: time.Minute}, func(n int) (any, error) {
+		e, _ := polling(t, &engine.RepeatedCall{Refresh: time.Minute}, func(n int) (any, error) {
 			if n == 1 || n > 12 {
 				return map[string]any{"a": float64(n)}, nil
 			}
@@ -238,7 +247,7 @@ func TestAnEntryThatCanNoLongerBeRefreshed(t *testing.T) {
 
 func TestAnEntryThatWasNeverAnswered(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		e, asked := polling(t, &EntryCall{Refresh: time.Nanosecond, Retries: 99}, func(int) (any, error) { return nil, errors.New("busy") })
+		e, asked := polling(t, &engine.RepeatedCall{Refresh: time.Nanosecond, Retries: 99}, func(int) (any, error) { return nil, errors.New("busy") })
 		if e.settled() {
 			t.Error("settled before the first attempt has ended")
 		}
@@ -257,9 +266,9 @@ func TestTheNumberOfEntriesIsBounded(t *testing.T) {
 		run := newTasks()
 		t.Cleanup(run.close)
 		e := newEntries(run, &objects{timeout: time.Minute}, func(context.Context, *engine.Call) (any, error) { return "x", nil }, func(error) {}, slog.New(slog.DiscardHandler))
-		wanted := make([]Entry, maxEntries+1)
+		wanted := make([]*engine.GlobalContext, maxEntries+1)
 		for i := range wanted {
-			wanted[i] = Entry{Name: fmt.Sprintf("%03d", i), Call: &EntryCall{Refresh: time.Hour}}
+			wanted[i] = &engine.GlobalContext{Name: fmt.Sprintf("%03d", i), Call: &engine.RepeatedCall{Refresh: time.Hour}}
 		}
 		e.set(wanted)
 		if got, err := e.value(t.Context(), wanted[maxEntries-1].Name); err != nil || got != "x" {

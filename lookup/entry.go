@@ -4,42 +4,11 @@ import (
 	"context"
 	"crypto/rand"
 	"fmt"
-	"reflect"
 	"time"
-
-	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/holdfast-io/holdfast/engine"
 	"github.com/holdfast-io/holdfast/engine/expr"
 )
-
-// Entry is one global context entry: a value that is kept ready for all policies. Exactly one of Resource and Call is
-// set.
-type Entry struct {
-	Name string
-	// Resource is watched, in Namespace or everywhere; the value is the list of its objects.
-	Resource  schema.GroupVersionResource
-	Namespace string
-	// Call is made again and again; the value is its last answer.
-	Call *EntryCall
-	// Projections are values made from that value.
-	Projections []Projection
-}
-
-// EntryCall is the call of an entry.
-type EntryCall struct {
-	engine.Call
-	// Refresh is how long an answer is good. Less than a second counts as a second.
-	Refresh time.Duration
-	// Retries is how often one refresh is attempted, at least once.
-	Retries int
-}
-
-// Projection is a named query on the value of an entry.
-type Projection struct {
-	Name  string
-	Query *expr.Query
-}
 
 // EntryStatus says how an entry is.
 type EntryStatus struct {
@@ -48,20 +17,6 @@ type EntryStatus struct {
 	Refreshed time.Time
 	// Error is why the last attempt failed, or "".
 	Error string
-}
-
-// same says whether an entry asks for the same as another.
-func (e *Entry) same(other *Entry) bool {
-	if e.Name != other.Name || e.Resource != other.Resource || e.Namespace != other.Namespace || !reflect.DeepEqual(e.Call, other.Call) ||
-		len(e.Projections) != len(other.Projections) {
-		return false
-	}
-	for i, p := range e.Projections {
-		if p.Name != other.Projections[i].Name || p.Query.String() != other.Projections[i].Query.String() {
-			return false
-		}
-	}
-	return true
 }
 
 // projected is the value of an entry with those of its projections.
@@ -75,8 +30,8 @@ type projection struct {
 	err   error
 }
 
-// project makes the projections of a value.
-func (e *Entry) project(value any, functions *expr.Functions) *projected {
+// project makes the projections of an entry's value.
+func project(e *engine.GlobalContext, value any, functions *expr.Functions) *projected {
 	out := &projected{value: value, byName: make(map[string]projection, len(e.Projections))}
 	for _, p := range e.Projections {
 		result, err := p.Query.SearchIn(&expr.Env{Functions: functions, Now: time.Now, Rand: rand.Reader}, value)

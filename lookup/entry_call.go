@@ -30,7 +30,7 @@ type caller func(context.Context, *engine.Call) (any, error)
 
 // polled is an entry whose value is the last answer of a call.
 type polled struct {
-	entry     *Entry
+	entry     *engine.GlobalContext
 	call      caller
 	functions *expr.Functions
 	logger    *slog.Logger
@@ -44,7 +44,7 @@ type polled struct {
 	err       error     // of the last refresh
 }
 
-func newPolled(run *tasks, call caller, functions *expr.Functions, entry *Entry, logger *slog.Logger) *polled {
+func newPolled(run *tasks, call caller, functions *expr.Functions, entry *engine.GlobalContext, logger *slog.Logger) *polled {
 	p := &polled{entry: entry, call: call, functions: functions, logger: logger, first: make(chan struct{})}
 	p.end = run.start(p.poll)
 	return p
@@ -87,7 +87,7 @@ func (p *polled) attempt(ctx context.Context) (value any, err error) {
 func (p *polled) take(value any, err error) {
 	var made *projected
 	if err == nil {
-		made = p.entry.project(value, p.functions)
+		made = project(p.entry, value, p.functions)
 	} else {
 		p.logger.Warn("a global context entry cannot be refreshed", "entry", p.entry.Name, "error", err)
 	}

@@ -5,13 +5,14 @@ import (
 	"sync"
 	"time"
 
+	"github.com/holdfast-io/holdfast/engine"
 	"github.com/holdfast-io/holdfast/engine/expr"
 )
 
 // watched is an entry whose value is the list of a resource's objects. The list and the projections are made when
 // somebody asks and something has changed since.
 type watched struct {
-	entry     *Entry
+	entry     *engine.GlobalContext
 	run       *tasks
 	options   watchOptions
 	functions *expr.Functions
@@ -24,8 +25,8 @@ type watched struct {
 	ended   bool
 }
 
-func newWatched(run *tasks, o watchOptions, functions *expr.Functions, entry *Entry) *watched {
-	o.resource, o.namespace = entry.Resource, entry.Namespace
+func newWatched(run *tasks, o watchOptions, functions *expr.Functions, entry *engine.GlobalContext) *watched {
+	o.resource, o.namespace = entry.Resource.Resource, entry.Resource.Namespace
 	return &watched{entry: entry, run: run, options: o, functions: functions, watch: newWatch(run, o)}
 }
 
@@ -90,11 +91,11 @@ func (w *watched) get(ctx context.Context) (*projected, error) {
 	}
 	list := make([]any, len(found))
 	for i, s := range found {
-		if list[i], err = s.value(w.entry.Resource.GroupResource().String()); err != nil {
+		if list[i], err = s.value(w.options.resource.GroupResource().String()); err != nil {
 			return nil, err
 		}
 	}
-	w.made, w.version = w.entry.project(list, w.functions), version
+	w.made, w.version = project(w.entry, list, w.functions), version
 	return w.made, nil
 }
 
@@ -126,7 +127,7 @@ func (w *watched) stop() {
 
 // secrets is an entry whose value is the list of Secrets: read when asked, for their values are not kept in memory.
 type secrets struct {
-	entry     *Entry
+	entry     *engine.GlobalContext
 	objects   *objects
 	functions *expr.Functions
 }
@@ -140,8 +141,8 @@ func (s *secrets) stop()                      {}
 func (s *secrets) get(ctx context.Context) (*projected, error) {
 	ctx, cancel := context.WithTimeout(ctx, s.objects.timeout)
 	defer cancel()
-	r := &mapped{GroupVersionResource: s.entry.Resource, kind: "Secret", namespaced: true}
-	found, err := s.objects.listLive(ctx, r, s.entry.Namespace, nil)
+	r := &mapped{GroupVersionResource: s.entry.Resource.Resource, kind: "Secret", namespaced: true}
+	found, err := s.objects.listLive(ctx, r, s.entry.Resource.Namespace, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -149,5 +150,5 @@ func (s *secrets) get(ctx context.Context) (*projected, error) {
 	for i := range found {
 		list[i] = found[i]
 	}
-	return s.entry.project(list, s.functions), nil
+	return project(s.entry, list, s.functions), nil
 }

@@ -152,7 +152,7 @@ func TestASecretIsNeverWatched(t *testing.T) {
 		if got, err := w.List(t.Context(), secretKind, "a", nil); err != nil || len(got) != 1 {
 			t.Errorf("got %v, %v", got, err)
 		}
-		w.SetEntries([]Entry{{Name: "tokens", Resource: schema.GroupVersionResource{Version: "v1", Resource: "secrets"}}})
+		w.SetEntries([]*engine.GlobalContext{watching("tokens", schema.GroupVersionResource{Version: "v1", Resource: "secrets"}, "")})
 		if got, err := w.GlobalContext(t.Context(), "tokens"); err != nil || len(got.([]any)) != 1 {
 			t.Errorf("got %v, %v", got, err)
 		}
