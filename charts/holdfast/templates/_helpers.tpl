@@ -71,6 +71,10 @@ listen: {{ printf ":%d" (int .Values.webhook.port) | quote }}
 metrics-listen: {{ printf ":%d" (int .Values.metrics.port) | quote }}
 log-level: {{ .Values.log.level }}
 log-format: {{ .Values.log.format }}
+lookup-timeout: {{ .Values.lookups.timeout }}
+{{- with .Values.lookups.allowedServices }}
+allowed-service-url: {{ toJson . }}
+{{- end }}
 live-policies: {{ .Values.livePolicies.enabled }}
 {{- if include "holdfast.bundle" . }}
 bundle: [/etc/holdfast/bundle]
