@@ -31,7 +31,7 @@ func changesOf(list []engine.Change, subject *redactor) []change {
 		out[i] = change{Action: string(c.Action), APIVersion: apiVersion, Kind: kind, Namespace: c.Namespace, Name: c.Name}
 		var object any
 		if c.Action == engine.CreateObject {
-			object = map[string]any(c.Object)
+			object = c.Object
 		}
 		patch := c.Patch
 		resource := Resource{APIVersion: apiVersion, Kind: kind}
