@@ -16,7 +16,7 @@ export GOFLAGS     := -trimpath $(GOFLAGS)
 export KEEP
 
 .DEFAULT_GOAL := help
-.PHONY: help build test unit e2e control-plane demo bench conformance lint lint-full fmt generate
+.PHONY: help build test unit e2e control-plane demo bench differential conformance lint lint-full fmt generate
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -46,6 +46,9 @@ demo: ## watch a violation refused, drift found and mended; KEEP=1 leaves it all
 
 bench: ## run the benchmarks
 	go test -run '^$$' -bench . -benchmem ./bench/...
+
+differential: ## compare the engine with Kyverno's own on generated inputs (builds the peer: minutes the first time)
+	cd bench/peers && go test -timeout 15m -v ./...
 
 # Suites of Kyverno CLI test files: Kyverno's own, and a library of policies beside the checkout. An empty one is
 # told to be absent, and docs/conformance.md is then left as it is.
