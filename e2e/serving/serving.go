@@ -33,6 +33,8 @@ type Options struct {
 	WebhookPort int
 	// WebhookName names the webhook configurations. Default: the program's own; two programs need two names.
 	WebhookName string
+	// AllowedServices are the URLs of services that policies may call.
+	AllowedServices []string
 	// StateDir keeps the certificates; the log goes to LogPath, appended. Both survive the process.
 	StateDir, LogPath string
 }
@@ -113,6 +115,9 @@ func (o Options) args() []string {
 	}
 	if o.WebhookName != "" {
 		args = append(args, "--webhook-name", o.WebhookName)
+	}
+	for _, url := range o.AllowedServices {
+		args = append(args, "--allowed-service-url", url)
 	}
 	return args
 }
