@@ -150,7 +150,7 @@ func (c *compiler) compileProduction(g *kyvernov1.GeneratePattern, path []any) *
 		*field.into = c.compileTemplate(field.value, at(path, field.name))
 	}
 	if kind, ok := constant(out.kind); ok && strings.Contains(kind, "/") {
-		c.problem(at(path, "kind"), fmt.Sprintf("%s is a subresource: expected the kind of an object", kind))
+		c.unbuilt(at(path, "kind"), "generating a subresource, "+kind+",")
 	}
 	if g.Clone != (kyvernov1.CloneFrom{}) {
 		out.source = c.compileClone(&g.Clone, at(path, "clone"))

@@ -26,7 +26,7 @@ func TestGenerateRulesThatAreRefusedAtLoad(t *testing.T) {
 		},
 		"a subresource": {
 			generate(`{apiVersion: v1, kind: Pod/status, name: a, namespace: b, data: {}}`),
-			base + ".kind: Pod/status is a subresource: expected the kind of an object",
+			base + ".kind: generating a subresource, Pod/status, is not built yet",
 		},
 		"the kind that it matches": {
 			clusterPolicy("p", `{rules: [{name: r, match: {resources: {kinds: [ConfigMap]}}, generate: {apiVersion: v1, kind: ConfigMap, name: a, namespace: b, data: {}}}]}`),

@@ -258,6 +258,10 @@ func TestMergeOfWhatIsWanted(t *testing.T) {
 			current: `{apiVersion: v1, kind: Secret, type: Opaque, immutable: true, data: {a: YQ==, b: YQ==}}`,
 			wanted:  `{apiVersion: v1, kind: Secret, type: Opaque, data: {a: YQ==}}`, copied: true, want: "/data/b, /immutable",
 		},
+		"a copy has fields that we do not know": {
+			current: `{apiVersion: v1, kind: ServiceAccount, brandNew: {a: b}}`,
+			wanted:  `{apiVersion: v1, kind: ServiceAccount, brandNew: {a: b}}`, copied: true,
+		},
 		"an object of another type in the place of a field is replaced": {
 			current: `{apiVersion: x/v1, kind: X, spec: text}`,
 			wanted:  `{apiVersion: x/v1, kind: X, spec: {a: b}}`, want: "/spec",

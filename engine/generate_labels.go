@@ -48,10 +48,18 @@ func (g *generator) label(to map[string]any) {
 	to[labelPolicy], to[labelPolicyNamespace], to[labelRule] = p.Name, p.Namespace, g.rule.Name
 	kind := g.e.req.Kind
 	to[labelTriggerGroup], to[labelTriggerVersion], to[labelTriggerKind] = kind.Group, kind.Version, kind.Kind
-	to[labelTriggerNamespace] = g.e.req.Namespace
+	to[labelTriggerNamespace] = g.triggerNamespace()
 	if trigger := uid(g.e.object); trigger != "" { // it has none before it is in a cluster
 		to[labelTriggerUID] = trigger
 	}
+}
+
+// triggerNamespace is where the trigger lives: of a Namespace, which a request names as its own, nowhere.
+func (g *generator) triggerNamespace() string {
+	if g.e.req.Kind.Kind == "Namespace" && g.e.req.Kind.Group == "" {
+		return ""
+	}
+	return g.e.req.Namespace
 }
 
 // labelSource writes where a copy comes from.

@@ -18,8 +18,10 @@ import (
 // taken out of the copy. Labels and annotations that others put on are left alone on both.
 func (d *downstream) merge(current, wanted map[string]any, types *mutate.Schema) map[string]any {
 	wanted = foldSecret(d.kind, wanted)
-	if canonical, ok := types.Canonical(d.kind, wanted); ok {
-		wanted, _ = asStored(wanted, canonical).(map[string]any)
+	if !d.copied { // a source is as it was stored, and may have fields that the type does not know yet
+		if canonical, ok := types.Canonical(d.kind, wanted); ok {
+			wanted, _ = asStored(wanted, canonical).(map[string]any)
+		}
 	}
 	merged := maps.Clone(current)
 	for key, value := range wanted {

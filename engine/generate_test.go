@@ -166,6 +166,15 @@ func TestWhatIsGeneratedIsManagedByWhomTheInputsName(t *testing.T) {
 	same(t, "label", labelsOf(d[0].Changes[0].Object).Get("app.kubernetes.io/managed-by"), "holdfast")
 }
 
+func TestANamespaceIsATriggerWithoutANamespaceEvenIfTheRequestNamesOne(t *testing.T) {
+	req := asking(t, namespaceShop)
+	req.Namespace = "shop"
+	s := snapshot(t, generate(defaultDeny))
+	d := s.Generate(t.Context(), req, newShelf(t).inputs())
+	atRest := s.Generate(t.Context(), resting(t, namespaceShop), newShelf(t).inputs())
+	same(t, "the object", text(t, d[0].Changes[0].Object), text(t, atRest[0].Changes[0].Object))
+}
+
 func TestRulesOfAPolicyThatIsOffAtAdmissionGenerateNothing(t *testing.T) {
 	p := strings.Replace(generate(defaultDeny), "spec: {", "spec: {admission: false, ", 1)
 	if d := snapshot(t, p).Generate(t.Context(), resting(t, namespaceShop), newShelf(t).inputs()); len(d) > 0 {
