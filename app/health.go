@@ -44,6 +44,15 @@ type status struct {
 	Cluster *live.Report      `json:"clusterPolicies,omitempty"`
 	Gaps    []statusNotJudged `json:"notAuditable,omitempty"`
 	Error   string            `json:"error,omitempty"`
+	// GlobalContext are the global context entries of the bundle in force.
+	GlobalContext []statusEntry `json:"globalContext,omitempty"`
+}
+
+// statusEntry is a global context entry: when its call was answered last, and why it was not since.
+type statusEntry struct {
+	Name      string     `json:"name"`
+	Refreshed *time.Time `json:"refreshed,omitempty"`
+	Error     string     `json:"error,omitempty"`
 }
 
 type statusCoverage struct {
@@ -132,6 +141,13 @@ func (h *health) status() status {
 	out.Cluster = h.policies.Report()
 	for _, u := range h.registrar.Unserved() {
 		out.Unserved = append(out.Unserved, statusUnserved(u))
+	}
+	for _, e := range h.lookups.Entries() {
+		entry := statusEntry{Name: e.Name, Error: e.Error}
+		if !e.Refreshed.IsZero() {
+			entry.Refreshed = &e.Refreshed
+		}
+		out.GlobalContext = append(out.GlobalContext, entry)
 	}
 	for _, p := range s.Policies() {
 		for _, r := range p.Rules {

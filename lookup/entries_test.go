@@ -112,6 +112,9 @@ func TestEntriesComeAndGo(t *testing.T) {
 			t.Error("another projection, and the same entry")
 		}
 		w.SetEntries(nil)
+		if _, err := after["kept"].get(t.Context()); !errors.Is(err, errStopped) {
+			t.Errorf("who still asks for an entry that has gone: %v", err)
+		}
 		if len(w.Entries()) != 0 {
 			t.Error("entries are left")
 		}
@@ -192,6 +195,26 @@ func TestAnEntryIsRefreshed(t *testing.T) {
 		if *asked != before {
 			t.Error("an entry that has gone is refreshed")
 		}
+	})
+}
+
+func TestAnEntryThatGoesBeforeItIsAnswered(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		run := newTasks()
+		t.Cleanup(run.close)
+		e := newEntries(run, &objects{timeout: time.Minute}, func(ctx context.Context, _ *engine.Call) (any, error) {
+			<-ctx.Done()
+			return nil, ctx.Err()
+		}, func(error) {}, slog.New(slog.DiscardHandler))
+		e.set([]*engine.GlobalContext{{Name: "slow", Call: &engine.RepeatedCall{Refresh: time.Hour}}})
+		answer := make(chan error, 1)
+		go func() {
+			_, err := e.value(t.Context(), "slow")
+			answer <- err
+		}()
+		synctest.Wait()
+		e.set(nil)
+		says(t, <-answer, "global context entry slow: it was stopped")
 	})
 }
 

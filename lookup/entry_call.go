@@ -2,6 +2,7 @@ package lookup
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"sync"
@@ -57,7 +58,7 @@ func (p *polled) poll(ctx context.Context) {
 	for first := true; ; first = false {
 		value, err := p.attempt(ctx)
 		if ctx.Err() != nil {
-			return
+			err = errStopped
 		}
 		p.take(value, err)
 		if first {
@@ -86,9 +87,10 @@ func (p *polled) attempt(ctx context.Context) (value any, err error) {
 // take keeps the outcome of a refresh.
 func (p *polled) take(value any, err error) {
 	var made *projected
-	if err == nil {
+	switch {
+	case err == nil:
 		made = project(p.entry, value, p.functions)
-	} else {
+	case !errors.Is(err, errStopped):
 		p.logger.Warn("a global context entry cannot be refreshed", "entry", p.entry.Name, "error", err)
 	}
 	p.mu.Lock()

@@ -122,7 +122,7 @@ func (w *watched) stop() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.ended = true
-	w.watch.stop()
+	w.watch.fail(errStopped)
 }
 
 // secrets is an entry whose value is the list of Secrets: read when asked, for their values are not kept in memory.

@@ -15,6 +15,9 @@ var (
 	errNamespacesUnread   = errors.New("the namespaces have not been read yet")
 	errRoleBindingsUnread = errors.New("the role bindings have not been read yet")
 
+	// errStopped is why what was stopped has no more answers.
+	errStopped = errors.New("it was stopped")
+
 	// errForbidden is wrapped where the cluster does not let us read.
 	errForbidden = errors.New("forbidden")
 	// errRefused is wrapped where we do not let a policy ask: an address, a header, a write.

@@ -324,13 +324,14 @@ func TestTheNumberOfWatchesIsBounded(t *testing.T) {
 			t.Error("there is one more than may be")
 		}
 		time.Sleep(idleAfter)
-		first := w.objects.watches.of(widgets(0))
+		first, second := w.objects.watches.of(widgets(0)), w.objects.watches.byKind[widgets(1)]
 		if w.objects.watches.of(widgets(maxWatches)) == nil {
 			t.Error("what nobody asks for makes no room")
 		}
 		if w.objects.watches.of(widgets(0)) != first {
 			t.Error("what was asked for a moment ago made room")
 		}
+		says(t, second.wait(t.Context()), "it was stopped")
 		if kinds, _, _ := w.objects.watches.held(); kinds != maxWatches {
 			t.Errorf("%d kinds are watched", kinds)
 		}

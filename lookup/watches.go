@@ -75,7 +75,7 @@ func (w *watches) makeRoom(now time.Time) bool {
 	if oldest == nil || now.Sub(time.Unix(0, oldest.used.Load())) < idleAfter {
 		return false
 	}
-	oldest.stop()
+	oldest.fail(errStopped) // who waits for it still reads instead
 	delete(w.byKind, oldest.resource)
 	return true
 }
