@@ -184,6 +184,9 @@ func (l *loader) compile(d *manifest.Document, shape reflect.Type) {
 	case err != nil:
 		l.problem(d.Start(), name(d), "", err.Error())
 	case loaded.Exception != nil:
+		for _, w := range loaded.Exception.Warnings {
+			l.warn(d, w)
+		}
 		l.summary.Exceptions = append(l.summary.Exceptions, loaded)
 	case loaded.GlobalContext != nil:
 		l.summary.GlobalContexts = append(l.summary.GlobalContexts, loaded)

@@ -161,11 +161,11 @@ func TestLoadRefuses(t *testing.T) {
 				`b/p.yaml:12:7: PolicyException/ns/x: spec.match.any[0].resource: unknown field "resource": did you mean resources?`,
 			},
 		},
-		"an exception that excuses nothing": {
-			"apiVersion: kyverno.io/v2beta1\nkind: PolicyException\nmetadata: {name: x, namespace: ns}\nspec:\n  exceptions:\n  - policyName: p\n    ruleNames: []\n  match:\n    any:\n    - resources: {kinds: [a/b/c/d/e]}\n",
+		"an exception from nothing": {
+			"apiVersion: kyverno.io/v2beta1\nkind: PolicyException\nmetadata: {name: x, namespace: ns}\nspec:\n  exceptions:\n  - ruleNames: []\n  match:\n    any:\n    - resources: {kinds: [a/b/c/d/e]}\n",
 			[]string{
-				"b/p.yaml:7:5: PolicyException/ns/x: spec.exceptions[0].ruleNames: is empty: expected names of rules, with wildcards",
-				`b/p.yaml:10:27: PolicyException/ns/x: spec.match.any[0].resources.kinds[0]: "a/b/c/d/e" is not a kind: it has more than four parts`,
+				"b/p.yaml:6:5: PolicyException/ns/x: spec.exceptions[0].policyName: is missing",
+				`b/p.yaml:9:27: PolicyException/ns/x: spec.match.any[0].resources.kinds[0]: "a/b/c/d/e" is not a kind: it has more than four parts`,
 			},
 		},
 		"a schedule that is none": {
@@ -251,6 +251,14 @@ func TestLoadWarns(t *testing.T) {
 		"of an empty bundle": {
 			map[string]string{"a.yaml": "", "readme.txt": ""}, 0, "map[]",
 			[]string{"the bundle is empty: it holds no policy, so nothing is refused, changed or reported"},
+		},
+		"of an exception that excuses nothing": {
+			map[string]string{"a.yaml": sound + "---\n" + strings.Replace(plainException, "match:\n    any:\n      - resources: {kinds: [Pod]}", "match: {}", 1)}, 1, "map[]",
+			[]string{"a.yaml:27:3: PolicyException/ns/x: spec.match: selects nothing, so that nothing is excused: expected any or all"},
+		},
+		"of an exception in no namespace": {
+			map[string]string{"a.yaml": sound + "---\n" + strings.Replace(plainException, "  namespace: ns\n", "", 1)}, 1, "map[]",
+			[]string{"a.yaml:20:1: PolicyException/default/x: metadata.namespace: is missing: the exception is taken to be in the namespace default"},
 		},
 		"of a Policy without a namespace": {
 			map[string]string{"a.yaml": strings.Replace(sound, "ClusterPolicy", "Policy", 1)}, 1, "map[]",

@@ -56,6 +56,9 @@ func CompileObject(compiler *engine.Compiler, object map[string]any) (*Object, [
 			warnings = append(warnings, engine.Problem{Message: w})
 		}
 	}
+	if compiled.Exception != nil {
+		warnings = append(warnings, compiled.Exception.Warnings...)
+	}
 	return &Object{
 		Policy: compiled.Policy, Exception: compiled.Exception, GlobalContext: compiled.GlobalContext,
 		Source: compiled.source, Document: d.Object, Warnings: warnings,

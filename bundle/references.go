@@ -49,6 +49,9 @@ func danglingExcuses(l *Loaded, policies map[string]*engine.Policy) []Problem {
 	for i, e := range l.Exception.Excuses {
 		path := []any{"spec", "exceptions", i}
 		p := policies[e.Policy]
+		if p == nil && strings.ContainsAny(e.Policy, "*?") {
+			continue // the compiler has told
+		}
 		if p == nil {
 			out = append(out, l.warning(below(path, "policyName"), fmt.Sprintf("the bundle has no policy %q%s", e.Policy, didYouMean(e.Policy, policies))))
 			continue

@@ -137,7 +137,7 @@ func TestCleanupProblems(t *testing.T) {
 		"but not users": {"{schedule: '@daily', " + pods + ", exclude: {any: [{clusterRoles: [admin]}]}}", "spec.exclude.any[0]: selects by the user: a cleanup is no request"},
 		"who asks":      {"{schedule: '@daily', " + pods + ", conditions: {any: [{key: '{{ request.userInfo.username }}', operator: Equals, value: a}]}}", "spec.conditions: reads request.userInfo: a cleanup is no request"},
 		"how":           {"{schedule: '@daily', " + pods + ", deletionPropagationPolicy: Now}", `spec.deletionPropagationPolicy: unknown value "Now": expected Foreground, Background or Orphan`},
-		"a schedule":    {"{schedule: '* * * *', " + pods + "}", `spec.schedule: "* * * *" has 4 fields: expected minute, hour, day of month, month and day of week`},
+		"a schedule":    {"{schedule: '* * * *', " + pods + "}", `spec.schedule: "* * * *" has 4 of five fields: minute, hour, day of month, month and day of week`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := tryCompileCleanup(t, cleanupPolicy(c.spec))
@@ -223,7 +223,7 @@ func TestSchedules(t *testing.T) {
 		"  ":              "is empty: expected a cron expression of five fields",
 		"@every 5m":       `"@every 5m" has no fixed times: expected a cron expression of five fields`,
 		"@noon":           `"@noon" is not a cron expression: Unrecognized descriptor: @noon`,
-		"0 0 0 * * *":     `"0 0 0 * * *" has 6 fields: expected minute, hour, day of month, month and day of week`,
+		"0 0 0 * * *":     `"0 0 0 * * *" has 6 of five fields: minute, hour, day of month, month and day of week`,
 		"60 * * * *":      `"60 * * * *" is not a cron expression: End of range (60) above maximum (59): 60`,
 		"0 0 30 2 *":      `"0 0 30 2 *" names a time that never comes`,
 		", * * * *":       `", * * * *" names a time that never comes`,

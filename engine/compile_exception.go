@@ -30,7 +30,7 @@ func (cc *Compiler) CompileException(src *kyvernov2.PolicyException, document ma
 	c.compileExcuses(x, spec.Exceptions)
 	x.match = c.compileAnyAll(&spec.Match, []any{"spec", "match"})
 	if len(x.match.filters) == 0 {
-		c.problem([]any{"spec", "match"}, "is missing: expected any or all with what is excused")
+		x.warn([]any{"spec", "match"}, "selects nothing, so that nothing is excused: expected any or all")
 	}
 	if spec.Conditions != nil {
 		x.conditions, _ = c.compileConditions(spec.Conditions, []any{"spec", "conditions"})
@@ -62,20 +62,24 @@ func (cc *Compiler) CompileException(src *kyvernov2.PolicyException, document ma
 func (c *compiler) compileExcuses(x *Exception, list []kyvernov2.Exception) {
 	path := []any{"spec", "exceptions"}
 	if len(list) == 0 {
-		c.problem(path, "is empty: expected a policyName with ruleNames")
+		x.warn(path, "is empty, so that nothing is excused: expected a policyName with ruleNames")
 	}
 	for i, e := range list {
 		switch {
 		case e.PolicyName == "":
 			c.problem(at(path, i, "policyName"), "is missing")
 		case strings.ContainsAny(e.PolicyName, "*?"):
-			c.problem(at(path, i, "policyName"), fmt.Sprintf("%q names no policy: wildcards are for ruleNames", e.PolicyName))
+			x.warn(at(path, i, "policyName"), fmt.Sprintf("%q names no policy: wildcards are for ruleNames", e.PolicyName))
 		}
 		if len(e.RuleNames) == 0 {
-			c.problem(at(path, i, "ruleNames"), "is empty: expected names of rules, with wildcards")
+			x.warn(at(path, i, "ruleNames"), "is empty, so that nothing is excused: expected names of rules, with wildcards")
 		}
 		x.Excuses = append(x.Excuses, ExcusedRules{e.PolicyName, glob.CompileAll(e.RuleNames)})
 	}
+}
+
+func (x *Exception) warn(path []any, message string) {
+	x.Warnings = append(x.Warnings, Problem{Path: path, Message: message})
 }
 
 // compileAnyAll compiles a match block of the kinds that know any and all only.

@@ -20,6 +20,8 @@ type Exception struct {
 	Background bool
 	// Excuses is what it excuses from.
 	Excuses []ExcusedRules
+	// Warnings are remarks of the compiler: an exception that excuses nothing is none that is broken.
+	Warnings []Problem
 
 	match      matcher
 	conditions *condition.Conditions
@@ -75,10 +77,18 @@ func indexExceptions(policies []*Policy, exceptions []*Exception) map[*Rule][]ex
 	if len(exceptions) == 0 {
 		return nil
 	}
+	byPolicy := map[string][]*Exception{}
+	for _, x := range exceptions {
+		for _, e := range x.Excuses {
+			if of := byPolicy[e.Policy]; len(of) == 0 || of[len(of)-1] != x { // one may name a policy twice
+				byPolicy[e.Policy] = append(of, x)
+			}
+		}
+	}
 	index := map[*Rule][]excuse{}
 	for _, p := range policies {
-		for _, r := range p.Rules {
-			for _, x := range exceptions {
+		for _, x := range byPolicy[p.Key()] {
+			for _, r := range p.Rules {
 				if x.Names(r) {
 					read := block{entries: r.context.entries}
 					read.plan(x.needs.refs, nil, nil)

@@ -182,21 +182,15 @@ func TestExceptionsAndExistingViolations(t *testing.T) {
 
 func TestExceptionProblems(t *testing.T) {
 	for name, c := range map[string]struct{ spec, want string }{
-		"nothing in it": {
-			"{}", "PolicyException/team-a/x: spec.exceptions: is empty: expected a policyName with ruleNames; spec.match: is missing: expected any or all with what is excused",
-		},
-		"no names": {
-			"{exceptions: [{}], " + allPods + "}", "PolicyException/team-a/x: spec.exceptions[0].policyName: is missing; spec.exceptions[0].ruleNames: is empty: expected names of rules, with wildcards",
-		},
-		"policies with a wildcard": {
-			"{exceptions: [{policyName: 'disallow-*', ruleNames: ['*']}], " + allPods + "}", `PolicyException/team-a/x: spec.exceptions[0].policyName: "disallow-*" names no policy: wildcards are for ruleNames`,
+		"no policy": {
+			"{exceptions: [{ruleNames: [r]}], " + allPods + "}", "PolicyException/team-a/x: spec.exceptions[0].policyName: is missing",
 		},
 		"a filter that selects nothing": {
 			"{" + named + ", match: {any: [{}]}}", "PolicyException/team-a/x: spec.match.any[0]: selects nothing: expected resources, subjects, roles or clusterRoles",
 		},
 		"any and all": {
 			"{" + named + ", match: {any: [{resources: {kinds: [Pod]}}], all: [{resources: {kinds: [Pod]}}]}}",
-			"PolicyException/team-a/x: spec.match: has both any and all: expected one of them; spec.match: is missing: expected any or all with what is excused",
+			"PolicyException/team-a/x: spec.match: has both any and all: expected one of them",
 		},
 		"a condition without a value": {
 			"{" + named + ", " + allPods + ", conditions: {any: [{key: a, operator: Equals}]}}", "PolicyException/team-a/x: spec.conditions.any[0]: the condition has no value",
@@ -211,6 +205,25 @@ func TestExceptionProblems(t *testing.T) {
 			if !errors.As(err, &wrong) || !strings.HasPrefix(err.Error(), c.want) {
 				t.Errorf("got  %v\nwant %s", err, c.want)
 			}
+		})
+	}
+}
+
+// Kyverno takes exceptions that excuse nothing, and so they must not keep a bundle from loading.
+func TestExceptionWarnings(t *testing.T) {
+	for name, c := range map[string]struct{ spec, want string }{
+		"nothing in it":            {"{}", "spec.exceptions: is empty, so that nothing is excused: expected a policyName with ruleNames; spec.match: selects nothing, so that nothing is excused: expected any or all"},
+		"no rules":                 {"{exceptions: [{policyName: p, ruleNames: []}], " + allPods + "}", "spec.exceptions[0].ruleNames: is empty, so that nothing is excused: expected names of rules, with wildcards"},
+		"policies with a wildcard": {"{exceptions: [{policyName: '*', ruleNames: ['*']}], " + allPods + "}", `spec.exceptions[0].policyName: "*" names no policy: wildcards are for ruleNames`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			text := exception("x", c.spec)
+			var got []string
+			for _, w := range mustCompileException(t, text).Warnings {
+				got = append(got, w.PathString()+": "+w.Message)
+			}
+			same(t, "warnings", strings.Join(got, "; "), c.want)
+			same(t, "decisions", lines(assemble(t, withoutAutogen("p", refusesPods), text).Validate(t.Context(), asking(t, excusedPod), world{}.inputs())), "r fail: rule r failed")
 		})
 	}
 }

@@ -25,7 +25,7 @@ func ParseSchedule(text string) (Schedule, error) {
 	case strings.HasPrefix(text, "@every"):
 		return Schedule{}, fmt.Errorf("%q has no fixed times: expected a cron expression of five fields", text)
 	case !strings.HasPrefix(text, "@") && len(strings.Fields(text)) != 5:
-		return Schedule{}, fmt.Errorf("%q has %d fields: expected minute, hour, day of month, month and day of week", text, len(strings.Fields(text)))
+		return Schedule{}, fmt.Errorf("%q has %d of five fields: minute, hour, day of month, month and day of week", text, len(strings.Fields(text)))
 	}
 	times, err := cron.ParseStandard(text)
 	if err != nil {
