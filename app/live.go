@@ -11,6 +11,8 @@ import (
 
 	"github.com/holdfast-io/holdfast/bundle"
 	"github.com/holdfast-io/holdfast/bundle/live"
+	"github.com/holdfast-io/holdfast/engine"
+	"github.com/holdfast-io/holdfast/lookup"
 	"github.com/holdfast-io/holdfast/webhook"
 )
 
@@ -31,12 +33,14 @@ type livePolicies struct {
 	clients   *cluster
 	served    *webhook.Discovery
 	snapshots *bundle.Store
-	changed   func()
-	log       *slog.Logger
-	metrics   prometheus.Registerer
+	// lookups get the global context entries of each snapshot before it is in force.
+	lookups *lookup.Cluster
+	changed func()
 	// registration and admissions are made to know of the review of policies.
 	registration *webhook.RegistrarOptions
 	admissions   *http.ServeMux
+	log          *slog.Logger
+	metrics      prometheus.Registerer
 }
 
 // repairAfter is how long a replica leaves a webhook configuration as another one wrote it: by then it has
@@ -49,8 +53,9 @@ func (o *ServeOptions) policies(l livePolicies) (policySource, error) {
 		return noPolicies{}, nil
 	}
 	source, err := live.New(live.Options{
-		Client: l.clients.dynamic, Served: policyTypes{l.served, l.served.Subscribe()}, Store: l.snapshots, Changed: l.changed,
-		Logger: l.log, Metrics: l.metrics,
+		Client: l.clients.dynamic, Served: policyTypes{l.served, l.served.Subscribe()}, Store: l.snapshots,
+		Changing: func(next *engine.Snapshot) { l.lookups.SetEntries(next.GlobalContexts()) }, Changed: l.changed,
+		ExceptionNamespaces: o.exceptionNamespaces(), Logger: l.log, Metrics: l.metrics,
 	})
 	if err != nil {
 		return nil, err
@@ -62,6 +67,14 @@ func (o *ServeOptions) policies(l livePolicies) (policySource, error) {
 	l.admissions.Handle(webhook.PoliciesPath, reviews)
 	l.registration.Policies, l.registration.Applied, l.registration.RepairAfter = live.Types(), source.Applied, repairAfter
 	return source, nil
+}
+
+// exceptionNamespaces are those whose exceptions count: by default our own, where nobody writes but who runs us.
+func (o *ServeOptions) exceptionNamespaces() engine.ExceptionNamespaces {
+	if len(o.ExceptionNamespaces) == 0 {
+		return engine.ExceptionNamespaces{o.Namespace}
+	}
+	return o.ExceptionNamespaces
 }
 
 // policyTypes tells which types of policies are served.

@@ -31,6 +31,9 @@ type ServeOptions struct {
 	// LivePolicies takes up the policies that the cluster holds, beside the bundle, and checks them when they
 	// are written. Default: true.
 	LivePolicies bool
+	// ExceptionNamespaces are the namespaces, with wildcards, whose PolicyExceptions count; "*" for all. Default:
+	// Namespace alone, because who writes an exception switches policies off.
+	ExceptionNamespaces []string
 	// StateDir is where certificates are kept outside of the cluster.
 	StateDir string
 	// CertDir holds certificates from somewhere else (tls.crt, tls.key, ca.crt), reloaded on change; empty
@@ -44,7 +47,7 @@ type ServeOptions struct {
 
 // DefaultServeOptions gives the defaults of all options.
 func DefaultServeOptions() ServeOptions {
-	return ServeOptions{WebhookName: "holdfast", Service: "holdfast", Namespace: ownNamespace, Listen: ":9443", MetricsListen: ":8080", LivePolicies: true, Lookups: DefaultLookupOptions()}
+	return ServeOptions{WebhookName: "holdfast", Service: "holdfast", Namespace: ownNamespace, Listen: ":9443", MetricsListen: ":8080", LivePolicies: true, ExceptionNamespaces: []string{}, Lookups: DefaultLookupOptions()}
 }
 
 // Validate names the first option that cannot be used, by its flag.

@@ -84,12 +84,8 @@ func Serve(ctx context.Context, opts ServeOptions, streams IO) (exit Exit, err e
 	admissions.Handle("/", handler)
 	news := make(chan struct{}, 1) // that there is a new snapshot
 	policies, err := opts.policies(livePolicies{
-		clients: clients, served: served, snapshots: snapshots, log: log, metrics: metrics,
-		changed: func() {
-			lookups.SetEntries(snapshots.Current().GlobalContexts())
-			signal(news)
-		},
-		registration: &registration, admissions: admissions,
+		clients: clients, served: served, snapshots: snapshots, lookups: lookups, changed: func() { signal(news) },
+		registration: &registration, admissions: admissions, log: log, metrics: metrics,
 	})
 	if err != nil {
 		return Failed, err

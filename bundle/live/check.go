@@ -2,12 +2,14 @@ package live
 
 import (
 	"context"
+	"fmt"
+	"slices"
 
 	"github.com/holdfast-io/holdfast/bundle"
 	"github.com/holdfast-io/holdfast/engine"
 )
 
-// Check says what would become of a policy that is about to be written: with problems it would not be in
+// Check says what would become of an object that is about to be written: with problems it would not be in
 // force. It takes the object over.
 func (s *Source) Check(_ context.Context, object map[string]any) (problems []engine.Problem, warnings []string) {
 	meta, _ := object["metadata"].(map[string]any)
@@ -15,8 +17,11 @@ func (s *Source) Check(_ context.Context, object map[string]any) (problems []eng
 	k.kind, _ = object["kind"].(string)
 	k.namespace, _ = meta["namespace"].(string)
 	k.name, _ = meta["name"].(string)
-	if s.hides(k) {
-		return []engine.Problem{{Path: []any{"metadata", "name"}, Message: "belongs to a policy of the bundle that Holdfast was started with: a Policy of the cluster cannot take its place"}}, nil
+	switch s.keeps(k) {
+	case Hidden:
+		return []engine.Problem{{Path: []any{"metadata", "name"}, Message: hidden(k)}}, nil
+	case Uncounted: // namespaces may be made to count later
+		warnings = append(warnings, k.String()+" "+uncounted(k))
 	}
 	compiled, problems := bundle.CompileObject(s.compiler, object)
 	if len(problems) > 0 {
@@ -25,5 +30,29 @@ func (s *Source) Check(_ context.Context, object map[string]any) (problems []eng
 	for _, w := range compiled.Warnings {
 		warnings = append(warnings, w.String())
 	}
+	if compiled.Exception != nil {
+		warnings = append(warnings, s.dangling(compiled.Exception)...)
+	}
 	return nil, warnings
+}
+
+// dangling finds the policies and rules that an exception names and that are not in force now. They may come
+// later; in most cases they are slips, and an exception with a slip excuses nothing.
+func (s *Source) dangling(x *engine.Exception) (warnings []string) {
+	policies := s.opts.Store.Current().Policies()
+	for i, excused := range x.Excuses {
+		at := slices.IndexFunc(policies, func(p *engine.Policy) bool {
+			return p.Key() == excused.Policy && hasStatus(p.Kind)
+		})
+		if at < 0 {
+			warnings = append(warnings, fmt.Sprintf("spec.exceptions[%d].policyName: no policy %q is in force", i, excused.Policy))
+			continue
+		}
+		for j, name := range excused.Rules {
+			if !slices.ContainsFunc(policies[at].Rules, func(r *engine.Rule) bool { return name.Match(r.Name) }) {
+				warnings = append(warnings, fmt.Sprintf("spec.exceptions[%d].ruleNames[%d]: policy %s has no rule %q", i, j, excused.Policy, name.String()))
+			}
+		}
+	}
+	return warnings
 }

@@ -37,6 +37,8 @@ const (
 	Broken State = "broken"
 	// Hidden: a policy of the bundle's files has its name and goes before it.
 	Hidden State = "hidden"
+	// Uncounted: it is an exception of a namespace whose exceptions do not count.
+	Uncounted State = "uncounted"
 )
 
 // entry is what is known of one policy of the cluster. It is immutable: a change makes a new one.
@@ -50,14 +52,17 @@ type entry struct {
 	// good is the last version that compiled, nil when there was none; goodGeneration is its generation.
 	good           *bundle.Object
 	goodGeneration int64
-	// hidden says that the bundle's policy of that name goes before it.
-	hidden bool
+	// kept is Hidden or Uncounted for one that is not in force however good it is, else empty.
+	kept State
 }
+
+// counts reports whether a version of it is in force.
+func (e *entry) counts() bool { return e.good != nil && e.kept == "" }
 
 func (e *entry) state() State {
 	switch {
-	case e.hidden:
-		return Hidden
+	case e.kept != "":
+		return e.kept
 	case len(e.problems) == 0:
 		return InForce
 	case e.good != nil:
@@ -71,14 +76,24 @@ func (e *entry) state() State {
 func (e *entry) message(k key) string {
 	switch e.state() {
 	case Hidden:
-		return "not in force: the bundle that Holdfast was started with has a " + k.kind + " of this name, and a Policy of the cluster cannot take its place"
+		return hidden(k)
+	case Uncounted:
+		return uncounted(k)
 	case Outdated:
 		return fmt.Sprintf("%s. The version before it, of generation %d, stays in force.", list(e.problems), e.goodGeneration)
 	case Broken:
-		return list(e.problems) + ". Nothing of this policy is in force."
+		return list(e.problems) + ". Nothing of it is in force."
 	default:
 		return list(e.good.Warnings)
 	}
+}
+
+func hidden(k key) string {
+	return "is not in force: the bundle that Holdfast was started with has a " + k.kind + " of this name, and one of the cluster cannot take its place"
+}
+
+func uncounted(k key) string {
+	return "is not in force: PolicyExceptions of the namespace " + k.namespace + " do not count (--exception-namespaces)"
 }
 
 // maxMessage is how much of a policy's problems a message tells: a status is read by people.

@@ -6,43 +6,64 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 )
 
-// kind is a type of policies that is watched, in the first of its versions that is served.
+// The kinds that are watched.
+const (
+	clusterPolicy        = "ClusterPolicy"
+	policy               = "Policy"
+	policyException      = "PolicyException"
+	clusterCleanupPolicy = "ClusterCleanupPolicy"
+	cleanupPolicy        = "CleanupPolicy"
+	globalContextEntry   = "GlobalContextEntry"
+)
+
+// kind is a type of objects that is watched, in the first of its versions that is served.
 type kind struct {
-	name     string // ClusterPolicy
-	resource string // clusterpolicies
-	versions []schema.GroupVersion
+	name     string   // ClusterPolicy
+	resource string   // clusterpolicies
+	versions []string // of kyverno.io, the one that is compiled first
 }
 
-// kinds are those that are watched. A CRD serves a policy in each of its versions: v1 has all of v2beta1.
+// kinds are those that are watched. A CRD serves an object in each of its versions, so that one is enough.
 func kinds() []kind {
-	v1 := schema.GroupVersion{Group: "kyverno.io", Version: "v1"}
+	newer := []string{"v2", "v2beta1", "v2alpha1"}
 	return []kind{
-		{clusterPolicy, "clusterpolicies", []schema.GroupVersion{v1}},
-		{policy, "policies", []schema.GroupVersion{v1}},
+		{clusterPolicy, "clusterpolicies", []string{"v1", "v2beta1"}},
+		{policy, "policies", []string{"v1", "v2beta1"}},
+		{policyException, "policyexceptions", newer},
+		{clusterCleanupPolicy, "clustercleanuppolicies", newer},
+		{cleanupPolicy, "cleanuppolicies", newer},
+		{globalContextEntry, "globalcontextentries", newer},
 	}
 }
 
-const (
-	clusterPolicy = "ClusterPolicy"
-	policy        = "Policy"
-)
-
-// Types are the resources that are read, for who registers the review of policies.
-func Types() []schema.GroupVersionResource {
-	var out []schema.GroupVersionResource
-	for _, k := range kinds() {
-		for _, v := range k.versions {
-			out = append(out, v.WithResource(k.resource))
-		}
+// resources lists the versions, the one that is compiled first.
+func (k kind) resources() []schema.GroupVersionResource {
+	out := make([]schema.GroupVersionResource, len(k.versions))
+	for i, v := range k.versions {
+		out[i] = schema.GroupVersionResource{Group: "kyverno.io", Version: v, Resource: k.resource}
 	}
 	return out
 }
 
 // served finds the version to watch.
 func (k kind) served(serves func(schema.GroupVersionResource) bool) (schema.GroupVersionResource, bool) {
-	i := slices.IndexFunc(k.versions, func(v schema.GroupVersion) bool { return serves(v.WithResource(k.resource)) })
+	resources := k.resources()
+	i := slices.IndexFunc(resources, serves)
 	if i < 0 {
 		return schema.GroupVersionResource{}, false
 	}
-	return k.versions[i].WithResource(k.resource), true
+	return resources[i], true
 }
+
+// Types are the resources that are read, for who registers the review of what is written to them.
+func Types() []schema.GroupVersionResource {
+	var out []schema.GroupVersionResource
+	for _, k := range kinds() {
+		out = append(out, k.resources()...)
+	}
+	return out
+}
+
+// hasStatus says of which kinds the status is written. An exception has none, and that of a cleanup policy
+// tells of its runs.
+func hasStatus(kind string) bool { return kind == clusterPolicy || kind == policy }

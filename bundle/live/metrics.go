@@ -30,7 +30,7 @@ func newMetrics(reg prometheus.Registerer, s *Source) (*metrics, error) {
 type collector struct{ source *Source }
 
 var policiesDesc = prometheus.NewDesc("holdfast_policies",
-	"Policies by where they come from (bundle, cluster) and what became of them: in_force; outdated: the present version does not compile and the one before is in force; broken: nothing of it is in force; hidden: one of the other source goes before it.",
+	"Policies, exceptions and global context entries by where they come from (bundle, cluster) and what became of them: in_force; outdated: the present version does not compile and the one before is in force; broken: nothing of it is in force; hidden: one of the other source goes before it; uncounted: an exception of a namespace whose exceptions do not count.",
 	[]string{"source", "state"}, nil)
 
 func (c collector) Describe(ch chan<- *prometheus.Desc) { ch <- policiesDesc }
@@ -50,11 +50,11 @@ func (s *Source) counts() map[string]map[State]int {
 	defer s.mu.Unlock()
 	out := map[string]map[State]int{
 		"bundle":  {InForce: 0, Hidden: 0},
-		"cluster": {InForce: 0, Outdated: 0, Broken: 0, Hidden: 0},
+		"cluster": {InForce: 0, Outdated: 0, Broken: 0, Hidden: 0, Uncounted: 0},
 	}
-	for _, p := range s.base {
+	for k := range s.base {
 		state := InForce
-		if e := s.entries[key{p.Kind, p.Namespace, p.Name}]; e != nil && !e.hidden && e.good != nil {
+		if e := s.entries[k]; e != nil && e.counts() {
 			state = Hidden
 		}
 		out["bundle"][state]++

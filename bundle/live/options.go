@@ -11,6 +11,7 @@ import (
 	"k8s.io/client-go/dynamic"
 
 	"github.com/holdfast-io/holdfast/bundle"
+	"github.com/holdfast-io/holdfast/engine"
 )
 
 // Served knows what the API server serves.
@@ -29,8 +30,13 @@ type Options struct {
 	Served Served
 	// Store begins with the bundle of the files, which stays beneath the policies of the cluster.
 	Store *bundle.Store
+	// Changing is called before a new snapshot is put in force, with it. It must not block. Default: nobody is
+	// told.
+	Changing func(*engine.Snapshot)
 	// Changed is called after a new snapshot was put in force. It must not block. Default: nobody is told.
 	Changed func()
+	// ExceptionNamespaces are those whose PolicyExceptions count. Default: none.
+	ExceptionNamespaces engine.ExceptionNamespaces
 	// Gather is the time between two snapshots: changes that come within it are taken up together. Default:
 	// 50 ms, which takes up a folder that kubectl applies in few steps and is not noticed by a person.
 	Gather time.Duration
@@ -65,6 +71,9 @@ func (o *Options) Validate() error {
 	}
 	if o.Changed == nil {
 		o.Changed = func() {}
+	}
+	if o.Changing == nil {
+		o.Changing = func(*engine.Snapshot) {}
 	}
 	return nil
 }

@@ -20,8 +20,7 @@ type Source struct {
 	opts     Options
 	compiler *engine.Compiler
 	metrics  *metrics
-	first    *engine.Snapshot // the bundle's files
-	base     []*engine.Policy // theirs
+	base     map[key]content // of the bundle's files
 	kick     chan struct{}
 	ready    chan struct{}
 	once     sync.Once
@@ -43,9 +42,8 @@ func New(opts Options) (*Source, error) {
 	if err != nil {
 		return nil, err
 	}
-	first := opts.Store.Current()
 	s := &Source{
-		opts: opts, compiler: compiler, first: first, base: first.Policies(),
+		opts: opts, compiler: compiler, base: contentOfSnapshot(opts.Store.Current()),
 		kick: make(chan struct{}, 1), ready: make(chan struct{}),
 		watchers: map[string]*watcher{}, entries: map[key]*entry{}, applied: map[string]string{},
 	}
@@ -174,9 +172,7 @@ func (s *Source) rebuild(ctx context.Context) error {
 	if len(changed) == 0 && len(entries) == len(s.entries) {
 		return nil
 	}
-	snapshot, err := engine.Assemble(engine.Contents{
-		Policies: s.merge(entries), Exceptions: s.first.Exceptions(), GlobalContexts: s.first.GlobalContexts(),
-	})
+	snapshot, err := engine.Assemble(s.merge(entries))
 	if err != nil {
 		return fmt.Errorf("making the snapshot of the bundle and the cluster's policies: %w", err)
 	}
@@ -187,6 +183,7 @@ func (s *Source) rebuild(ctx context.Context) error {
 	s.entries = entries
 	s.mu.Unlock()
 	if before := s.opts.Store.Current(); before.Digest() != snapshot.Digest() {
+		s.opts.Changing(snapshot)
 		s.opts.Store.Swap(snapshot)
 		s.opts.Logger.InfoContext(ctx, "policies of the cluster have changed", "policies", len(snapshot.Policies()), "digest", snapshot.Digest(), "before", before.Digest())
 		s.opts.Changed()
@@ -224,7 +221,7 @@ func (s *Source) read() (entries map[key]*entry, changed []key) {
 	for _, j := range jobs {
 		workers.Go(func() error {
 			j.after = next(s.compiler, j.before, j.object)
-			j.after.hidden = s.hides(j.key)
+			j.after.kept = s.keeps(j.key)
 			return nil
 		})
 	}
@@ -236,39 +233,14 @@ func (s *Source) read() (entries map[key]*entry, changed []key) {
 	return entries, changed
 }
 
-// hides reports whether a policy of the files goes before one of the cluster. A ClusterPolicy takes the place
-// of the file's: who may write it rules the cluster. A Policy does not: a tenant would lift what the
-// operator has laid on the namespace.
-func (s *Source) hides(k key) bool {
-	return k.kind == policy && slices.ContainsFunc(s.base, func(p *engine.Policy) bool {
-		return p.Kind == k.kind && p.Namespace == k.namespace && p.Name == k.name
-	})
-}
-
-// merge lists the policies in force.
-func (s *Source) merge(entries map[key]*entry) []*engine.Policy {
-	out := make([]*engine.Policy, 0, len(s.base)+len(entries))
-	for _, p := range s.base {
-		if e := entries[key{p.Kind, p.Namespace, p.Name}]; e == nil || e.hidden || e.good == nil {
-			out = append(out, p)
-		}
-	}
-	for _, e := range entries {
-		if !e.hidden && e.good != nil {
-			out = append(out, e.good.Policy)
-		}
-	}
-	return out
-}
-
 // tell logs what became of a policy, when that is another thing than before.
 func (s *Source) tell(ctx context.Context, k key, before, after *entry) {
-	if before != nil && before.content == after.content && before.hidden == after.hidden {
+	if before != nil && before.content == after.content {
 		return
 	}
 	switch state := after.state(); state {
 	case InForce:
-		s.opts.Logger.InfoContext(ctx, "took up a policy of the cluster", "policy", k.String(), "generation", after.generation, "rules", len(after.good.Policy.Rules))
+		s.opts.Logger.InfoContext(ctx, "took up a policy of the cluster", "policy", k.String(), "generation", after.generation)
 		for _, w := range after.good.Warnings {
 			s.opts.Logger.WarnContext(ctx, "a policy of the cluster has a remark", "policy", k.String(), "remark", w.String())
 		}

@@ -26,7 +26,7 @@ const readyMessage = "Ready"
 // judge says what the status of a policy is to be. Of a version that is served already and whose webhook
 // configuration is still on its way, nothing can be said yet.
 func (s *Source) judge(k key, e *entry) (v verdict, known bool) {
-	if e.good != nil && !e.hidden {
+	if e.counts() {
 		v.inForce = e.good.Source
 	}
 	if e.state() != InForce {

@@ -74,7 +74,7 @@ func (s *Source) Applied(snapshot *engine.Snapshot) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for k, e := range s.entries {
-		if name := k.String(); s.statuses != nil && e.good != nil && applied[name] == e.good.Policy.Digest && s.applied[name] != applied[name] {
+		if name := k.String(); s.statuses != nil && e.counts() && hasStatus(k.kind) && applied[name] == e.good.Policy.Digest && s.applied[name] != applied[name] {
 			s.statuses.queue.Add(k)
 		}
 	}
@@ -125,11 +125,11 @@ func (w *statuses) write(ctx context.Context, k key) (again time.Duration, err e
 	e, watcher := s.entries[k], s.watchers[k.kind]
 	var v verdict
 	known := false
-	if e != nil {
+	if e != nil && hasStatus(k.kind) {
 		v, known = s.judge(k, e)
 	}
 	s.mu.Unlock()
-	if e == nil || watcher == nil {
+	if e == nil || watcher == nil || !hasStatus(k.kind) {
 		delete(w.wrote, k)
 		return 0, nil
 	}

@@ -40,12 +40,13 @@ func served(t *testing.T, args ...string) (*app.ServeOptions, string, error) {
 func TestServeTakesItsOptionsFromFlags(t *testing.T) {
 	got, _, err := served(t, "--kubeconfig", "k", "--webhook-url", "https://127.0.0.1:9443", "--listen", "127.0.0.1:9443",
 		"--metrics-listen", "127.0.0.1:8080", "--state-dir", "s", "--bundle", "a", "--bundle", "b", "--cert-dir", "c", "--namespace", "n", "--service", "v", "--webhook-name", "w",
-		"--allowed-service-url", "https://x.example", "--lookup-timeout", "3s", "--live-policies=false")
+		"--allowed-service-url", "https://x.example", "--lookup-timeout", "3s", "--live-policies=false", "--exception-namespaces", "team-*,legacy")
 	if err != nil {
 		t.Fatal(err)
 	}
 	want := &app.ServeOptions{
-		Kubeconfig: "k", Bundle: []string{"a", "b"}, WebhookURL: "https://127.0.0.1:9443", WebhookName: "w", Service: "v", Namespace: "n",
+		ExceptionNamespaces: []string{"team-*", "legacy"},
+		Kubeconfig:          "k", Bundle: []string{"a", "b"}, WebhookURL: "https://127.0.0.1:9443", WebhookName: "w", Service: "v", Namespace: "n",
 		Listen: "127.0.0.1:9443", MetricsListen: "127.0.0.1:8080", StateDir: "s", CertDir: "c",
 		Lookups: app.LookupOptions{AllowedServices: []string{"https://x.example"}, Timeout: 3 * time.Second}, Version: buildInfo().Version,
 	}
@@ -85,7 +86,7 @@ func TestServePrintsTheConfigurationInForce(t *testing.T) {
 		t.Fatal(got, err)
 	}
 	want := strings.Join([]string{
-		"allowed-service-url: [] # default", "bundle: # flag", "- a", `cert-dir: "" # default`, `kubeconfig: "" # default`, "listen: :9443 # default", "live-policies: true # default",
+		"allowed-service-url: [] # default", "bundle: # flag", "- a", `cert-dir: "" # default`, "exception-namespaces: [] # default", `kubeconfig: "" # default`, "listen: :9443 # default", "live-policies: true # default",
 		"log-format: json # environment HOLDFAST_LOG_FORMAT", "log-level: info # default", "lookup-timeout: 10s # default", "metrics-listen: :8080 # default",
 		"namespace: holdfast # default", "service: holdfast # default", "state-dir: s # flag", "webhook-name: holdfast # default", `webhook-url: "" # default`, "",
 	}, "\n")

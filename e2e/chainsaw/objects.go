@@ -65,13 +65,18 @@ func (r *run) create(ctx context.Context, u *unstructured.Unstructured) error {
 	return nil
 }
 
-// apply creates an object, or merges it into the one that is there.
+// apply merges an object into the one that is there, or creates it.
 func (r *run) apply(ctx context.Context, u *unstructured.Unstructured) error {
-	err := r.create(ctx, u.DeepCopy())
-	if apierrors.IsAlreadyExists(err) {
-		return r.patch(ctx, u)
+	if u.GetName() != "" {
+		client, err := r.client(u)
+		if err != nil {
+			return err
+		}
+		if _, err := client.Get(ctx, u.GetName(), metav1.GetOptions{}); err == nil {
+			return r.patch(ctx, u)
+		}
 	}
-	return err
+	return r.create(ctx, u)
 }
 
 func (r *run) patch(ctx context.Context, u *unstructured.Unstructured) error {

@@ -162,7 +162,7 @@ var variations = map[string]struct {
 		}
 	}},
 	"everything set": {everything, func(t *testing.T, rendered string) {
-		configured(t, rendered, "webhook-name: night", `listen: ":10443"`, `metrics-listen: ":9090"`, "log-level: debug", "log-format: text")
+		configured(t, rendered, `exception-namespaces: ["team-*"]`, "webhook-name: night", `listen: ":10443"`, `metrics-listen: ":9090"`, "log-level: debug", "log-format: text")
 		d := must[appsv1.Deployment](t, rendered, "Deployment", "grip")
 		const image = "registry.example/holdfast@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
 		if got := d.Spec.Template.Spec.Containers[0].Image; got != image {
@@ -185,6 +185,7 @@ image:
 imagePullSecrets: [{name: registry}]
 fullnameOverride: grip
 log: {level: debug, format: text}
+livePolicies: {exceptionNamespaces: ["team-*"]}
 webhook: {name: night, port: 10443}
 metrics: {port: 9090}
 serviceAccount: {name: warden, annotations: {example.org/role: auditor}}

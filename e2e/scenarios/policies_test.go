@@ -23,6 +23,8 @@ import (
 var (
 	clusterPolicies = schema.GroupVersionResource{Group: "kyverno.io", Version: "v1", Resource: "clusterpolicies"}
 	namespaced      = schema.GroupVersionResource{Group: "kyverno.io", Version: "v1", Resource: "policies"}
+	exceptions      = schema.GroupVersionResource{Group: "kyverno.io", Version: "v2", Resource: "policyexceptions"}
+	globalContexts  = schema.GroupVersionResource{Group: "kyverno.io", Version: "v2", Resource: "globalcontextentries"}
 	definitions     = schema.GroupVersionResource{Group: "apiextensions.k8s.io", Version: "v1", Resource: "customresourcedefinitions"}
 	configMaps      = schema.GroupVersionResource{Version: "v1", Resource: "configmaps"}
 )
@@ -74,10 +76,10 @@ func policyTypes(t *testing.T, types ...string) []string {
 	return texts
 }
 
-// installPolicyTypes installs those of ClusterPolicy and Policy.
+// installPolicyTypes installs those that holdfast reads.
 func (c *cluster) installPolicyTypes(t *testing.T) {
 	t.Helper()
-	for _, text := range policyTypes(t, "clusterpolicies", "policies") {
+	for _, text := range policyTypes(t, "clusterpolicies", "policies", "policyexceptions", "clustercleanuppolicies", "cleanuppolicies", "globalcontextentries") {
 		definition := &unstructured.Unstructured{}
 		if err := yaml.Unmarshal([]byte(text), &definition.Object); err != nil {
 			t.Fatal(err)
@@ -86,7 +88,7 @@ func (c *cluster) installPolicyTypes(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	for _, resource := range []schema.GroupVersionResource{clusterPolicies, namespaced} {
+	for _, resource := range []schema.GroupVersionResource{clusterPolicies, namespaced, exceptions, globalContexts} {
 		eventually(t, resource.Resource+" to be served", func(ctx context.Context) string {
 			if _, err := c.dynamic.Resource(resource).List(ctx, metav1.ListOptions{}); err != nil {
 				return err.Error()
@@ -184,6 +186,103 @@ func (c *cluster) admitted(t *testing.T, labels ...string) {
 	}
 }
 
+// eventuallyRefused waits until a ConfigMap without labels is refused, or admitted, as wanted.
+func (c *cluster) eventuallyRefused(t *testing.T, what string, want bool) {
+	t.Helper()
+	eventually(t, what, func(ctx context.Context) string {
+		err := c.write(ctx)
+		if refused := apierrors.IsForbidden(err); refused == want && (refused || err == nil) {
+			return ""
+		}
+		return fmt.Sprintf("the answer to a ConfigMap without labels is %v", err)
+	})
+}
+
+// tryExceptions excuses a ConfigMap from needs-team, from a namespace that counts and from one that does not.
+func (c *cluster) tryExceptions(t *testing.T) {
+	t.Helper()
+	excuse := func(namespace string) *unstructured.Unstructured {
+		return &unstructured.Unstructured{Object: map[string]any{
+			"apiVersion": "kyverno.io/v2", "kind": "PolicyException",
+			"metadata": map[string]any{"name": "excuse", "namespace": namespace},
+			"spec": map[string]any{
+				"exceptions": []any{map[string]any{"policyName": "needs-team", "ruleNames": []any{"needs-label"}}},
+				"match":      map[string]any{"any": []any{map[string]any{"resources": map[string]any{"kinds": []any{"ConfigMap"}, "names": []any{"tried"}}}}},
+			},
+		}}
+	}
+	elsewhere, ours := c.dynamic.Resource(exceptions).Namespace(metav1.NamespaceDefault), c.dynamic.Resource(exceptions).Namespace("holdfast")
+	if _, err := elsewhere.Create(t.Context(), excuse(metav1.NamespaceDefault), metav1.CreateOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := ours.Create(t.Context(), excuse("holdfast"), metav1.CreateOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	c.eventuallyRefused(t, "the exception of a namespace that counts", false)
+	if err := ours.Delete(t.Context(), "excuse", metav1.DeleteOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	c.eventuallyRefused(t, "the exception to be over, the other one not counting", true)
+	if err := elsewhere.Delete(t.Context(), "excuse", metav1.DeleteOptions{}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// tryGlobalContext has a policy read an entry that is watched.
+func (c *cluster) tryGlobalContext(t *testing.T) {
+	t.Helper()
+	entry := &unstructured.Unstructured{Object: map[string]any{
+		"apiVersion": "kyverno.io/v2", "kind": "GlobalContextEntry", "metadata": map[string]any{"name": "locks"},
+		"spec": map[string]any{"kubernetesResource": map[string]any{"version": "v1", "resource": "configmaps", "namespace": "default"}},
+	}}
+	if _, err := c.dynamic.Resource(globalContexts).Create(t.Context(), entry, metav1.CreateOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	reads := needsLabel("ClusterPolicy", "reads-locks", "x")
+	rule := reads.Object["spec"].(map[string]any)["rules"].([]any)[0].(map[string]any)
+	rule["context"] = []any{map[string]any{"name": "locks", "globalReference": map[string]any{"name": "locks", "jmesPath": "length([?metadata.name=='lock'])"}}}
+	rule["validate"] = map[string]any{"failureAction": "Enforce", "message": "locked", "deny": map[string]any{"conditions": map[string]any{
+		"any": []any{map[string]any{"key": "{{ locks }}", "operator": "GreaterThan", "value": int64(0)}},
+	}}}
+	rule["match"].(map[string]any)["any"].([]any)[0].(map[string]any)["resources"].(map[string]any)["names"] = []any{"tried"}
+	c.mustApply(t, reads)
+	c.awaitReady(t, reads)
+	eventually(t, "what a policy with an entry lets pass", func(ctx context.Context) string {
+		if err := c.write(ctx, "team"); err != nil {
+			return err.Error()
+		}
+		return ""
+	})
+	lock := &unstructured.Unstructured{Object: map[string]any{
+		"apiVersion": "v1", "kind": "ConfigMap", "metadata": map[string]any{"name": "lock", "namespace": "default", "labels": map[string]any{"team": "x"}},
+	}}
+	client := c.dynamic.Resource(configMaps).Namespace(metav1.NamespaceDefault)
+	if _, err := client.Create(t.Context(), lock, metav1.CreateOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the entry to see the lock", func(ctx context.Context) string {
+		if err := c.write(ctx, "team"); !apierrors.IsForbidden(err) || !strings.Contains(err.Error(), "locked") {
+			return fmt.Sprintf("the answer is %v", err)
+		}
+		return ""
+	})
+	for _, err := range []error{
+		c.policies(reads).Delete(t.Context(), reads.GetName(), metav1.DeleteOptions{}),
+		c.dynamic.Resource(globalContexts).Delete(t.Context(), "locks", metav1.DeleteOptions{}),
+		client.Delete(t.Context(), "lock", metav1.DeleteOptions{}),
+	} {
+		if err != nil {
+			t.Error(err)
+		}
+	}
+	eventually(t, "what the policy refused to be free", func(ctx context.Context) string {
+		if err := c.write(ctx, "team"); err != nil {
+			return err.Error()
+		}
+		return ""
+	})
+}
+
 // place is where misspelled breaks a policy.
 const place = "spec.rules[0].validate.pattern.metadata.name"
 
@@ -229,6 +328,9 @@ func TestPoliciesOfTheCluster(t *testing.T) {
 		}
 		return ""
 	})
+
+	c.tryExceptions(t)
+	c.tryGlobalContext(t)
 
 	// A broken one is refused when it is applied, with the place, and so is a broken change of a good one.
 	for what, broken := range map[string]*unstructured.Unstructured{

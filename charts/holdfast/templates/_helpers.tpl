@@ -76,6 +76,9 @@ lookup-timeout: {{ .Values.lookups.timeout }}
 allowed-service-url: {{ toJson . }}
 {{- end }}
 live-policies: {{ .Values.livePolicies.enabled }}
+{{- with .Values.livePolicies.exceptionNamespaces }}
+exception-namespaces: {{ toJson . }}
+{{- end }}
 {{- if include "holdfast.bundle" . }}
 bundle: [/etc/holdfast/bundle]
 {{- end }}
