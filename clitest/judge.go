@@ -3,6 +3,7 @@ package clitest
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"regexp"
 	"time"
@@ -53,6 +54,8 @@ type verdict struct {
 	// generated are the objects that a generate rule makes; generates says that it is one.
 	generated []*object
 	generates bool
+	// unmade says that the rule applies, and that something it generates cannot be told.
+	unmade bool
 }
 
 // judge asks all policies about an object, as they stand in the test: first all that mutate, one on what the
@@ -146,6 +149,7 @@ func (t *test) generate(ctx context.Context, p *policy, o *object, operation str
 		for _, d := range p.snapshot.Generate(ctx, req, in) {
 			v := newVerdict(p, o, &d)
 			v.generates = true
+			v.unmade = errors.As(d.Err, new(*engine.GenerateError))
 			for i := range d.Changes {
 				if d.Changes[i].Object != nil {
 					v.generated = append(v.generated, changed(&d.Changes[i]))

@@ -29,6 +29,13 @@ func (s *Snapshot) generate(e *evaluation, at func(*Policy) bool) []Decision {
 	})
 }
 
+// GenerateError is the cause of an Error of a generate rule that applies to the object, its preconditions met: some
+// of what it generates cannot be told, such as a copy of a source that does not exist.
+type GenerateError struct{ Err error }
+
+func (e *GenerateError) Error() string { return e.Err.Error() }
+func (e *GenerateError) Unwrap() error { return e.Err }
+
 // watchChance notes in the answer whether the clock or the source of randomness is read.
 func (e *evaluation) watchChance() *bool {
 	read := new(bool)
@@ -101,7 +108,7 @@ func (g *generator) conclude() *Decision {
 		if len(g.problems) > 0 { // of the other objects
 			text = joinNonEmpty("; ", text, d.Message)
 		}
-		d.Status, d.Message, d.Err = Error, "could not be evaluated: "+text, err
+		d.Status, d.Message, d.Err = Error, "could not be evaluated: "+text, &GenerateError{err}
 	}
 	return d
 }

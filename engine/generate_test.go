@@ -315,7 +315,8 @@ func TestAnErrorWithOneObjectDoesNotKeepTheOthersFromBeingMade(t *testing.T) {
 	d := snapshot(t, p).Generate(t.Context(), resting(t, triggerShop), newShelf(t, secretRegcred).inputs())
 	same(t, "decision", lines(d), "r error: could not be evaluated: the source Secret default/none: Secret default/none does not exist; create Secret x/regcred")
 	same(t, "changes", changeLines(d[0].Changes), "create Secret x/regcred")
-	if !errors.Is(d[0].Err, ErrNotFound) {
-		t.Errorf("the error does not wrap ErrNotFound: %v", d[0].Err)
+	var cause *GenerateError
+	if !errors.Is(d[0].Err, ErrNotFound) || !errors.As(d[0].Err, &cause) {
+		t.Errorf("the error is no GenerateError that wraps ErrNotFound: %v", d[0].Err)
 	}
 }
