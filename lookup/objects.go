@@ -6,7 +6,7 @@ import (
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	"k8s.io/apimachinery/pkg/api/validation/path"
+	"k8s.io/apimachinery/pkg/api/validate/content"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -35,7 +35,7 @@ type objects struct {
 func (o *objects) get(ctx context.Context, kind schema.GroupVersionKind, namespace, name string) (map[string]any, error) {
 	subject := called(kind.Kind, namespace, name)
 	for _, part := range []string{namespace, name} {
-		if wrong := path.IsValidPathSegmentName(part); len(wrong) > 0 {
+		if wrong := content.IsPathSegmentName(part); len(wrong) > 0 {
 			return nil, refusef("looking up %s: %q is no name: it %s", subject, part, wrong[0])
 		}
 	}
@@ -78,7 +78,7 @@ func (o *objects) get(ctx context.Context, kind schema.GroupVersionKind, namespa
 
 // list gives the objects of a kind, sorted by namespace and name.
 func (o *objects) list(ctx context.Context, kind schema.GroupVersionKind, namespace string, selector labels.Selector) ([]map[string]any, error) {
-	if wrong := path.IsValidPathSegmentName(namespace); len(wrong) > 0 {
+	if wrong := content.IsPathSegmentName(namespace); len(wrong) > 0 {
 		return nil, refusef("listing %s: %q is no name: it %s", kind.Kind, namespace, wrong[0])
 	}
 	ctx, cancel := context.WithTimeout(ctx, o.timeout)
