@@ -103,6 +103,7 @@ func TestWhatCannotBeAskedStaysKnown(t *testing.T) {
 			return false
 		}
 	}
+	reader := d.Subscribe()
 	squid := schema.GroupVersion{Group: "example.com", Version: "v1"}
 	l.set(&discovery.ErrGroupDiscoveryFailed{Groups: map[schema.GroupVersion]error{squid: errors.New("it is down")}}, coreList)
 	want := "asking the API server what it serves: unable to retrieve the complete list of server APIs: example.com/v1: it is down"
@@ -125,6 +126,11 @@ func TestWhatCannotBeAskedStaysKnown(t *testing.T) {
 	}
 	if len(d.Resources()) != 2 || !changed() {
 		t.Error("a group that is gone is still known, or nobody is told")
+	}
+	select {
+	case <-reader:
+	default:
+		t.Error("another reader was not told")
 	}
 }
 

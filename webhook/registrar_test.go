@@ -18,6 +18,8 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/kubernetes/fake"
 	clienttesting "k8s.io/client-go/testing"
+
+	"github.com/holdfast-io/holdfast/engine"
 )
 
 // contextUntil ends with the channel.
@@ -386,6 +388,98 @@ func TestTwoRegistrarsAgree(t *testing.T) {
 		}
 		if total != 1 {
 			t.Errorf("%v repairs", total)
+		}
+	})
+}
+
+// Two that hear of a new bundle one after the other: the second does not undo what the first has written, be it that there
+// is a configuration now, or another one, or none.
+func TestARegistrarThatHearsLateUndoesNothing(t *testing.T) {
+	one, two := rule("p", kindsOf("ConfigMap"), checks), rule("p", kindsOf("Service"), checks)
+	for name, c := range map[string]struct{ before, after string }{
+		"the first policy": {"", one}, "another policy": {one, two}, "no policy any more": {one, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				client := fake.NewClientset()
+				patient := func(o *RegistrarOptions) { o.RepairAfter = time.Second }
+				a, b := open(t, client, c.before, patient), open(t, client, c.before, patient)
+				a.snapshots.Store(compile(t, c.after))
+				a.Poke()
+				synctest.Wait()
+				want := a.validating(t)
+				time.Sleep(500 * time.Millisecond)
+				b.snapshots.Store(compile(t, c.after))
+				b.Poke()
+				time.Sleep(time.Hour)
+				synctest.Wait()
+				if got := a.validating(t); (got == nil) != (c.after == "") {
+					t.Errorf("there is %v", got)
+				} else if got != nil {
+					same(t, got.Webhooks, want.Webhooks)
+				}
+				for name, n := range gathered(t, b.metrics) {
+					if strings.HasPrefix(name, "holdfast_webhook_configuration_writes_total") {
+						t.Errorf("the second has written: %s %v", name, n)
+					}
+				}
+			})
+		})
+	}
+}
+
+// One that never hears of it keeps the configuration as it knows it, after the time of patience.
+func TestPatienceEnds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := open(t, fake.NewClientset(), allPolicies(), func(o *RegistrarOptions) { o.RepairAfter = time.Second })
+		v := o.validating(t)
+		v.Webhooks = v.Webhooks[:1]
+		if _, err := o.client.AdmissionregistrationV1().ValidatingWebhookConfigurations().Update(t.Context(), v, metav1.UpdateOptions{}); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(900 * time.Millisecond)
+		synctest.Wait()
+		if len(o.validating(t).Webhooks) != 1 {
+			t.Error("it was not patient")
+		}
+		time.Sleep(200 * time.Millisecond)
+		synctest.Wait()
+		if len(o.validating(t).Webhooks) == 1 {
+			t.Error("it is still patient")
+		}
+	})
+}
+
+// Who waits for a bundle to be asked about is told, and of no other than the one that is.
+func TestWhatIsAppliedIsTold(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var told []string
+		client := fake.NewClientset()
+		failing := false
+		client.PrependReactor("update", "validatingwebhookconfigurations", func(clienttesting.Action) (bool, runtime.Object, error) {
+			return failing, nil, errors.New("not now")
+		})
+		o := open(t, client, rule("p", kindsOf("ConfigMap"), checks), func(o *RegistrarOptions) {
+			o.Applied = func(s *engine.Snapshot) { told = append(told, s.Digest()) }
+		})
+		first := o.snapshots.Current().Digest()
+		if len(told) == 0 || told[len(told)-1] != first {
+			t.Fatalf("told %v, want %s", told, first)
+		}
+		failing = true
+		second := compile(t, rule("p", kindsOf("Service"), checks))
+		o.snapshots.Store(second)
+		o.Poke()
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		if told[len(told)-1] != first {
+			t.Error("told before it was written")
+		}
+		failing = false
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		if told[len(told)-1] != second.Digest() {
+			t.Error("not told")
 		}
 	})
 }
