@@ -12,6 +12,7 @@ import (
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/client-go/tools/clientcmd"
 )
 
 // copyFiles copies the folder above the test's, where the policy is: scripts write beside their files.
@@ -26,17 +27,23 @@ func (r *run) copyFiles() (string, error) {
 	return dir, nil
 }
 
+// clusterName is one more name of the cluster: scripts add users to it by that name.
+const clusterName = "chainsaw"
+
 // script runs a shell in the copy of the test's folder, with kubectl and nothing of the caller's.
 func (r *run) script(ctx context.Context, s *Script) error {
 	ctx, cancel := context.WithTimeout(ctx, within(s.Timeout, 30*time.Second))
 	defer cancel()
 	kubeconfig := filepath.Join(r.scripts, "kubeconfig")
 	if _, err := os.Stat(kubeconfig); err != nil {
-		text, err := os.ReadFile(r.Kubeconfig)
+		config, err := clientcmd.LoadFromFile(r.Kubeconfig)
 		if err != nil {
 			return fmt.Errorf("read the kubeconfig for scripts: %w", err)
 		}
-		if err := os.WriteFile(kubeconfig, text, 0o600); err != nil {
+		for _, only := range config.Clusters {
+			config.Clusters[clusterName] = only
+		}
+		if err := clientcmd.WriteToFile(*config, kubeconfig); err != nil {
 			return fmt.Errorf("write the kubeconfig for scripts: %w", err)
 		}
 	}

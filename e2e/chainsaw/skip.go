@@ -2,6 +2,8 @@ package chainsaw
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -16,7 +18,11 @@ var unable = []struct {
 }{
 	{regexp.MustCompile(`kubectl (exec|debug|cp|logs|attach|port-forward)\b`), "a script needs a kubelet that runs containers"},
 	{regexp.MustCompile(`\bkyverno (jp|apply|test)\b`), "a script needs Kyverno's own program"},
+	{regexp.MustCompile(`kubectl certificate approve`), "a script needs a signer of client certificates"},
 }
+
+// program finds one of the test's own that a script runs.
+var program = regexp.MustCompile(`(?:^|\s)\./([-\w]+\.sh)\b`)
 
 // Skip says why a test cannot be run, or nothing.
 func (t *Test) Skip() string {
@@ -38,6 +44,11 @@ func (t *Test) skip(o *Operation) string {
 		for _, u := range unable {
 			if u.pattern.MatchString(o.Script.Content) {
 				return u.reason
+			}
+		}
+		if found := program.FindStringSubmatch(o.Script.Content); found != nil {
+			if _, err := os.Stat(filepath.Join(t.Dir, found[1])); err != nil {
+				return "a file of the test is missing, or cannot be read"
 			}
 		}
 	}
@@ -64,7 +75,7 @@ func (t *Test) skip(o *Operation) string {
 	return ""
 }
 
-// unbuilt names the part of the policy language that a policy needs and that is left out by intent.
+// unbuilt names what a policy needs that is left out by intent, or that a cluster by itself does not have.
 func unbuilt(u *unstructured.Unstructured) string {
 	if group, _, _ := strings.Cut(u.GetAPIVersion(), "/"); group == "policies.kyverno.io" {
 		return "policies.kyverno.io"
@@ -75,7 +86,25 @@ func unbuilt(u *unstructured.Unstructured) string {
 			return "verifyImages"
 		}
 	}
+	if strings.HasPrefix(u.GetAPIVersion(), "kyverno.io/") && holds(u.Object, "imageRegistry") {
+		return "a policy asks public registries"
+	}
 	return ""
+}
+
+// holds reports whether a key stands anywhere in the value.
+func holds(v any, key string) bool {
+	switch v := v.(type) {
+	case map[string]any:
+		for k, value := range v {
+			if k == key || holds(value, key) {
+				return true
+			}
+		}
+	case []any:
+		return slices.ContainsFunc(v, func(item any) bool { return holds(item, key) })
+	}
+	return false
 }
 
 // Features names what the policies of a test do: validate, mutate, generate, mutate existing, cleanup.

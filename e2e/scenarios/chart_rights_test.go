@@ -57,9 +57,10 @@ func TestChartGivesServeTheRightsThatItNeeds(t *testing.T) {
 			}
 			rendered := c.render(t, test.values, "--include-crds")
 			applyTo(t, cp, rendered)
-			applyTo(t, cp, strings.Join(policyTypes(t, "clusterpolicies", "policies"), "\n---\n"))
+			applyTo(t, cp, strings.Join(policyTypes(t), "\n---\n"))
 			kubectl(t.Context(), t, cp, "", "wait", "--for=condition=Established", "--timeout=60s", "customresourcedefinitions",
-				"policyreports.wgpolicyk8s.io", "clusterpolicies.kyverno.io", "policies.kyverno.io")
+				"policyreports.wgpolicyk8s.io", "clusterpolicies.kyverno.io", "policies.kyverno.io", "policyexceptions.kyverno.io",
+				"clustercleanuppolicies.kyverno.io", "cleanuppolicies.kyverno.io", "globalcontextentries.kyverno.io")
 			live := needsLabel("ClusterPolicy", "needs-team", "team")
 			policy, err := live.MarshalJSON()
 			if err != nil {

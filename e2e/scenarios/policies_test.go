@@ -56,9 +56,10 @@ func misspelled(p *unstructured.Unstructured) *unstructured.Unstructured {
 	return p
 }
 
-// policyTypes gives Kyverno's definitions of these types, from its module.
-func policyTypes(t *testing.T, types ...string) []string {
+// policyTypes gives Kyverno's definitions of the types that holdfast reads, from its module.
+func policyTypes(t *testing.T) []string {
 	t.Helper()
+	types := []string{"clusterpolicies", "policies", "policyexceptions", "clustercleanuppolicies", "cleanuppolicies", "globalcontextentries"}
 	list := exec.CommandContext(t.Context(), "go", "list", "-m", "-f", "{{.Dir}}", "github.com/kyverno/kyverno")
 	list.Dir = filepath.Join("..", "..")
 	out, err := list.Output()
@@ -79,7 +80,7 @@ func policyTypes(t *testing.T, types ...string) []string {
 // installPolicyTypes installs those that holdfast reads.
 func (c *cluster) installPolicyTypes(t *testing.T) {
 	t.Helper()
-	for _, text := range policyTypes(t, "clusterpolicies", "policies", "policyexceptions", "clustercleanuppolicies", "cleanuppolicies", "globalcontextentries") {
+	for _, text := range policyTypes(t) {
 		definition := &unstructured.Unstructured{}
 		if err := yaml.Unmarshal([]byte(text), &definition.Object); err != nil {
 			t.Fatal(err)
