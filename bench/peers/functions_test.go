@@ -111,9 +111,9 @@ func argument(r *rand.Rand, function string, want jmesfn.Type) any {
 	if own := ownValues[function]; len(own) > 0 && r.IntN(3) > 0 {
 		from = own
 	}
-	any20 := one(r, 20)
+	ofAnyKind := one(r, 20)
 	for range 60 {
-		if v := pick(r, from...); any20 || kind(v)&want != 0 {
+		if v := pick(r, from...); ofAnyKind || kind(v)&want != 0 {
 			return v
 		}
 		if one(r, 10) {

@@ -5,7 +5,6 @@ import (
 	"math/rand/v2"
 	"slices"
 
-	"github.com/holdfast-io/holdfast/engine/glob"
 	"github.com/holdfast-io/holdfast/engine/pattern"
 )
 
@@ -51,126 +50,108 @@ func (g *patternGenerator) value() any {
 	}
 }
 
-func (g *patternGenerator) key(inLabels bool) string {
-	if inLabels {
-		return pick(g.r, "a", "b", "app/x", "app/*", "b*", "?", "z*")
-	}
-	return patternKeys[g.r.IntN(len(patternKeys))]
-}
+// place is where a pattern stands. The peer carries wildcards of labels over from one element of a list to the next, so
+// that there are none in lists.
+type place uint8
 
-func (g *patternGenerator) pattern(depth int, meta bool, labels bool, inList bool) any {
-	if labels {
-		m := map[string]any{}
-		for range g.r.IntN(4) {
-			v := pick(g.r, "x", "y", "*", "?*", "!x", "x*", "5")
-			m[g.anchor(g.key(true), true)] = v
-		}
-		return m
-	}
+const (
+	outsideLists place = iota
+	insideList
+)
+
+// pattern gives a pattern that is nested at most so deep.
+func (g *patternGenerator) pattern(depth int, in place) any {
 	n := g.r.IntN(10)
-	if depth <= 0 || n < 2 {
+	switch {
+	case depth <= 0 || n < 2:
 		return g.leaf()
+	case n < 8:
+		return g.object(depth, in)
 	}
-	if n < 8 {
-		m := map[string]any{}
-		for range g.r.IntN(4) {
-			k := g.key(false)
-			if inList && k == "metadata" { // the peer carries the expansion of one element over to the next
-				k = "a"
-			}
-			ak := g.anchor(k, false)
-			var v any
-			if ak == "^("+k+")" {
-				var l []any
-				for range 1 + g.r.IntN(2) {
-					l = append(l, g.object(depth-1, inList))
-				}
-				v = l
-			} else if k == "metadata" {
-				mm := map[string]any{}
-				for range g.r.IntN(3) {
-					kk := pick(g.r, "labels", "annotations", "name")
-					if kk == "name" {
-						mm[g.anchor(kk, false)] = g.leaf()
-						if _, ok := mm["^(name)"]; ok {
-							delete(mm, "^(name)")
-						}
-					} else {
-						a := pick(g.r, "", "=", "=", "c", "<", "X", "")
-						key := kk
-						switch a {
-						case "c":
-							key = "(" + kk + ")"
-						case "":
-						default:
-							key = a + "(" + kk + ")"
-						}
-						// one of each only: the peer picks at random
-						dup := false
-						for _, s := range []string{kk, "(" + kk + ")", "=(" + kk + ")", "<(" + kk + ")", "X(" + kk + ")"} {
-							if _, ok := mm[s]; ok {
-								dup = true
-							}
-						}
-						if !dup {
-							mm[key] = g.pattern(depth-1, false, true, inList)
-						}
-					}
-				}
-				v = mm
-			} else {
-				v = g.pattern(depth-1, false, false, inList)
-			}
-			dup := false
-			if k == "metadata" {
-				for _, s := range []string{k, "(" + k + ")", "=(" + k + ")", "<(" + k + ")", "X(" + k + ")", "^(" + k + ")"} {
-					if _, ok := m[s]; ok {
-						dup = true
-					}
-				}
-			}
-			if !dup {
-				m[ak] = v
-			}
-		}
-		return m
-	}
-	var l []any
+	items := []any{}
 	for range pick(g.r, 1, 1, 1, 1, 2, 0) {
-		l = append(l, g.pattern(depth-1, false, false, true))
+		items = append(items, g.pattern(depth-1, insideList))
 	}
-	if l == nil {
-		l = []any{}
-	}
-	return l
+	return items
 }
 
-func (g *patternGenerator) object(depth int, inList bool) any {
-	for {
-		p := g.pattern(max(depth, 1), false, false, true)
-		if _, ok := p.(map[string]any); ok {
-			return p
+func (g *patternGenerator) object(depth int, in place) map[string]any {
+	m := map[string]any{}
+	for range g.r.IntN(4) {
+		name := pick(g.r, patternKeys...)
+		if name == "metadata" {
+			if in == outsideLists && !holds(m, name) {
+				m[pick(g.r, "metadata", "=(metadata)", "(metadata)", "metadata")] = g.metadata()
+			}
+			continue
+		}
+		key := g.anchored(name)
+		if key != "^("+name+")" {
+			m[key] = g.pattern(depth-1, in)
+			continue
+		}
+		items := []any{}
+		for range 1 + g.r.IntN(2) {
+			items = append(items, g.object(depth-1, insideList))
+		}
+		m[key] = items
+	}
+	return m
+}
+
+func (g *patternGenerator) metadata() map[string]any {
+	m := map[string]any{}
+	for range g.r.IntN(3) {
+		name := pick(g.r, "labels", "annotations", "name")
+		key := pick(g.r, name, name, "=("+name+")", "=("+name+")", "("+name+")", "<("+name+")", "X("+name+")")
+		switch {
+		case holds(m, name):
+		case name == "name":
+			m[key] = g.leaf()
+		default:
+			m[key] = g.labels()
 		}
 	}
+	return m
 }
 
-func (g *patternGenerator) anchor(k string, labels bool) string {
+func (g *patternGenerator) labels() map[string]any {
+	m := map[string]any{}
+	for range g.r.IntN(4) {
+		name := pick(g.r, "a", "b", "app/x", "app/*", "b*", "?", "z*")
+		key := g.anchored(name)
+		if key == "^("+name+")" {
+			key = name // for lists only
+		}
+		m[key] = pick(g.r, "x", "y", "*", "?*", "!x", "x*", "5")
+	}
+	return m
+}
+
+// holds reports whether a key is there, with any anchor: of two the peer picks one at random.
+func holds(m map[string]any, name string) bool {
+	for key := range m {
+		if _, n, _ := pattern.MatchAnchor(key); n == name {
+			return true
+		}
+	}
+	return false
+}
+
+func (g *patternGenerator) anchored(name string) string {
 	switch g.r.IntN(14) {
 	case 0, 1:
-		return "(" + k + ")"
+		return "(" + name + ")"
 	case 2, 3:
-		return "=(" + k + ")"
+		return "=(" + name + ")"
 	case 4:
-		return "X(" + k + ")"
+		return "X(" + name + ")"
 	case 5:
-		if labels {
-			return k
-		}
-		return "^(" + k + ")"
+		return "^(" + name + ")"
 	case 6:
-		return "<(" + k + ")"
+		return "<(" + name + ")"
 	default:
-		return k
+		return name
 	}
 }
 
@@ -182,7 +163,6 @@ func (g *patternGenerator) mold(p any) any {
 	switch p := p.(type) {
 	case map[string]any:
 		m := map[string]any{}
-		// iterate deterministically
 		for _, k := range slices.Sorted(maps.Keys(p)) {
 			if g.r.IntN(7) == 0 {
 				continue
@@ -204,7 +184,6 @@ func (g *patternGenerator) mold(p any) any {
 			v := g.mold(p[k])
 			if name == "labels" || name == "annotations" {
 				if mm, ok := v.(map[string]any); ok {
-					// at most one match of each wildcard: the peer picks at random
 					for kk, vv := range mm {
 						if _, ok := vv.(string); !ok {
 							mm[kk] = "x"
@@ -277,56 +256,3 @@ func (g *patternGenerator) random(depth int) any {
 	}
 	return l
 }
-
-// the peer chooses at random when a wildcard matches several labels, or two keys expand to one
-func ambiguous(p, r any) bool {
-	switch p := p.(type) {
-	case map[string]any:
-		for k, v := range p {
-			_, name, _ := pattern.MatchAnchor(k)
-			rm, _ := r.(map[string]any)
-			if (name == "labels" || name == "annotations") && isMap(v) {
-				rl, _ := rm[name].(map[string]any)
-				used := map[string]int{}
-				for kk := range v.(map[string]any) {
-					kind, n, _ := pattern.MatchAnchor(kk)
-					hits := 0
-					for l := range rl {
-						if glob.Match(n, l) {
-							hits++
-							used[l+kind.String()]++
-						}
-					}
-					if hits > 1 {
-						return true
-					}
-				}
-				for _, c := range used {
-					if c > 1 {
-						return true
-					}
-				}
-				for _, x := range rl {
-					if _, ok := x.(string); !ok {
-						return true
-					}
-				}
-			}
-			if ambiguous(v, rm[name]) {
-				return true
-			}
-		}
-	case []any:
-		l, _ := r.([]any)
-		for _, x := range p {
-			for _, y := range l {
-				if ambiguous(x, y) {
-					return true
-				}
-			}
-		}
-	}
-	return false
-}
-
-func isMap(v any) bool { _, ok := v.(map[string]any); return ok }

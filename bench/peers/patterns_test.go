@@ -56,9 +56,9 @@ func TestPatterns(t *testing.T) {
 	for _, seed := range seeds {
 		g := &patternGenerator{random(seed)}
 		for range matchesOfEach {
-			tree := plain(g.pattern(5, false, false, false))
+			tree := plain(g.pattern(5, outsideLists))
 			if g.r.IntN(4) > 0 {
-				tree = plain(g.object(5, false))
+				tree = plain(g.object(5, outsideLists))
 			}
 			object := plain(g.mold(tree))
 			if ambiguous(tree, object) {
