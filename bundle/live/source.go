@@ -2,7 +2,6 @@ package live
 
 import (
 	"context"
-	"fmt"
 	"maps"
 	"runtime"
 	"slices"
@@ -90,9 +89,7 @@ func (s *Source) Run(ctx context.Context) error {
 	for {
 		s.followTypes(ctx)
 		if s.synced() {
-			if err := s.rebuild(ctx); err != nil {
-				return err
-			}
+			s.rebuild(ctx)
 			s.once.Do(func() { close(s.ready) })
 		}
 		// A change by itself is taken up at once; those that follow it closely, together.
@@ -167,14 +164,15 @@ func (s *Source) synced() bool {
 }
 
 // rebuild takes up what has changed, and puts a new snapshot in force if that makes a difference.
-func (s *Source) rebuild(ctx context.Context) error {
+func (s *Source) rebuild(ctx context.Context) {
 	entries, changed := s.read()
 	if len(changed) == 0 && len(entries) == len(s.entries) {
-		return nil
+		return
 	}
 	snapshot, err := engine.Assemble(s.merge(entries))
-	if err != nil {
-		return fmt.Errorf("making the snapshot of the bundle and the cluster's policies: %w", err)
+	if err != nil { // no two have one name, so that this does not happen; were it to, what is in force must stay
+		s.opts.Logger.ErrorContext(ctx, "the policies of the cluster cannot be put in force; those before stay", "error", err)
+		return
 	}
 	for _, k := range changed {
 		s.tell(ctx, k, s.entries[k], entries[k])
@@ -189,7 +187,6 @@ func (s *Source) rebuild(ctx context.Context) error {
 		s.opts.Changed()
 	}
 	s.refresh(changed)
-	return nil
 }
 
 // read gives the entries of all objects, and which of them are new.

@@ -110,6 +110,11 @@ func TestWhatTheConditionSays(t *testing.T) {
 			},
 			want: "Ready True Succeeded 2: Ready",
 		},
+		"in force, with a part that is not built": {
+			text: strings.Replace(wants("ClusterPolicy", "a", "x"), "    validate:\n      message: no x\n      pattern: {metadata: {labels: {x: \"?*\"}}}", "    verifyImages: [{imageReferences: ['*']}]", 1),
+			then: func(_ *testing.T, s *scene) { s.applied() },
+			want: "Ready True Succeeded 1: Ready, with remarks: rule label: image verification is not built yet: the rule answers with an error, which the failurePolicy settles",
+		},
 		"hidden": {
 			files: wants("Policy", "team/a", "x"),
 			text:  wants("Policy", "team/a", "y"),
