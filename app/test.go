@@ -113,18 +113,16 @@ const clearScreen = "\x1b[2J\x1b[H"
 // testAgain runs the tests, and runs them again at each change, until the context ends. The exit code is that
 // of the last run.
 func testAgain(ctx context.Context, opts TestOptions, streams IO, watcher *fsnotify.Watcher) (Exit, error) {
-	exit := Clean
 	for {
 		if streams.Width > 0 {
 			if err := printf(streams.Out, clearScreen); err != nil {
 				return Failed, err
 			}
 		}
-		now, read, err := testOnce(ctx, opts, streams)
+		exit, read, err := testOnce(ctx, opts, streams)
 		if err != nil {
 			return Failed, err
 		}
-		exit = now
 		if err := watch(watcher, append(read, opts.Paths...)); err != nil {
 			return Failed, err
 		}
