@@ -71,6 +71,9 @@ func TestWhatATestGivesInPlaceOfACluster(t *testing.T) {
 			context: `{name: cm, apiCall: {urlPath: "/api/v1/configmaps?labelSelector=a=b", jmesPath: "items[0].data.answer"}}`,
 			key:     "{{ cm }}", test: "clusterResources: [cluster.yaml]", more: cluster,
 		},
+		"nothing, where an expression has a default": {
+			context: configMap + ", {name: list, apiCall: {urlPath: /api/v1/configmaps}}", key: "{{ cm.data.answer || list.items[0].kind || 'yes!' }}",
+		},
 		"the answer to a call": {
 			context: "{name: c, apiCall: {method: POST, service: {url: https://a.example/x}}}", key: "{{ c.answer }}",
 			test: "apiCallResponses: [{url: https://a.example/x, method: GET, response: {body: {answer: no!}}}, {url: https://a.example/x, response: {body: {answer: yes!}}}]",

@@ -66,6 +66,9 @@ func (w *world) serve(ctx context.Context, path string) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	if len(found) == 0 && !w.cluster {
+		return nil, fmt.Errorf("%s: the test has no clusterResources: %w", path, engine.ErrNoLookup)
+	}
 	items := make([]any, len(found))
 	for i, object := range found {
 		items[i] = object

@@ -211,30 +211,41 @@ func (t *test) judgeCase(ctx context.Context, r *result, o *object) Case {
 	if c.Kind == "" {
 		c.Kind = o.kind.Kind
 	}
-	found := t.verdictsOn(ctx, r, o)
-	if len(found) == 0 {
-		c.Got = engine.Skip.String()
-		c.Status, c.Reason = notApplied(c.Want)
-		return c
-	}
-	for i := range found {
-		if !t.agree(ctx, &c, r, &found[i]) {
+	applied := 0
+	for _, v := range t.verdictsOn(ctx, r, o) {
+		if errors.Is(v.err, engine.ErrNoElement) {
+			continue
+		}
+		applied++
+		if !t.agree(ctx, &c, r, &v) {
 			return c
 		}
+	}
+	if applied == 0 {
+		t.notApplied(ctx, &c, r, o)
+		return c
 	}
 	c.Status = Pass
 	return c
 }
 
-// notApplied is the outcome where no rule applies. Kyverno's CLI lets such a case pass, whatever it wants.
-func notApplied(want string) (Status, string) {
-	switch want {
+// notApplied is the outcome where no rule has anything to say of the object: a skip, which lets it pass as it is.
+// Kyverno's CLI lets such a case pass whatever it wants; here who wants a failure is not told that there is one.
+func (t *test) notApplied(ctx context.Context, c *Case, r *result, o *object) {
+	const none = "no rule applies to the resource"
+	c.Got = engine.Skip.String()
+	switch c.Want {
 	case engine.Skip.String():
-		return Pass, ""
+		c.Status = Pass
 	case engine.Pass.String():
-		return Skip, "no rule applies to the resource: there is no verdict"
+		c.Status, c.Reason = Pass, none+", which passes as it is"
+		if r.generated() != nil {
+			c.Status, c.Reason = Fail, none+": nothing is generated"
+		} else if file := r.patched(); file != "" {
+			t.comparePatched(ctx, c, r, &verdict{object: o}, file)
+		}
 	default:
-		return Fail, "no rule applies to the resource"
+		c.Status, c.Reason = Fail, none
 	}
 }
 
@@ -296,6 +307,14 @@ func (r *result) patched() string {
 	return r.PatchedResource
 }
 
+// generated are the files of what a rule must generate.
+func (r *result) generated() []string {
+	if len(r.GeneratedResources) == 0 && r.GeneratedResource != "" {
+		return []string{r.GeneratedResource}
+	}
+	return r.GeneratedResources
+}
+
 // comparePatched holds what the policy made of the object against the file.
 func (t *test) comparePatched(ctx context.Context, c *Case, r *result, v *verdict, file string) bool {
 	want, err := t.folder.expected(ctx, file, t.scopes)
@@ -320,10 +339,7 @@ func (t *test) comparePatched(ctx context.Context, c *Case, r *result, v *verdic
 
 // compareGenerated holds all that a rule makes against the files: each object has to be as one of them has it.
 func (t *test) compareGenerated(ctx context.Context, c *Case, r *result, v *verdict) bool {
-	files := r.GeneratedResources
-	if len(files) == 0 && r.GeneratedResource != "" {
-		files = []string{r.GeneratedResource}
-	}
+	files := r.generated()
 	if len(files) == 0 {
 		return true
 	}

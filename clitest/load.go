@@ -98,6 +98,7 @@ func (t *test) loadUser(ctx context.Context) error {
 // loadCluster reads what the cluster holds: CustomResourceDefinitions and objects.
 func (t *test) loadCluster(ctx context.Context) error {
 	t.world.plurals = map[schema.GroupVersionKind]string{}
+	t.world.cluster = len(t.spec.ClusterResources) > 0
 	return t.folder.texts(ctx, t.spec.ClusterResources, func(path string, data []byte) error {
 		file, err := decodeOne[clusterFile](path, data)
 		if err != nil {

@@ -2,6 +2,7 @@ package clitest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -25,6 +26,9 @@ type world struct {
 	globals    map[string]any             // by entry, or entry.projection
 	images     map[string]map[string]any
 	plurals    map[schema.GroupVersionKind]string
+	// cluster says that the test gives clusterResources: what is not there does not exist. Without them, it
+	// cannot be told.
+	cluster bool
 }
 
 // NamespaceLabels gives the labels that the test gives a namespace; without any, it has none.
@@ -44,7 +48,11 @@ func (w *world) Get(_ context.Context, kind schema.GroupVersionKind, namespace, 
 			return o.value, nil
 		}
 	}
-	return nil, fmt.Errorf("%s %s %w among the resources of the test", kind.Kind, (&object{namespace: namespace, name: name}).String(), engine.ErrNotFound)
+	err := fmt.Errorf("%s %s %w among the resources of the test", kind.Kind, (&object{namespace: namespace, name: name}).String(), engine.ErrNotFound)
+	if !w.cluster {
+		err = errors.Join(err, engine.ErrNoLookup)
+	}
+	return nil, err
 }
 
 // List finds objects among those of the test, in their order.

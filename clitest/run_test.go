@@ -142,12 +142,20 @@ func TestCases(t *testing.T) {
 				"fail: team/label Deployment web/orphan want pass got fail no team; failed at /metadata/labels/team/",
 			},
 		},
-		"a rule that does not apply is a skip, no pass, and fails who wants a failure": {
+		"a rule that does not apply is a skip, which passes as it is and fails who wants a failure": {
 			results: "- {policy: team, rule: pods, kind: Namespace, resources: [owned], result: skip}\n- {policy: team, rule: pods, kind: Namespace, resources: [owned], result: pass}\n- {policy: team, rule: pods, kind: Namespace, resources: [owned], result: fail}",
 			want: []string{
 				"pass: team/pods Namespace owned want skip got skip",
-				"skip: team/pods Namespace owned want pass got skip no rule applies to the resource: there is no verdict",
+				"pass: team/pods Namespace owned want pass got skip no rule applies to the resource, which passes as it is",
 				"fail: team/pods Namespace owned want fail got skip no rule applies to the resource",
+			},
+		},
+		"a mutate rule that does not apply leaves the object as it is": {
+			results: "- {policy: owner, rule: label, kind: Namespace, resources: [owned], patchedResources: resources.yaml, result: pass}\n- {policy: owner, rule: label, kind: Namespace, resources: [owned], patchedResources: labelled.yaml, result: pass}\n- {policy: owner, rule: label, kind: Namespace, resources: [owned], generatedResource: resources.yaml, result: pass}",
+			want: []string{
+				"pass: owner/label Namespace owned want pass got skip no rule applies to the resource, which passes as it is",
+				"fail: owner/label Namespace owned want pass got skip the patched Namespace owned differs; to be as expected it would need add /metadata/labels/owner",
+				"fail: owner/label Namespace owned want pass got skip no rule applies to the resource: nothing is generated",
 			},
 		},
 		"what is not there fails": {
@@ -185,7 +193,7 @@ func TestCases(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			const patched = "-- patched.yaml --\napiVersion: apps/v1\nkind: Deployment\nmetadata: {name: owned, labels: {team: shop, owner: shop}, annotations: {}}\nspec: {template: {spec: {hostNetwork: true}}}\n---\napiVersion: apps/v1\nkind: Deployment\nmetadata: {name: orphan, namespace: web, labels: {owner: nobody}}\n"
+			const patched = "-- patched.yaml --\napiVersion: apps/v1\nkind: Deployment\nmetadata: {name: owned, labels: {team: shop, owner: shop}, annotations: {}}\nspec: {template: {spec: {hostNetwork: true}}}\n---\napiVersion: apps/v1\nkind: Deployment\nmetadata: {name: orphan, namespace: web, labels: {owner: nobody}}\n-- labelled.yaml --\napiVersion: v1\nkind: Namespace\nmetadata: {name: owned, labels: {owner: shop}}\n"
 			got := runCases(t, head+"results:\n"+tc.results, tc.only, base, patched)
 			compareLines(t, got, tc.want)
 		})

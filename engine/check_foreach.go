@@ -192,7 +192,9 @@ func (f *forEachCheck) check(x *scope) *Decision {
 		}
 	}
 	if !passed {
-		return x.rule.decide(Skip, "there is no element to judge")
+		d := x.rule.decide(Skip, ErrNoElement.Error())
+		d.Err = ErrNoElement
+		return d
 	}
 	return x.rule.decide(Pass, "")
 }

@@ -60,7 +60,8 @@ type Decision struct {
 	Message string
 	// Path is where in the object a pattern failed, like /spec/containers/0/image/. May be empty.
 	Path string
-	// Err is the cause of an Error, or of a Skip because the object is not auditable by this rule.
+	// Err is the cause of an Error, or of a Skip because the object is not auditable by this rule or a foreach
+	// has no element.
 	Err error
 	// Patch brings the object to what a mutate rule wants; set on a failed mutate rule of an audit.
 	Patch []mutate.Operation

@@ -11,6 +11,9 @@ import (
 // has, asked of an object at rest.
 var ErrNotAuditable = errors.New("not auditable")
 
+// ErrNoElement is the reason of a Skip of a foreach that has nothing to judge in the object.
+var ErrNoElement = errors.New("there is no element to judge")
+
 // A Problem is one thing that is wrong with a policy.
 type Problem struct {
 	// Path leads from the top of the policy document to the place: object keys (string) and list

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 
@@ -97,6 +98,9 @@ func (x *scope) load(entries []*entry) error {
 		value, err := n.value(x)
 		if err == nil && !jmesfn.SizeWithin(value, MaxVariable) {
 			err = fmt.Errorf("its value is longer than %d bytes: %w", MaxVariable, jmesfn.ErrTooLarge)
+		}
+		if x.e.in.Given != nil && errors.Is(err, ErrNoLookup) {
+			continue // of a test without a cluster: whoever reads it finds nothing, and may have a default
 		}
 		if err != nil {
 			return fmt.Errorf("context variable %s: %w", n.name, err)

@@ -17,9 +17,8 @@ A case is one resource of one expected result. It passes if the verdict is the o
 it is skipped if it cannot be judged, for the reason that the second table gives. The rate is what passed of
 what was judged. Tests of Kyverno's suite that are made to fail pass by failing.
 
-Two things are stricter here than in Kyverno's CLI, which calls both a pass: a case whose rule does not apply
-to its resource, though the file wants another verdict than skip, and a case that names a rule or a resource
-that is not there.
+Two things fail here that Kyverno's CLI calls a pass: a case that wants a failure of a rule which does not
+apply to its resource, and a case that names a rule or a resource that is not there.
 `
 
 // write makes the document.
