@@ -133,7 +133,7 @@ func TestLoadRefuses(t *testing.T) {
 		},
 		"a part that is not built": {
 			spoil(t, "pattern:", "manifests:", "spec:\n            hostNetwork: \"!true\"", "repository: x"),
-			[]string{"b/p.yaml:14:9: ClusterPolicy/sound: spec.rules[0].validate.manifests: validate.manifests is not built yet"},
+			[]string{"b/p.yaml:15:11: ClusterPolicy/sound: spec.rules[0].validate.manifests.repository: signatures in a registry are not built yet"},
 		},
 		"what is missing is told at its parent": {
 			"apiVersion: kyverno.io/v1\nkind: ClusterPolicy\nmetadata: {}\nspec: {}\n",

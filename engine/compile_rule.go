@@ -48,17 +48,7 @@ func (c *compiler) compileValidation(r *kyvernov1.Rule, rulePath []any) (out *va
 	})
 	take(v.PodSecurity != nil, func() checker { return c.compilePodSecurity(v.PodSecurity, at(path, "podSecurity")) })
 	take(v.DeprecatedAssert != nil, func() checker { return c.compileAssert(v.DeprecatedAssert, at(path, "assert")) })
-	for _, part := range []struct {
-		name string
-		used bool
-	}{
-		{"manifests", v.Manifests != nil},
-	} {
-		if part.used {
-			parts++
-			c.unbuilt(at(path, part.name), "validate."+part.name)
-		}
-	}
+	take(v.Manifests != nil, func() checker { return c.compileManifests(v.Manifests, at(path, "manifests")) })
 	if parts != 1 {
 		c.problem(path, fmt.Sprintf("has %d of pattern, anyPattern, deny, foreach, cel, podSecurity, assert and manifests: expected exactly one", parts))
 	}

@@ -10,7 +10,6 @@ const rest = ", " + "match: {any: [{resources: {kinds: [Pod]}}]}, "
 // What is not built is refused by its name and place, never ignored.
 func TestUnbuiltPartsAreRefused(t *testing.T) {
 	for name, c := range map[string]struct{ spec, want string }{
-		"validate.manifests": {"{rules: [{name: r" + rest + "validate: {manifests: {}}}]}", "spec.rules[0].validate.manifests: validate.manifests is not built yet"},
 		"mutate.targets on a subresource": {
 			"{rules: [{name: r" + rest + "mutate: {targets: [{apiVersion: apps/v1, kind: Deployment/scale}], patchStrategicMerge: {a: b}}}]}", "spec.rules[0].mutate.targets[0].kind: mutate.targets on a subresource is not built yet",
 		},
