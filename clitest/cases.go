@@ -7,9 +7,6 @@ import (
 	"slices"
 	"strings"
 
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/runtime/schema"
-
 	"github.com/holdfast-io/holdfast/engine"
 )
 
@@ -151,60 +148,6 @@ func isRule(name, written string) bool {
 	return name == written || name == "autogen-"+written || name == "autogen-cronjob-"+written
 }
 
-// named is a name of a result with the objects that it means.
-type named struct {
-	name    string
-	objects []*object
-}
-
-// resources finds what a result is about. A name means the objects of that name and of the result's kind; if
-// there are none, those of other kinds, since many files are careless there. A result that names nothing is
-// about every object of its kind.
-func (t *test) resources(r *result) []named {
-	candidates := slices.Concat(t.objects, t.targets)
-	pick := func(name string, is func(*object) bool) named {
-		out := named{name: name}
-		for _, o := range candidates {
-			if is(o) && !slices.Contains(out.objects, o) {
-				out.objects = append(out.objects, o)
-			}
-		}
-		ofKind := slices.DeleteFunc(slices.Clone(out.objects), func(o *object) bool { return o.kind.Kind != r.Kind })
-		if len(ofKind) > 0 {
-			out.objects = ofKind
-		}
-		return out
-	}
-	var out []named
-	for _, name := range r.Resources {
-		out = append(out, pick(name, func(o *object) bool { return o.isNamed(name, r.Namespace) }))
-	}
-	if r.Resource != "" {
-		out = append(out, pick(r.Resource, func(o *object) bool { return o.isNamed(r.Resource, r.Namespace) }))
-	}
-	for i := range r.ResourceSpecs {
-		s := &r.ResourceSpecs[i]
-		out = append(out, pick((&object{namespace: s.Namespace, name: s.Name}).String(), s.means))
-	}
-	if len(out) == 0 {
-		out = append(out, pick("", func(o *object) bool { return r.Kind == "" || o.kind.Kind == r.Kind }))
-	}
-	return out
-}
-
-// isNamed reports whether a name, or namespace/name, means the object.
-func (o *object) isNamed(written, namespace string) bool {
-	if before, after, found := strings.Cut(written, "/"); found {
-		namespace, written = before, after
-	}
-	return o.name == written && (namespace == "" || namespace == o.namespace)
-}
-
-func (s *resourceSpec) means(o *object) bool {
-	return o.name == s.Name && o.namespace == s.Namespace && o.kind.Group == s.Group &&
-		o.kind.Version == s.Version && (s.Kind == "" || o.kind.Kind == s.Kind)
-}
-
 // judgeCase judges one expectation about one object.
 func (t *test) judgeCase(ctx context.Context, r *result, o *object) Case {
 	c := r.newCase(o.String())
@@ -297,79 +240,4 @@ func (t *test) agree(ctx context.Context, c *Case, r *result, v *verdict) bool {
 		return false
 	}
 	return true
-}
-
-// patched is the file of what a mutation must lead to.
-func (r *result) patched() string {
-	if r.PatchedResources != "" {
-		return r.PatchedResources
-	}
-	return r.PatchedResource
-}
-
-// generated are the files of what a rule must generate.
-func (r *result) generated() []string {
-	if len(r.GeneratedResources) == 0 && r.GeneratedResource != "" {
-		return []string{r.GeneratedResource}
-	}
-	return r.GeneratedResources
-}
-
-// comparePatched holds what the policy made of the object against the file.
-func (t *test) comparePatched(ctx context.Context, c *Case, r *result, v *verdict, file string) bool {
-	want, err := t.folder.expected(ctx, file, t.scopes)
-	if err != nil {
-		c.Status, c.Reason = Error, err.Error()
-		return false
-	}
-	expected := want.find(v.object)
-	if expected == nil {
-		c.Status, c.Reason = Skip, fmt.Sprintf("%s holds no %s %s to compare with", file, v.object.kind.Kind, v.object)
-		if r.FailOnMissingResources {
-			c.Status = Fail
-		}
-		return false
-	}
-	if diff := difference(expected.value, v.object.value); diff != "" {
-		c.Status, c.Reason = Fail, fmt.Sprintf("the patched %s %s %s", v.object.kind.Kind, v.object, diff)
-		return false
-	}
-	return true
-}
-
-// compareGenerated holds all that a rule makes against the files: each object has to be as one of them has it.
-func (t *test) compareGenerated(ctx context.Context, c *Case, r *result, v *verdict) bool {
-	files := r.generated()
-	if len(files) == 0 {
-		return true
-	}
-	for _, made := range v.generated {
-		diff := fmt.Sprintf("is in none of %s", strings.Join(files, ", "))
-		for _, file := range files {
-			want, err := t.folder.expected(ctx, file, t.scopes)
-			if err != nil {
-				c.Status, c.Reason = Error, err.Error()
-				return false
-			}
-			if expected := want.find(made); expected != nil {
-				if diff = difference(expected.value, made.value); diff == "" {
-					break
-				}
-			}
-		}
-		if diff != "" {
-			c.Status, c.Reason = Fail, fmt.Sprintf("the generated %s %s %s", made.kind.Kind, made, diff)
-			return false
-		}
-	}
-	return true
-}
-
-func groupVersionKind(r *metav1.APIResource) schema.GroupVersionKind {
-	return schema.GroupVersionKind{Group: r.Group, Version: r.Version, Kind: r.Kind}
-}
-
-func afterSlash(name string) string {
-	_, part, _ := strings.Cut(name, "/")
-	return part
 }

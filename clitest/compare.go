@@ -34,6 +34,72 @@ func (x *expected) find(o *object) *object {
 	return nil
 }
 
+// patched is the file of what a mutation must lead to.
+func (r *result) patched() string {
+	if r.PatchedResources != "" {
+		return r.PatchedResources
+	}
+	return r.PatchedResource
+}
+
+// generated are the files of what a rule must generate.
+func (r *result) generated() []string {
+	if len(r.GeneratedResources) == 0 && r.GeneratedResource != "" {
+		return []string{r.GeneratedResource}
+	}
+	return r.GeneratedResources
+}
+
+// comparePatched holds what the policy made of the object against the file.
+func (t *test) comparePatched(ctx context.Context, c *Case, r *result, v *verdict, file string) bool {
+	want, err := t.folder.expected(ctx, file, t.scopes)
+	if err != nil {
+		c.Status, c.Reason = Error, err.Error()
+		return false
+	}
+	expected := want.find(v.object)
+	if expected == nil {
+		c.Status, c.Reason = Skip, fmt.Sprintf("%s holds no %s %s to compare with", file, v.object.kind.Kind, v.object)
+		if r.FailOnMissingResources {
+			c.Status = Fail
+		}
+		return false
+	}
+	if diff := difference(expected.value, v.object.value); diff != "" {
+		c.Status, c.Reason = Fail, fmt.Sprintf("the patched %s %s %s", v.object.kind.Kind, v.object, diff)
+		return false
+	}
+	return true
+}
+
+// compareGenerated holds all that a rule makes against the files: each object has to be as one of them has it.
+func (t *test) compareGenerated(ctx context.Context, c *Case, r *result, v *verdict) bool {
+	files := r.generated()
+	if len(files) == 0 {
+		return true
+	}
+	for _, made := range v.generated {
+		diff := fmt.Sprintf("is in none of %s", strings.Join(files, ", "))
+		for _, file := range files {
+			want, err := t.folder.expected(ctx, file, t.scopes)
+			if err != nil {
+				c.Status, c.Reason = Error, err.Error()
+				return false
+			}
+			if expected := want.find(made); expected != nil {
+				if diff = difference(expected.value, made.value); diff == "" {
+					break
+				}
+			}
+		}
+		if diff != "" {
+			c.Status, c.Reason = Fail, fmt.Sprintf("the generated %s %s %s", made.kind.Kind, made, diff)
+			return false
+		}
+	}
+	return true
+}
+
 // difference says where got is not as it is wanted, or is empty. Empty values count as missing ones, and the
 // labels by which generated objects are known count for nothing.
 func difference(want, got map[string]any) string {

@@ -6,9 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"strings"
 	"time"
 
 	authenticationv1 "k8s.io/api/authentication/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/holdfast-io/holdfast/bundle/manifest"
@@ -223,4 +225,13 @@ func (t *test) parent(kind schema.GroupVersionKind) (of schema.GroupVersionKind,
 		}
 	}
 	return kind, ""
+}
+
+func groupVersionKind(r *metav1.APIResource) schema.GroupVersionKind {
+	return schema.GroupVersionKind{Group: r.Group, Version: r.Version, Kind: r.Kind}
+}
+
+func afterSlash(name string) string {
+	_, part, _ := strings.Cut(name, "/")
+	return part
 }
