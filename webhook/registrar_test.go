@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -453,11 +454,11 @@ func TestPatienceEnds(t *testing.T) {
 // Who waits for a bundle to be asked about is told, and of no other than the one that is.
 func TestWhatIsAppliedIsTold(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var told []string
+		var told []string // by the registrar's goroutine, which rests when it is read
 		client := fake.NewClientset()
-		failing := false
+		var failing atomic.Bool
 		client.PrependReactor("update", "validatingwebhookconfigurations", func(clienttesting.Action) (bool, runtime.Object, error) {
-			return failing, nil, errors.New("not now")
+			return failing.Load(), nil, errors.New("not now")
 		})
 		o := open(t, client, rule("p", kindsOf("ConfigMap"), checks), func(o *RegistrarOptions) {
 			o.Applied = func(s *engine.Snapshot) { told = append(told, s.Digest()) }
@@ -466,7 +467,7 @@ func TestWhatIsAppliedIsTold(t *testing.T) {
 		if len(told) == 0 || told[len(told)-1] != first {
 			t.Fatalf("told %v, want %s", told, first)
 		}
-		failing = true
+		failing.Store(true)
 		second := compile(t, rule("p", kindsOf("Service"), checks))
 		o.snapshots.Store(second)
 		o.Poke()
@@ -475,7 +476,7 @@ func TestWhatIsAppliedIsTold(t *testing.T) {
 		if told[len(told)-1] != first {
 			t.Error("told before it was written")
 		}
-		failing = false
+		failing.Store(false)
 		time.Sleep(time.Minute)
 		synctest.Wait()
 		if told[len(told)-1] != second.Digest() {

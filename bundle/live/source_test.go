@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -261,10 +262,11 @@ func TestOnlyWhatChangedIsCompiled(t *testing.T) {
 // Until all that was there has been read, the bundle stays as it is, and somebody is told what is missing.
 func TestNothingIsPutInForceByHalves(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		failing := true
+		var failing atomic.Bool
+		failing.Store(true)
 		s := play(t, "", []string{wants("ClusterPolicy", "a", "x"), wants("Policy", "team/b", "y")}, func(s *scene, _ *Options) {
 			s.client.PrependReactor("list", "policies", func(clienttesting.Action) (bool, runtime.Object, error) {
-				if failing {
+				if failing.Load() {
 					return true, nil, errors.New("not today")
 				}
 				return false, nil, nil
@@ -276,7 +278,7 @@ func TestNothingIsPutInForceByHalves(t *testing.T) {
 		if got, want := s.Unready(), "the policies of the cluster have not been read yet: policies.kyverno.io: "; !strings.HasPrefix(got, want) || !strings.HasSuffix(got, "not today") {
 			t.Errorf("got %q", got)
 		}
-		failing = false
+		failing.Store(false)
 		time.Sleep(time.Minute)
 		s.settle()
 		if got, want := s.holds(), "ClusterPolicy/a x, Policy/team/b y"; got != want || s.Unready() != "" {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -181,11 +182,10 @@ func TestStatusesThatCannotBeWritten(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				text := wants("ClusterPolicy", "a", "x")
-				failures := 3
+				var attempts atomic.Int32
 				s := play(t, "", []string{text}, func(s *scene, _ *Options) {
 					s.client.PrependReactor("update", "clusterpolicies", func(clienttesting.Action) (bool, runtime.Object, error) {
-						failures--
-						return failures >= 0, nil, failure
+						return attempts.Add(1) <= 3, nil, failure
 					})
 				})
 				s.applied()

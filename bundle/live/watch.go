@@ -2,6 +2,7 @@ package live
 
 import (
 	"context"
+	"sync"
 	"sync/atomic"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -18,14 +19,14 @@ type watcher struct {
 	resource schema.GroupVersionResource
 	informer cache.SharedIndexInformer
 	stop     context.CancelFunc
-	done     chan struct{}
+	running  sync.WaitGroup
 	// failure is the error of the last list or watch, nil when it worked.
 	failure atomic.Pointer[string]
 }
 
 // newWatcher prepares a watch that calls poke after each change, and failed at each failure.
 func newWatcher(client dynamic.Interface, resource schema.GroupVersionResource, poke func(), failed func(error)) *watcher {
-	w := &watcher{resource: resource, done: make(chan struct{})}
+	w := &watcher{resource: resource}
 	objects := client.Resource(resource)
 	lists := &cache.ListWatch{
 		ListWithContextFunc: func(ctx context.Context, o metav1.ListOptions) (runtime.Object, error) {
@@ -67,21 +68,18 @@ func newWatcher(client dynamic.Interface, resource schema.GroupVersionResource, 
 // start watches until end or the end of ctx, and calls poke when all that was there has been read.
 func (w *watcher) start(ctx context.Context, poke func()) {
 	ctx, w.stop = context.WithCancel(ctx)
-	go func() {
-		defer close(w.done)
-		w.informer.RunWithContext(ctx)
-	}()
-	go func() {
+	w.running.Go(func() { w.informer.RunWithContext(ctx) })
+	w.running.Go(func() {
 		if cache.WaitForCacheSync(ctx.Done(), w.informer.HasSynced) {
 			poke()
 		}
-	}()
+	})
 }
 
 // end stops the watch and waits for it.
 func (w *watcher) end() {
 	w.stop()
-	<-w.done
+	w.running.Wait()
 }
 
 func (w *watcher) objects() []*unstructured.Unstructured {
