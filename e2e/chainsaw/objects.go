@@ -130,16 +130,21 @@ func (r *run) missing(ctx context.Context, wanted *unstructured.Unstructured) er
 	if err != nil {
 		return err
 	}
-	problem := "there is none"
+	said := "there is none"
 	for i := range candidates {
-		if problem = differs(wanted.Object, candidates[i].Object, ""); problem == "" {
+		problem := differs(wanted.Object, candidates[i].Object, "")
+		if problem == "" {
 			problem = unseen(&candidates[i], wanted)
 		}
 		if problem == "" {
 			return nil
 		}
+		// Of several, the one that is meant tells most.
+		if meant := differs(wanted.Object["metadata"], candidates[i].Object["metadata"], "") == ""; meant || i == 0 {
+			said = problem
+		}
 	}
-	return errors.New(problem)
+	return errors.New(said)
 }
 
 // unseen says when a status that is asked for is that of an older version: a test that changes a policy and waits for it to
@@ -196,7 +201,8 @@ func (r *run) candidates(ctx context.Context, u *unstructured.Unstructured) ([]u
 	return []unstructured.Unstructured{*found}, nil
 }
 
-// cleanUp deletes what the test made, the last first, and waits for policies to be gone: they would judge the next test.
+// cleanUp deletes what the test made, the last first, and waits for it to be gone: policies would judge the next test, and
+// namespaces refuse its objects.
 func (r *run) cleanUp(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
@@ -204,8 +210,9 @@ func (r *run) cleanUp(ctx context.Context) {
 	for _, m := range slices.Backward(r.made) {
 		// What is gone already, or stays, is no verdict on the test.
 		_ = m.client.Delete(ctx, m.name, metav1.DeleteOptions{GracePeriodSeconds: &grace, PropagationPolicy: &background})
-		if m.kind != "Namespace" && m.kind != "CustomResourceDefinition" {
-			_ = r.until(ctx, "5s", 0, func(ctx context.Context) error { return gone(ctx, m.client, m.name) })
+		// The namespace of this test alone is nobody else's. Others have names that the next test may use again.
+		if m.name != r.namespace {
+			_ = r.until(ctx, "10s", 0, func(ctx context.Context) error { return gone(ctx, m.client, m.name) })
 		}
 	}
 }
