@@ -5,8 +5,11 @@ import (
 	"github.com/holdfast-io/holdfast/report"
 )
 
-// findings passes what the auditor finds on to the reports.
-type findings struct{ writer *report.Writer }
+// findings passes what the auditor finds on to the reports, and what is to be done to the keeper.
+type findings struct {
+	writer *report.Writer
+	keeper keeper
+}
 
 func (s findings) Found(f audit.Finding) {
 	subject := subjectOf(&f)
@@ -15,9 +18,13 @@ func (s findings) Found(f audit.Finding) {
 		results = append(results, report.FromDecision(&f.Result.Decisions[i], subject))
 	}
 	s.writer.Put(targetOf(f.Object), f.Digest, results)
+	s.keeper.Found(triggerOf(f.Object), f.Result.Decisions)
 }
 
-func (s findings) Gone(o audit.Object) { s.writer.Remove(targetOf(o)) }
+func (s findings) Gone(o audit.Object) {
+	s.writer.Remove(targetOf(o))
+	s.keeper.Gone(triggerOf(o))
+}
 
 func (s findings) Listed(t audit.Type, seen func(uid string) bool) {
 	apiVersion, kind := t.Kind.ToAPIVersionAndKind()

@@ -5,6 +5,10 @@ import (
 	"fmt"
 	"net"
 	"net/url"
+
+	"k8s.io/apimachinery/pkg/util/validation"
+
+	"github.com/holdfast-io/holdfast/engine"
 )
 
 // ServeOptions are what `holdfast serve` takes.
@@ -34,6 +38,12 @@ type ServeOptions struct {
 	// ExceptionNamespaces are the namespaces, with wildcards, whose PolicyExceptions count; "*" for all. Default:
 	// Namespace alone, because who writes an exception switches policies off.
 	ExceptionNamespaces []string
+	// Reconcile carries out what generate rules and mutate rules with targets want of other objects than the one
+	// that they match. Default: true; without, the audit reports it and no more.
+	Reconcile bool
+	// ManagedBy is the value of the label app.kubernetes.io/managed-by on what is generated. Default: kyverno, so
+	// that what it generated is adopted.
+	ManagedBy string
 	// StateDir is where certificates are kept outside of the cluster.
 	StateDir string
 	// CertDir holds certificates from somewhere else (tls.crt, tls.key, ca.crt), reloaded on change; empty
@@ -47,7 +57,7 @@ type ServeOptions struct {
 
 // DefaultServeOptions gives the defaults of all options.
 func DefaultServeOptions() ServeOptions {
-	return ServeOptions{WebhookName: "holdfast", Service: "holdfast", Namespace: ownNamespace, Listen: ":9443", MetricsListen: ":8080", LivePolicies: true, ExceptionNamespaces: []string{}, Lookups: DefaultLookupOptions()}
+	return ServeOptions{WebhookName: "holdfast", Service: "holdfast", Namespace: ownNamespace, Listen: ":9443", MetricsListen: ":8080", LivePolicies: true, Reconcile: true, ManagedBy: engine.DefaultManagedBy, ExceptionNamespaces: []string{}, Lookups: DefaultLookupOptions()}
 }
 
 // Validate names the first option that cannot be used, by its flag.
@@ -62,6 +72,9 @@ func (o *ServeOptions) Validate() error {
 	}
 	if o.WebhookName == "" {
 		return errors.New("--webhook-name is empty")
+	}
+	if wrong := validation.IsValidLabelValue(o.ManagedBy); len(wrong) > 0 || o.ManagedBy == "" {
+		return fmt.Errorf("--managed-by %q: expected the value of a label", o.ManagedBy)
 	}
 	if err := o.Lookups.Validate(); err != nil {
 		return err

@@ -20,6 +20,7 @@ import (
 	"github.com/holdfast-io/holdfast/certs"
 	"github.com/holdfast-io/holdfast/engine"
 	"github.com/holdfast-io/holdfast/lookup"
+	"github.com/holdfast-io/holdfast/reconcile"
 	"github.com/holdfast-io/holdfast/report"
 	"github.com/holdfast-io/holdfast/webhook"
 )
@@ -65,7 +66,7 @@ func Serve(ctx context.Context, opts ServeOptions, streams IO) (exit Exit, err e
 		return Failed, err
 	}
 	lookups.SetEntries(snapshot.GlobalContexts())
-	inputs := engine.Inputs{Lookups: lookups, Now: time.Now, Rand: rand.Reader}
+	inputs := engine.Inputs{Lookups: lookups, Now: time.Now, Rand: rand.Reader, ManagedBy: opts.ManagedBy}
 	served, err := webhook.NewDiscovery(webhook.DiscoveryOptions{Client: clients.discovery, Definitions: clients.metadata, Logger: log})
 	if err != nil {
 		return Failed, err
@@ -98,9 +99,16 @@ func Serve(ctx context.Context, opts ServeOptions, streams IO) (exit Exit, err e
 	if err != nil {
 		return Failed, err
 	}
+	keeper, err := opts.keeper(reconcile.Options{
+		Client: clients.dynamic, Resource: resourceOf(served), Snapshots: snapshots,
+		Inputs: func() *engine.Inputs { return &inputs }, Logger: log, Metrics: metrics,
+	})
+	if err != nil {
+		return Failed, err
+	}
 	auditor, err := audit.New(audit.Options{
-		Client: clients.dynamic, Discovery: servedTypes{served}, Snapshots: snapshots,
-		Inputs: func() *engine.Inputs { return &inputs }, Sink: findings{writer}, Logger: log, Metrics: metrics,
+		Client: clients.dynamic, Metadata: clients.metadata, Discovery: servedTypes{served}, Snapshots: snapshots,
+		Inputs: func() *engine.Inputs { return &inputs }, Sink: findings{writer, keeper}, Logger: log, Metrics: metrics,
 	})
 	if err != nil {
 		return Failed, err
@@ -137,7 +145,7 @@ func Serve(ctx context.Context, opts ServeOptions, streams IO) (exit Exit, err e
 		return registrar.Run(ctx)
 	})
 	parts.start("news of the bundle", func(ctx context.Context) error {
-		follow(ctx, news, registrar.Poke, auditor.BundleChanged)
+		follow(ctx, news, registrar.Poke, auditor.BundleChanged, replaced(snapshots, keeper))
 		return nil
 	})
 	parts.start("audit", func(ctx context.Context) error {
@@ -147,6 +155,7 @@ func Serve(ctx context.Context, opts ServeOptions, streams IO) (exit Exit, err e
 		return leader.run(ctx, func(ctx context.Context) error {
 			terms := newLifecycle(ctx, log)
 			terms.start("report writer", writer.Run)
+			terms.start("keeper of what rules generate", keeper.Run)
 			terms.start("auditor", auditor.Run)
 			terms.start("status of policies", policies.WriteStatuses)
 			return terms.wait(ctx)

@@ -15,6 +15,8 @@ import (
 type mutation struct {
 	change  changer
 	targets []target // of a rule that changes existing objects, and not the one that it matches
+	// existing makes triggers count that are older than the policy.
+	existing bool
 }
 
 // changer is the body of a mutate rule.
@@ -37,8 +39,11 @@ func (p patch) apply(x *scope, target mutate.Target) mutate.Result {
 // selfTarget is where {{ @ }} points in a patch for targets.
 var selfTarget = []string{"target"}
 
-func (c *compiler) compileMutation(m *kyvernov1.Mutation, path []any) *mutation {
-	out := &mutation{}
+func (c *compiler) compileMutation(m *kyvernov1.Mutation, spec *kyvernov1.Spec, path []any) *mutation {
+	out := &mutation{existing: spec.MutateExistingOnPolicyUpdate}
+	if m.MutateExistingOnPolicyUpdate != nil {
+		out.existing = *m.MutateExistingOnPolicyUpdate
+	}
 	self := self
 	if len(m.Targets) > 0 {
 		self = selfTarget

@@ -40,12 +40,10 @@ func (c *compiler) compileLoop(list string, context []kyvernov1.ContextEntry, co
 	return out, messageRefs
 }
 
-// elements evaluates the list. A single object or text is a list of one; what is not there is an empty one.
+// elements evaluates the list. A single object or text is a list of one, null an empty one. A list that is not
+// there is an error that wraps expr.ErrNotFound.
 func (l *loop) elements(x *scope) ([]any, error) {
 	value, err := l.list.in(x.env, x.env.Root)
-	if errors.Is(err, expr.ErrNotFound) {
-		return nil, nil
-	}
 	if err != nil {
 		return nil, fmt.Errorf("%s: the list: %w", l.where, err)
 	}
@@ -174,7 +172,7 @@ func (f *forEachCheck) check(x *scope) *Decision {
 	for i := range f.loops {
 		l := &f.loops[i]
 		elements, err := l.elements(x)
-		if err != nil {
+		if err != nil && !errors.Is(err, expr.ErrNotFound) { // an object without the list has nothing to judge
 			return x.rule.failed(err)
 		}
 		for index, element := range elements {

@@ -276,7 +276,7 @@ func (c *compiler) compileAction(rule *Rule, r *kyvernov1.Rule, source int, spec
 	if r.Mutation != nil {
 		parts++
 		rule.Kind = Mutate
-		rule.mutate = c.compileMutation(r.Mutation, at(path, "mutate"))
+		rule.mutate = c.compileMutation(r.Mutation, spec, at(path, "mutate"))
 	}
 	if r.Generation != nil {
 		parts++

@@ -102,10 +102,16 @@ func (c *compiler) compileVariable(v *kyvernov1.Variable, path []any) source {
 func (v *variable) value(x *scope) (any, error) {
 	value, err := v.compute(x.env)
 	if (err != nil || value == nil) && v.fallback != nil && !errors.Is(err, ErrOutOfReach) {
-		return v.fallback.Render(x.env)
+		value, err = v.fallback.Render(x.env)
+	}
+	if err == nil && value == nil {
+		err = errNull
 	}
 	return value, err
 }
+
+// errNull refuses a variable without a value: what reads it would take nothing for something.
+var errNull = errors.New("it is null, and has no default")
 
 func (v *variable) compute(env *expr.Env) (any, error) {
 	var value any = env.Root

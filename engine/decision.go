@@ -100,6 +100,9 @@ type Change struct {
 	// Synchronize says, of what a rule generates, that the rule keeps it: it is made again when somebody deletes
 	// it. Without, it is made when its trigger is written, and a later deletion stands.
 	Synchronize bool
+	// Existing says that the rule is for objects too which were there before its policy (generateExisting,
+	// mutateExistingOnPolicyUpdate).
+	Existing bool
 }
 
 // Denies reports whether the decision stops a write. A policy that is not scored counts less in reports;

@@ -57,7 +57,7 @@ func (g *generator) change(action ChangeAction, d *downstream) Change {
 	rule := g.rule.generate
 	return Change{
 		Action: action, Kind: d.kind, Namespace: d.namespace, Name: d.name, Object: d.object,
-		ServerSideApply: rule.serverSideApply, Synchronize: rule.synchronize,
+		ServerSideApply: rule.serverSideApply, Synchronize: rule.synchronize, Existing: rule.existing,
 	}
 }
 

@@ -44,6 +44,9 @@ func (g *generator) produce(x *scope) {
 			continue
 		}
 		elements, err := part.loop.elements(x)
+		if errors.Is(err, expr.ErrNotFound) {
+			continue // without the list there is nothing to generate
+		}
 		if err != nil {
 			g.errs = append(g.errs, err)
 			continue

@@ -112,6 +112,7 @@ func TestContext(t *testing.T) {
 		"an answer that is far too long":   {"{name: x, globalReference: {name: teams}}", map[string]any{"global teams": strings.Repeat("x", 5<<20)}, "r error: could not be evaluated: context variable x: its value is longer than 2097152 bytes: too large", "global teams"},
 		"a variable inside of a variable":  {"{name: k, variable: {value: team}}, {name: c, configMap: {name: c, namespace: shop}}, {name: x, variable: {value: '{{ c.data.{{ k }} }}'}}", nil, "r fail: x is blue", "get ConfigMap/shop/c"},
 		"one that reads itself is no loop": {"{name: x, variable: {value: '{{ x }}'}}", nil, `r error: could not be evaluated: context variable x: x: not found: unknown key "x"`, ""},
+		"a variable that comes to null":    {"{name: x, variable: {jmesPath: 'request.object.spec.containers[7].name'}}", nil, "r error: could not be evaluated: context variable x: it is null, and has no default", ""},
 		"two that read one another":        {"{name: x, variable: {value: '{{ y }}'}}, {name: y, variable: {value: '{{ x }}'}}", nil, `r error: could not be evaluated: context variable x: y: not found: unknown key "y"`, ""},
 	} {
 		t.Run(name, func(t *testing.T) {

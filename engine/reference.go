@@ -78,8 +78,8 @@ func (r *referrer) resolve(doc any, where []any, at string) (any, error) {
 	switch v := doc.(type) {
 	case map[string]any:
 		out := make(map[string]any, len(v))
-		for k, item := range v {
-			resolved, err := r.resolve(item, append(where[:len(where):len(where)], k), path.Join(at, plainKey(k)))
+		for _, k := range sortedNames(v) { // the first error is always the same one
+			resolved, err := r.resolve(v[k], append(where[:len(where):len(where)], k), path.Join(at, plainKey(k)))
 			if err != nil {
 				return nil, err
 			}

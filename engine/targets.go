@@ -140,7 +140,7 @@ func (r *Rule) changeTarget(x *scope, t *target, kind schema.GroupVersionKind, o
 	meta, _ := object["metadata"].(map[string]any)
 	name, _ := meta["name"].(string)
 	namespace, _ := meta["namespace"].(string)
-	change := Change{Action: UpdateObject, Kind: kind, Namespace: namespace, Name: name, Current: object, Object: object}
+	change := Change{Action: UpdateObject, Kind: kind, Namespace: namespace, Name: name, Current: object, Object: object, Existing: r.mutate.existing}
 	d := r.decideTarget(x, t, &change)
 	d.Changes = []Change{change}
 	return d

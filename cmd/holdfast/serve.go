@@ -51,6 +51,8 @@ cluster, and --webhook-url is where the API server reaches this program.`,
 	flags.StringVar(&opts.MetricsListen, "metrics-listen", opts.MetricsListen, "`ADDRESS` of /metrics, /healthz and /readyz")
 	flags.BoolVar(&opts.LivePolicies, "live-policies", opts.LivePolicies, "take up the policies that the cluster holds, beside the bundle")
 	flags.StringSliceVar(&opts.ExceptionNamespaces, "exception-namespaces", opts.ExceptionNamespaces, "`NAMESPACES`, with wildcards, whose PolicyExceptions count (default: that of this program)")
+	flags.BoolVar(&opts.Reconcile, "reconcile", opts.Reconcile, "carry out what generate rules and mutate rules with targets want of other objects")
+	flags.StringVar(&opts.ManagedBy, "managed-by", opts.ManagedBy, "value of app.kubernetes.io/managed-by on what is generated")
 	flags.StringVar(&opts.StateDir, "state-dir", opts.StateDir, "`FOLDER` for certificates outside of a cluster")
 	flags.StringVar(&opts.CertDir, "cert-dir", opts.CertDir, "`FOLDER` with tls.crt, tls.key and ca.crt to use, reloaded on change (default: issue our own)")
 	lookupFlags(cmd, &opts.Lookups)

@@ -40,13 +40,13 @@ func served(t *testing.T, args ...string) (*app.ServeOptions, string, error) {
 func TestServeTakesItsOptionsFromFlags(t *testing.T) {
 	got, _, err := served(t, "--kubeconfig", "k", "--webhook-url", "https://127.0.0.1:9443", "--listen", "127.0.0.1:9443",
 		"--metrics-listen", "127.0.0.1:8080", "--state-dir", "s", "--bundle", "a", "--bundle", "b", "--cert-dir", "c", "--namespace", "n", "--service", "v", "--webhook-name", "w",
-		"--allowed-service-url", "https://x.example", "--lookup-timeout", "3s", "--live-policies=false", "--exception-namespaces", "team-*,legacy")
+		"--allowed-service-url", "https://x.example", "--lookup-timeout", "3s", "--live-policies=false", "--exception-namespaces", "team-*,legacy", "--reconcile=false", "--managed-by", "m")
 	if err != nil {
 		t.Fatal(err)
 	}
 	want := &app.ServeOptions{
-		ExceptionNamespaces: []string{"team-*", "legacy"},
-		Kubeconfig:          "k", Bundle: []string{"a", "b"}, WebhookURL: "https://127.0.0.1:9443", WebhookName: "w", Service: "v", Namespace: "n",
+		ExceptionNamespaces: []string{"team-*", "legacy"}, ManagedBy: "m",
+		Kubeconfig: "k", Bundle: []string{"a", "b"}, WebhookURL: "https://127.0.0.1:9443", WebhookName: "w", Service: "v", Namespace: "n",
 		Listen: "127.0.0.1:9443", MetricsListen: "127.0.0.1:8080", StateDir: "s", CertDir: "c",
 		Lookups: app.LookupOptions{AllowedServices: []string{"https://x.example"}, Timeout: 3 * time.Second}, Version: buildInfo().Version,
 	}
@@ -67,6 +67,7 @@ func TestServeNeedsNoFlagsInACluster(t *testing.T) {
 func TestServeChecksItsOptions(t *testing.T) {
 	for flag, want := range map[string]string{
 		"--listen=9443":                                 `--listen "9443": expected HOST:PORT or :PORT`,
+		"--managed-by=a b":                              `--managed-by "a b": expected the value of a label`,
 		"--lookup-timeout=0s":                           "--lookup-timeout: expected more than 0 and at most 30s",
 		"--lookup-timeout=1m":                           "--lookup-timeout: expected more than 0 and at most 30s",
 		"--allowed-service-url=x.example":               `--allowed-service-url: allowed service "x.example": expected http://HOST or https://HOST, with or without a port and a path`,
@@ -87,8 +88,8 @@ func TestServePrintsTheConfigurationInForce(t *testing.T) {
 	}
 	want := strings.Join([]string{
 		"allowed-service-url: [] # default", "bundle: # flag", "- a", `cert-dir: "" # default`, "exception-namespaces: [] # default", `kubeconfig: "" # default`, "listen: :9443 # default", "live-policies: true # default",
-		"log-format: json # environment HOLDFAST_LOG_FORMAT", "log-level: info # default", "lookup-timeout: 10s # default", "metrics-listen: :8080 # default",
-		"namespace: holdfast # default", "service: holdfast # default", "state-dir: s # flag", "webhook-name: holdfast # default", `webhook-url: "" # default`, "",
+		"log-format: json # environment HOLDFAST_LOG_FORMAT", "log-level: info # default", "lookup-timeout: 10s # default", "managed-by: kyverno # default", "metrics-listen: :8080 # default",
+		"namespace: holdfast # default", "reconcile: true # default", "service: holdfast # default", "state-dir: s # flag", "webhook-name: holdfast # default", `webhook-url: "" # default`, "",
 	}, "\n")
 	if out != want {
 		t.Errorf("got\n%s\nwant\n%s", out, want)

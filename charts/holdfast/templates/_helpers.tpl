@@ -75,6 +75,8 @@ lookup-timeout: {{ .Values.lookups.timeout }}
 {{- with .Values.lookups.allowedServices }}
 allowed-service-url: {{ toJson . }}
 {{- end }}
+reconcile: {{ .Values.reconcile.enabled }}
+managed-by: {{ .Values.reconcile.managedBy | quote }}
 live-policies: {{ .Values.livePolicies.enabled }}
 {{- with .Values.livePolicies.exceptionNamespaces }}
 exception-namespaces: {{ toJson . }}
