@@ -90,7 +90,7 @@ func (c *Compiler) Compile(src Source) (*Rule, error) {
 	s := &session{
 		env: env, structs: structs, src: &src,
 		rule:  &Rule{names: make(map[string]int, len(src.Variables))},
-		facts: map[string]bool{}, read: make(map[string]reading, len(src.Variables)), used: map[string]bool{},
+		facts: map[string]bool{}, read: make(map[string]reading, len(src.Variables)), used: map[string]bool{}, times: make(map[string]int, len(src.Variables)),
 	}
 	s.compileVariables()
 	s.compileConditions()
@@ -112,6 +112,7 @@ type session struct {
 	problems []Problem
 	facts    map[string]bool
 	read     map[string]reading // what the variables read
+	times    map[string]int     // what nesting says of the variables
 	used     map[string]bool    // variables that other expressions than variables read
 }
 
@@ -132,7 +133,7 @@ func (s *session) compileVariables() {
 			continue
 		}
 		s.structs.variables[v.Name] = e.output
-		s.read[v.Name] = e.reading
+		s.read[v.Name], s.times[v.Name] = e.reading, e.times
 		s.rule.names[v.Name] = len(s.rule.variables)
 		s.rule.variables = append(s.rule.variables, e.program)
 	}
@@ -189,6 +190,7 @@ type expression struct {
 	program
 	reading
 	output *types.Type
+	times  int // how often it may hold a value: see nesting
 }
 
 // compile compiles one expression to a value of one of the types, or of any if none is named.
@@ -209,6 +211,11 @@ func (s *session) compile(text string, path []any, want ...*types.Type) (express
 		s.problem(path, "authorizer is not built yet")
 		return expression{}, false
 	}
+	var most int
+	if out.times, most = nesting(checked.NativeRep(), s.times); most > maxNesting {
+		s.problem(path, fmt.Sprintf("holds the same value more than %d times: comparing it would take too long", maxNesting))
+		return expression{}, false
+	}
 	if len(want) > 0 && !s.fits(out, want) {
 		names := make([]string, len(want))
 		for i, t := range want {
@@ -218,7 +225,7 @@ func (s *session) compile(text string, path []any, want ...*types.Type) (express
 		return expression{}, false
 	}
 	// the limits on the cost of an evaluation are options of the environment
-	planned, err := s.env.Program(checked)
+	planned, err := s.env.Program(checked, joinedListsCost())
 	if err != nil {
 		s.problem(path, fmt.Sprintf("cannot be planned: %v", err))
 		return expression{}, false

@@ -38,7 +38,8 @@ func newEnvironment() (*cel.Env, error) {
 	// The set for stored expressions holds all that the libraries know, whatever version the cluster has: a policy is
 	// not refused because it is newer than its cluster.
 	set := environment.MustBaseEnvSet(version.MajorMinor(1, 0))
-	env, err := set.StoredExpressionsEnv().Extend(append(orValueOptions(),
+	options := append(orValueOptions(), boundOptions()...)
+	env, err := set.StoredExpressionsEnv().Extend(append(options,
 		cel.Variable(varObject, cel.DynType),
 		cel.Variable(varOldObject, cel.DynType),
 		cel.Variable(varRequest, cel.ObjectType(typeRequest)),
