@@ -44,7 +44,7 @@ func (w *world) Roles(context.Context, *authenticationv1.UserInfo) (roles, clust
 // Get finds an object among those of the test.
 func (w *world) Get(_ context.Context, kind schema.GroupVersionKind, namespace, name string) (map[string]any, error) {
 	for _, o := range w.objects {
-		if o.kind == kind && o.namespace == namespace && o.name == name {
+		if o.kind == kind && o.in(namespace) && o.name == name {
 			return o.value, nil
 		}
 	}
@@ -59,12 +59,16 @@ func (w *world) Get(_ context.Context, kind schema.GroupVersionKind, namespace, 
 func (w *world) List(_ context.Context, kind schema.GroupVersionKind, namespace string, selector labels.Selector) ([]map[string]any, error) {
 	out := []map[string]any{}
 	for _, o := range w.objects {
-		if o.kind == kind && (namespace == "" || o.namespace == namespace) && (selector == nil || selector.Matches(labels.Set(o.labels()))) {
+		if o.kind == kind && (namespace == "" || o.in(namespace)) && (selector == nil || selector.Matches(labels.Set(o.labels()))) {
 			out = append(out, o.value)
 		}
 	}
 	return out, nil
 }
+
+// in reports whether the object is found by asking for it in the namespace: one without a namespace is found in each, as
+// by an API server's client that knows its scope.
+func (o *object) in(namespace string) bool { return o.namespace == namespace || o.namespace == "" }
 
 func (o *object) labels() map[string]string {
 	out := map[string]string{}

@@ -199,6 +199,10 @@ func (e *evaluation) celInput(object any, reads celReads) *cel.Input {
 		value, err := e.asked.once("get\x00"+kind.String()+"\x00\x00"+namespace, func() (any, error) {
 			return e.in.Lookups.Get(e.ctx, kind, "", namespace)
 		})
+		if e.in.Given != nil && errors.Is(err, ErrNoLookup) {
+			// in a test without a cluster a namespace has a name and nothing else, as in the tests of Kyverno's CLI
+			return map[string]any{"metadata": map[string]any{"name": namespace}}, nil
+		}
 		found, _ := value.(map[string]any)
 		return found, err
 	}

@@ -108,6 +108,17 @@ func TestCELLookupsThatFail(t *testing.T) {
 	}
 }
 
+// In a test without a cluster a namespace has its name and nothing else; elsewhere what is not known is an error.
+func TestCELNamespaceWithoutACluster(t *testing.T) {
+	s := snapshot(t, withoutAutogen("p", "{rules: [{name: r, "+onPods+"validate: {cel: {expressions: [{expression: has(namespaceObject.metadata.labels), message: no labels}]}}}]}"))
+	req := asking(t, "{apiVersion: v1, kind: Pod, metadata: {name: web, namespace: shop}}")
+	in := world{}.inputs()
+	in.Lookups = NoLookups{}
+	same(t, "without a test", lines(s.Validate(t.Context(), req, in)), "r error: could not be evaluated: reading the namespace: cannot be looked up here")
+	in.Given = func(*Rule, int) map[string]any { return nil }
+	same(t, "in a test", lines(s.Validate(t.Context(), req, in)), "r fail: no labels")
+}
+
 // GHSA-cvq5-hhx3-f99p: a namespaced policy has the parameters of its own namespace only.
 func TestCELParametersStayInReach(t *testing.T) {
 	const policy = "{apiVersion: kyverno.io/v1, kind: Policy, metadata: {name: p, namespace: shop}, spec: {rules: [{name: r, " + onPods +
