@@ -146,6 +146,12 @@ func TestGHSA_cvq5_hhx3_f99p(t *testing.T) {
 			same(t, "decisions", got, "r error: could not be evaluated: "+c.want)
 		})
 	}
+	t.Run("a kind without namespaces", func(t *testing.T) {
+		a := &archive{objects: map[string]map[string]any{"Node/shop/a": object(t, "{metadata: {name: a, uid: u}}")}}
+		s := snapshot(t, "{apiVersion: kyverno.io/v1, kind: Policy, metadata: {name: p, namespace: shop}, spec: {rules: [{name: r, match: {any: [{resources: {kinds: [ConfigMap]}}]}, mutate: {targets: [{apiVersion: v1, kind: Node, name: a}], patchStrategicMerge: {metadata: {labels: {a: b}}}}}]}}")
+		same(t, "decisions", lines(s.MutateExisting(t.Context(), asking(t, trigger), a.inputs())),
+			"r error: could not be evaluated: targets[0]: out of the policy's reach: Node is not of namespace shop")
+	})
 	t.Run("the global context", func(t *testing.T) {
 		_, err := tryCompile(t, namespaced("{name: x, globalReference: {name: teams}}"))
 		if err == nil {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -26,8 +27,9 @@ type generation struct {
 	// generated makes triggers count that were generated themselves (skipBackgroundRequests: false).
 	generated       bool
 	serverSideApply bool
-	// created is when the policy was, if it came from a cluster.
+	// created is when the policy was, if it came from a cluster; version its resourceVersion then.
 	created time.Time
+	version uint64
 	schema  *mutate.Schema
 }
 
@@ -64,6 +66,7 @@ func (c *compiler) compileGeneration(r *kyvernov1.Rule, spec *kyvernov1.Spec, pa
 		generated:       r.SkipBackgroundRequests != nil && !*r.SkipBackgroundRequests,
 		serverSideApply: spec.UseServerSideApply,
 		created:         creationTime(c.document),
+		version:         resourceVersion(c.document),
 		schema:          c.schema,
 	}
 	if g.GenerateExisting != nil {
@@ -104,6 +107,14 @@ func creationTime(object map[string]any) time.Time {
 	text, _ := meta["creationTimestamp"].(string)
 	t, _ := time.Parse(time.RFC3339, text) // zero when there is none
 	return t
+}
+
+// resourceVersion is zero when there is none, or one that is no number.
+func resourceVersion(object map[string]any) uint64 {
+	meta, _ := object["metadata"].(map[string]any)
+	text, _ := meta["resourceVersion"].(string)
+	n, _ := strconv.ParseUint(text, 10, 64)
+	return n
 }
 
 func forms(g *kyvernov1.GeneratePattern) int {

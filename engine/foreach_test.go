@@ -110,7 +110,7 @@ func TestForEachChange(t *testing.T) {
 			"r pass: mutated", `[{"op":"add","path":"/metadata/annotations","value":{"c-a":"z","c-b":"z"}},{"op":"add","path":"/metadata/labels","value":{"c-a":"q","c-b":"q"}}]`,
 		},
 		"nothing to change": {
-			"foreach: [{list: 'request.object.spec.containers[?name == `z`]', patchStrategicMerge: {a: b}}]", "r skip: no element was changed", "[]",
+			"foreach: [{list: 'request.object.spec.containers[?name == ''z'']', patchStrategicMerge: {a: b}}]", "r skip: no element was changed", "[]",
 		},
 		"a list that is not there": {
 			"foreach: [{list: request.object.spec.nothing, patchStrategicMerge: {a: b}}]", "r error", "",

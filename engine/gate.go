@@ -123,7 +123,28 @@ func (e *evaluation) get(p *Policy, kind schema.GroupVersionKind, namespace, nam
 		return e.in.Lookups.Get(e.ctx, kind, namespace, name)
 	})
 	object, _ := value.(map[string]any)
-	return object, err
+	if err == nil {
+		err = p.owns(kind, object)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return object, nil
+}
+
+// owns refuses an object that a namespaced policy has been given though it is of no namespace, or of another:
+// a cluster-scoped kind has no namespace that would narrow the question.
+func (p *Policy) owns(kind schema.GroupVersionKind, object map[string]any) error {
+	if p.Namespace == "" {
+		return nil
+	}
+	meta, _ := object["metadata"].(map[string]any)
+	namespace, _ := meta["namespace"].(string)
+	inFile := meta["uid"] == nil // where a namespace may be left out
+	if namespace == p.Namespace || (namespace == "" && inFile) {
+		return nil
+	}
+	return fmt.Errorf("%w: %s is not of namespace %s", ErrOutOfReach, kind.Kind, p.Namespace)
 }
 
 // list looks up the objects of a kind for a policy.
@@ -140,7 +161,15 @@ func (e *evaluation) list(p *Policy, kind schema.GroupVersionKind, namespace str
 		return e.in.Lookups.List(e.ctx, kind, namespace, selector)
 	})
 	objects, _ := value.([]map[string]any)
-	return objects, err
+	for _, object := range objects {
+		if err == nil {
+			err = p.owns(kind, object)
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	return objects, nil
 }
 
 // call asks the API server or a service for a policy.

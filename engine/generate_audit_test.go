@@ -62,6 +62,14 @@ func TestAuditOfWhatIsGenerated(t *testing.T) {
 			policy: since("2026-02-01T00:00:00Z", defaultDeny), trigger: old,
 			want: "r skip: NetworkPolicy shop/deny is missing: the object is older than the policy, which leaves existing ones alone (generateExisting)",
 		},
+		"it is missing, and the object was written before the policy in the same second": {
+			policy: strings.Replace(since("2026-01-01T00:00:00Z", defaultDeny), "metadata: {", `metadata: {resourceVersion: "12", `, 1), trigger: strings.Replace(old, "uid: u1", `uid: u1, resourceVersion: "9"`, 1),
+			want: "r skip: NetworkPolicy shop/deny is missing: the object is older than the policy, which leaves existing ones alone (generateExisting)",
+		},
+		"it is missing, and the object was written after the policy in the same second": {
+			policy: strings.Replace(since("2026-01-01T00:00:00Z", defaultDeny), "metadata: {", `metadata: {resourceVersion: "12", `, 1), trigger: strings.Replace(old, "uid: u1", `uid: u1, resourceVersion: "13"`, 1),
+			want: "r fail: NetworkPolicy shop/deny is missing", changes: "create NetworkPolicy shop/deny",
+		},
 		"it is missing, and the object is younger than the policy": {
 			policy: since("2025-02-01T00:00:00Z", defaultDeny), trigger: old,
 			want: "r fail: NetworkPolicy shop/deny is missing", changes: "create NetworkPolicy shop/deny",

@@ -70,6 +70,11 @@ func (g *generator) older() bool {
 		return false
 	}
 	made := creationTime(g.e.object)
+	if made.Equal(rule.created) {
+		// Times are in whole seconds. The API server counts its writes, whatever they are of.
+		version := resourceVersion(g.e.object)
+		return version != 0 && version < rule.version
+	}
 	return !made.IsZero() && made.Before(rule.created)
 }
 

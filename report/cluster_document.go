@@ -1,10 +1,12 @@
 package report
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/kyverno/kyverno/api/policyreport/v1alpha2"
 	corev1 "k8s.io/api/core/v1"
@@ -107,8 +109,8 @@ func summarizeReport(results []v1alpha2.PolicyReportResult) v1alpha2.PolicyRepor
 	return v1alpha2.PolicyReportSummary{Pass: s.Pass, Fail: s.Fail, Warn: s.Warn, Error: s.Error, Skip: s.Skip}
 }
 
-// fit keeps the results, in order, that a report has room for. The first that is kept says how many are
-// not.
+// fit keeps the results that a report has room for, what comes first before the rest, and puts them in the
+// order of policies and rules, in which people and tests look for them. The first says how many are not kept.
 func fit(results []v1alpha2.PolicyReportResult) (kept []v1alpha2.PolicyReportResult, omitted int, err error) {
 	size := 0
 	for i := range results {
@@ -123,6 +125,9 @@ func fit(results []v1alpha2.PolicyReportResult) (kept []v1alpha2.PolicyReportRes
 		size += len(raw) + 1
 		kept = append(kept, results[i])
 	}
+	slices.SortStableFunc(kept, func(a, b v1alpha2.PolicyReportResult) int {
+		return cmp.Or(strings.Compare(a.Policy, b.Policy), strings.Compare(a.Rule, b.Rule))
+	})
 	if omitted > 0 && len(kept) > 0 {
 		properties := maps.Clone(kept[0].Properties)
 		if properties == nil {

@@ -235,7 +235,7 @@ func TestAReportSaysWhatItIsAbout(t *testing.T) {
 				t.Errorf("a message has %d bytes", len(result.Message))
 			}
 		}
-		if got := strings.Join(order, " "); got != "fail error warn skip pass" {
+		if got := strings.Join(order, " "); got != "pass fail warn error skip" { // as the rules stand in their policies
 			t.Errorf("order of results: %s", got)
 		}
 		owner := r.OwnerReferences
@@ -368,10 +368,11 @@ func TestWhatDoesNotFitIsCountedAndLeftOut(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t, newServer())
 		b.run(t)
-		results := found(Fail)
+		var results []Result
 		for i := range 10 {
 			results = append(results, Result{Policy: "p", Rule: fmt.Sprint(i), Result: Pass, Properties: map[string]string{"patch": strings.Repeat("x", 128<<10)}})
 		}
+		results = append(results, Result{Policy: "q", Rule: "last", Result: Fail})
 		b.Put(pod("a"), "d", results)
 		synctest.Wait()
 		r := b.report(t, "a")
@@ -382,8 +383,11 @@ func TestWhatDoesNotFitIsCountedAndLeftOut(t *testing.T) {
 		if len(r.Results) != 8 || len(raw) > 1<<20 || r.Summary.Pass != 10 || r.Annotations[AnnotationOmitted] != "3" {
 			t.Errorf("%d results in %d bytes, summary %+v, annotations %v", len(r.Results), len(raw), r.Summary, r.Annotations)
 		}
-		if got := r.Results[0].Properties[PropertyOmitted]; r.Results[0].Result != "fail" || got != "3 of 11 results do not fit into the report" {
-			t.Errorf("the first result says %q: %+v", got, r.Results[0].Result)
+		if last := r.Results[len(r.Results)-1]; last.Result != "fail" || last.Policy != "q" {
+			t.Errorf("the failure is not kept, or not in its place: the last result is of %s: %s", last.Policy, last.Result)
+		}
+		if got := r.Results[0].Properties[PropertyOmitted]; got != "3 of 11 results do not fit into the report" {
+			t.Errorf("the first result says %q", got)
 		}
 		b.stop()
 	})
