@@ -2,8 +2,13 @@ package app
 
 import (
 	"context"
+	"log/slog"
+	"time"
 
+	authenticationv1 "k8s.io/api/authentication/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/client-go/kubernetes"
 
 	"github.com/holdfast-io/holdfast/audit"
 	"github.com/holdfast-io/holdfast/bundle"
@@ -18,6 +23,8 @@ type keeper interface {
 	Gone(reconcile.Trigger)
 	Replaced(before *engine.Snapshot)
 	Run(ctx context.Context) error
+	Admitted(rules *engine.Snapshot, req *engine.Request)
+	Follow(ctx context.Context) error
 }
 
 func (o *ServeOptions) keeper(opts reconcile.Options) (keeper, error) {
@@ -39,6 +46,32 @@ func (noKeeper) Replaced(*engine.Snapshot) {}
 func (noKeeper) Run(ctx context.Context) error {
 	<-ctx.Done()
 	return nil
+}
+
+func (noKeeper) Admitted(*engine.Snapshot, *engine.Request) {}
+
+func (noKeeper) Follow(ctx context.Context) error {
+	<-ctx.Done()
+	return nil
+}
+
+// followed marks the requests that are our own before the keeper is told of them. Who we are the API server tells;
+// if it does not, no request is taken for one of ours.
+func followed(ctx context.Context, client kubernetes.Interface, k keeper, log *slog.Logger) func(*engine.Snapshot, *engine.Request) {
+	self := ""
+	asked, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	review, err := client.AuthenticationV1().SelfSubjectReviews().Create(asked, &authenticationv1.SelfSubjectReview{}, metav1.CreateOptions{})
+	if err != nil {
+		log.Warn("could not find out who we are: rules may follow what rules have written", "error", err)
+	} else {
+		self = review.Status.UserInfo.Username
+	}
+	return func(rules *engine.Snapshot, req *engine.Request) {
+		// Out of a cluster we may be the person who also writes by hand; in it, anybody may claim our name for fields.
+		req.Own = self != "" && req.User != nil && req.User.Username == self && req.Options["fieldManager"] == reconcile.FieldManager
+		k.Admitted(rules, req)
+	}
 }
 
 func triggerOf(o audit.Object) reconcile.Trigger {

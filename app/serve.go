@@ -71,7 +71,14 @@ func Serve(ctx context.Context, opts ServeOptions, streams IO) (exit Exit, err e
 	if err != nil {
 		return Failed, err
 	}
-	handler, err := webhook.NewHandler(webhook.Options{Snapshots: snapshots, Inputs: inputs, Kinds: served, Logger: log, Metrics: metrics})
+	keeper, err := opts.keeper(reconcile.Options{
+		Client: clients.dynamic, Resource: resourceOf(served), Snapshots: snapshots,
+		Inputs: func() *engine.Inputs { return &inputs }, Logger: log, Metrics: metrics,
+	})
+	if err != nil {
+		return Failed, err
+	}
+	handler, err := webhook.NewHandler(webhook.Options{Snapshots: snapshots, Inputs: inputs, Kinds: served, Admitted: followed(ctx, clients.kube, keeper, log), Logger: log, Metrics: metrics})
 	if err != nil {
 		return Failed, err
 	}
@@ -96,13 +103,6 @@ func Serve(ctx context.Context, opts ServeOptions, streams IO) (exit Exit, err e
 		return Failed, err
 	}
 	writer, err := report.NewWriter(report.WriterOptions{Client: clients.dynamic, Logger: log, Metrics: metrics})
-	if err != nil {
-		return Failed, err
-	}
-	keeper, err := opts.keeper(reconcile.Options{
-		Client: clients.dynamic, Resource: resourceOf(served), Snapshots: snapshots,
-		Inputs: func() *engine.Inputs { return &inputs }, Logger: log, Metrics: metrics,
-	})
 	if err != nil {
 		return Failed, err
 	}
@@ -133,6 +133,7 @@ func Serve(ctx context.Context, opts ServeOptions, streams IO) (exit Exit, err e
 	parts.start("look-ups", lookups.Run)
 	parts.start("discovery", served.Run)
 	parts.start("policies of the cluster", policies.Run)
+	parts.start("consequences of requests", keeper.Follow)
 	parts.start("admission server", webhook.Server{Listener: admission, TLS: certificates.TLSConfig(), Handler: admissions, Logger: log}.Run)
 	parts.start("webhook configurations", func(ctx context.Context) error {
 		// The API server is told of us only once we can answer.

@@ -23,9 +23,7 @@ type generation struct {
 	// orphan leaves it when the rule itself goes.
 	synchronize, orphan bool
 	// existing makes triggers count that are older than the policy.
-	existing bool
-	// generated makes triggers count that were generated themselves (skipBackgroundRequests: false).
-	generated       bool
+	existing        bool
 	serverSideApply bool
 	// created is when the policy was, if it came from a cluster; version its resourceVersion then.
 	created time.Time
@@ -63,7 +61,6 @@ func (c *compiler) compileGeneration(r *kyvernov1.Rule, spec *kyvernov1.Spec, pa
 	out := &generation{
 		synchronize: g.Synchronize, orphan: g.OrphanDownstreamOnPolicyDelete,
 		existing:        spec.GenerateExisting,
-		generated:       r.SkipBackgroundRequests != nil && !*r.SkipBackgroundRequests,
 		serverSideApply: spec.UseServerSideApply,
 		created:         creationTime(c.document),
 		version:         resourceVersion(c.document),

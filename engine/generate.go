@@ -71,7 +71,7 @@ type generator struct {
 func (g *generator) decide() *Decision {
 	r, trigger := g.rule, g.e.object
 	if isGenerated(trigger) {
-		if !r.generate.generated {
+		if !r.ownToo {
 			return r.decide(Skip, "the object was generated itself: the rule leaves such objects alone (skipBackgroundRequests)")
 		}
 		if r.madeBy(labelsOf(trigger)) {

@@ -32,6 +32,9 @@ type Policy struct {
 
 	FailurePolicy  FailurePolicy
 	TimeoutSeconds int32 // of the webhook call, 0 when the policy does not say
+	// Quiet keeps what fails without being enforced, and what a mutate rule changes, from being told to who
+	// writes (emitWarning: false); reports tell it all the same.
+	Quiet bool
 	// Admission and Background say at which doors the policy is evaluated.
 	Admission, Background bool
 	applyOne              bool
@@ -86,6 +89,7 @@ type Rule struct {
 	validate      *validation
 	mutate        *mutation
 	generate      *generation
+	ownToo        bool // skipBackgroundRequests: false, so that what rules have written counts too
 	cleanup       *cleanup
 	action        actionTable
 	needs         needs

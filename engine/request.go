@@ -37,6 +37,8 @@ type Request struct {
 	// Options are the CreateOptions and the like, as sent. May be nil.
 	Options map[string]any
 	DryRun  bool
+	// Own says that the write is one that rules asked for (skipBackgroundRequests).
+	Own bool
 	// User is who asks; nil when there is no request.
 	User *authenticationv1.UserInfo
 }

@@ -21,6 +21,7 @@ type Snapshot struct {
 	contents  Contents
 	functions *expr.Functions
 	index     [ruleKinds]index
+	following index // of rules that follow requests
 	excused   map[*Rule][]excuse
 	ttl       *Rule // of objects that say themselves how long they live; nil where it was taken out
 }
@@ -105,6 +106,7 @@ func (s *Snapshot) buildIndex() {
 	for kind := range rules {
 		s.index[kind] = newIndex(rules[kind])
 	}
+	s.following = newIndex(slices.DeleteFunc(slices.Concat(rules[Mutate], rules[Generate]), func(r *Rule) bool { return !r.FollowsRequests() }))
 }
 
 // Digest names the snapshot's content: sha256, in hex, over its policies' digests in order.

@@ -80,6 +80,8 @@ func (o *Options) Validate() error {
 type Keeper struct {
 	opts    Options
 	metrics *metrics
+	// admitted are requests that rules follow, on the way from Admitted to Follow.
+	admitted chan admitted
 
 	mu sync.Mutex
 	// queue is there while the keeper runs; early are tasks of just before.
@@ -115,6 +117,7 @@ func New(opts Options) (*Keeper, error) {
 	if k.metrics, err = newMetrics(opts.Metrics, k); err != nil {
 		return nil, err
 	}
+	k.admitted = make(chan admitted, maxAdmitted)
 	k.reset()
 	return k, nil
 }

@@ -10,6 +10,7 @@ import (
 type metrics struct {
 	changes  *prometheus.CounterVec
 	failures prometheus.Counter
+	dropped  prometheus.Counter
 }
 
 func newMetrics(reg prometheus.Registerer, k *Keeper) (*metrics, error) {
@@ -22,6 +23,10 @@ func newMetrics(reg prometheus.Registerer, k *Keeper) (*metrics, error) {
 			Name: "holdfast_reconcile_failures_total",
 			Help: "Attempts to carry out what rules want of other objects that failed and will be made again.",
 		}),
+		dropped: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "holdfast_reconcile_dropped_total",
+			Help: "Requests whose consequences were given up: too many waited, or they failed again and again.",
+		}),
 	}
 	if reg == nil {
 		return m, nil
@@ -30,7 +35,7 @@ func newMetrics(reg prometheus.Registerer, k *Keeper) (*metrics, error) {
 		Name: "holdfast_reconcile_waiting",
 		Help: "Triggers whose rules want changes of other objects that have not been carried out yet.",
 	}, func() float64 { return float64(k.waiting()) })
-	for _, c := range []prometheus.Collector{m.changes, m.failures, waiting} {
+	for _, c := range []prometheus.Collector{m.changes, m.failures, m.dropped, waiting} {
 		if err := reg.Register(c); err != nil {
 			return nil, fmt.Errorf("registering the metrics of reconciling: %w", err)
 		}

@@ -188,7 +188,7 @@ func TestLiveReports(t *testing.T) {
 	summary, _, _ := unstructured.NestedMap(got.Object, "summary")
 	first, _, _ := unstructured.NestedSlice(got.Object, "results")
 	scope, _, _ := unstructured.NestedStringMap(got.Object, "scope")
-	if summary["fail"] != int64(1) || summary["pass"] != int64(1) || len(first) != 2 || first[0].(map[string]any)["result"] != "fail" || scope["name"] != "a" || scope["uid"] != a.UID {
+	if summary["fail"] != int64(1) || summary["pass"] != int64(1) || len(first) != 2 || first[1].(map[string]any)["result"] != "fail" || scope["name"] != "a" || scope["uid"] != a.UID {
 		t.Errorf("report: %v", got.Object)
 	}
 	if owners := got.GetOwnerReferences(); len(owners) != 1 || string(owners[0].UID) != a.UID {

@@ -112,11 +112,12 @@ func Configure(w Wanted) (Configurations, error) {
 			continue
 		}
 		for _, r := range p.Rules {
-			if r.Kind == engine.Generate {
-				continue // what it generates is no answer to a review
-			}
 			hook := Validate
-			if r.Kind == engine.Mutate {
+			switch {
+			case r.FollowsRequests(): // reviews tell what it has to follow
+			case r.Kind == engine.Generate, r.ChangesOthers():
+				continue // what it wants of other objects is no answer to a review, and found by the audit
+			case r.Kind == engine.Mutate:
 				hook = Mutate
 			}
 			g := GroupOf(p)

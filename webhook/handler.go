@@ -184,7 +184,12 @@ func (h *Handler) review(r *http.Request, c *call, req *request) *admissionv1.Ad
 	rules := v.of(c.target)
 	// The API server refuses an answer that patches what is being deleted.
 	nothing := c.hook == Mutate && req.Operation == engine.Delete
-	if rules == nil || nothing || !rules.Matches(c.hook.rules(), kind, req.SubResource, req.Operation) {
+	if rules == nil || nothing {
+		c.decision = allowed
+		return Allowed(c.uid, Notes{})
+	}
+	followed := h.opts.Admitted != nil && c.hook == Validate && (req.DryRun == nil || !*req.DryRun) && rules.HasConsequences(kind, req.SubResource, req.Operation)
+	if !followed && !rules.Matches(c.hook.rules(), kind, req.SubResource, req.Operation) {
 		c.decision = allowed
 		return Allowed(c.uid, Notes{})
 	}
@@ -197,7 +202,11 @@ func (h *Handler) review(r *http.Request, c *call, req *request) *admissionv1.Ad
 	if c.hook == Mutate {
 		return h.mutate(ctx, c, rules, subject)
 	}
-	return h.validate(ctx, c, rules, subject)
+	resp := h.validate(ctx, c, rules, subject)
+	if followed && resp.Allowed {
+		h.opts.Admitted(rules, subject)
+	}
+	return resp
 }
 
 // kindOf gives the kind by which rules know the object: of a subresource, its parent's.

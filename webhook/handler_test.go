@@ -82,6 +82,14 @@ func TestAuditFailuresAreWarnings(t *testing.T) {
 	})
 }
 
+func TestAPolicyMayBeQuiet(t *testing.T) {
+	d := newDoor(t, strings.Replace(auditProbes, "spec:\n", "spec:\n  emitWarning: false\n", 1))
+	resp := d.ask(t, "/validate", reviewOf(nil))
+	if !resp.Allowed || len(resp.Warnings) > 0 || len(resp.AuditAnnotations) != 1 {
+		t.Errorf("allowed: %t, warnings %q, annotations %v", resp.Allowed, resp.Warnings, resp.AuditAnnotations)
+	}
+}
+
 func TestAGroupAnswersForItsPoliciesAlone(t *testing.T) {
 	d := newDoor(t, requireTeam+and+denyLatest)
 	for path, want := range map[string]string{
@@ -409,4 +417,48 @@ func TestReviewsAtOnceWhileBundlesAreSwapped(t *testing.T) {
 		runtime.Gosched()
 	}
 	clients.Wait()
+}
+
+// What rules follow is told once it is let pass, and only then.
+func TestWhatIsAdmittedIsTold(t *testing.T) {
+	const follows = `
+apiVersion: kyverno.io/v1
+kind: ClusterPolicy
+metadata: {name: owners}
+spec:
+  background: false
+  rules:
+    - name: owner
+      match: {any: [{resources: {kinds: [Pod]}}]}
+      generate: {apiVersion: v1, kind: ConfigMap, name: owner, namespace: default, data: {data: {of: "{{ request.userInfo.username }}"}}}
+`
+	var told []string
+	listen := func(o *Options) {
+		o.Admitted = func(rules *engine.Snapshot, req *engine.Request) {
+			told = append(told, fmt.Sprintf("%s %s by %s, %d policies", req.Operation, req.Name, req.User.Username, len(rules.Policies())))
+		}
+	}
+	heard := func() string {
+		out := strings.Join(told, "; ")
+		told = nil
+		return out
+	}
+	d := newDoor(t, follows, listen)
+	if resp := d.ask(t, "/validate", reviewOf(nil)); !resp.Allowed || heard() != "CREATE web by alice, 1 policies" {
+		t.Errorf("the write was allowed: %t", resp.Allowed)
+	}
+	if d.ask(t, "/validate", reviewOf(obj{"dryRun": true})); heard() != "" {
+		t.Error("a dry run is told")
+	}
+	if d.ask(t, "/mutate", reviewOf(nil)); heard() != "" {
+		t.Error("the mutating hook told of a write that may yet be refused")
+	}
+	d = newDoor(t, follows+"---\n"+requireTeam, listen)
+	if resp := d.ask(t, "/validate", reviewOf(nil)); resp.Allowed || heard() != "" {
+		t.Errorf("a write that was refused (%t) is told", !resp.Allowed)
+	}
+	d = newDoor(t, requireTeam, listen)
+	if d.ask(t, "/validate", reviewOf(obj{"object": pod("web", obj{"team": "a"})})); heard() != "" {
+		t.Error("a write that no rule follows is told")
+	}
 }

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -27,12 +28,13 @@ func (f *findings) notes() Notes {
 
 // warnings tell what is wrong although the write passes, and what was not evaluated.
 func (f *findings) warnings() []string {
-	count := len(f.open) + len(f.audits)
+	audits := slices.DeleteFunc(slices.Clone(f.audits), func(d *engine.Decision) bool { return d.Policy.Quiet })
+	count := len(f.open) + len(audits)
 	if count == 0 {
 		return nil
 	}
 	out := make([]string, 0, min(count, maxWarnings+1))
-	for _, list := range [][]*engine.Decision{f.open, f.audits} {
+	for _, list := range [][]*engine.Decision{f.open, audits} {
 		for _, d := range list {
 			if len(out) == maxWarnings {
 				return append(out, fmt.Sprintf("and %d more findings", count-maxWarnings))

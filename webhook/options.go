@@ -34,6 +34,9 @@ type Options struct {
 	// Kinds finds the parent's kind of a subresource. Default: nil, which takes the kind that was sent;
 	// rules on subresources whose objects are of another kind then do not match.
 	Kinds Kinds
+	// Admitted is told of each write that was let pass and that rules follow (engine.Snapshot.Consequences), with
+	// those rules. Whether it was carried out is not known yet. It must return at once. Default: nil, nobody.
+	Admitted func(rules *engine.Snapshot, req *engine.Request)
 	// Logger gets one line for each denial and each failure. Never an object. Default: none is written.
 	Logger *slog.Logger
 	// Metrics is where the holdfast_admission_* metrics are registered. Default: nowhere.

@@ -64,6 +64,21 @@ spec:
       mutate:
         targets: [{apiVersion: v1, kind: ConfigMap, namespace: default, name: "marked-*"}]
         patchStrategicMerge: {metadata: {labels: {web: "{{ request.object.metadata.name }}"}}}
+---
+apiVersion: kyverno.io/v1
+kind: ClusterPolicy
+metadata: {name: for-owners}
+spec:
+  background: false
+  rules:
+    - name: owner
+      match: {any: [{resources: {kinds: [ConfigMap], names: ["asked-*"]}}]}
+      generate:
+        apiVersion: v1
+        kind: ConfigMap
+        name: "owner-of-{{ request.object.metadata.name }}"
+        namespace: "{{ request.object.metadata.namespace }}"
+        data: {data: {owner: "{{ request.userInfo.username }}"}}
 `
 
 func (c *cluster) configMap(namespace, name string, labels, data map[string]string) *corev1.ConfigMap {
@@ -167,6 +182,15 @@ func TestServeKeepsWhatRulesGenerate(t *testing.T) {
 		}
 		return ""
 	})
+	// What only a request can tell follows from the request, and not from a dry run.
+	if _, err := maps("default").Create(ctx, c.configMap("default", "asked-dry", nil, nil), metav1.CreateOptions{DryRun: []string{metav1.DryRunAll}}); err != nil {
+		t.Fatal(err)
+	}
+	create(c.configMap("default", "asked-a", nil, nil))
+	eventually(t, "what says who asked", holds("default", "owner-of-asked-a", "owner", "admin"))
+	if _, err := maps("default").Get(ctx, "owner-of-asked-dry", metav1.GetOptions{}); !apierrors.IsNotFound(err) {
+		t.Errorf("a dry run had a consequence: %v", err)
+	}
 	stop(t, p)
 	eventually(t, "what was generated to stay when nobody keeps it", denied)
 }

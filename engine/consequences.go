@@ -1,0 +1,54 @@
+package engine
+
+import (
+	"context"
+	"slices"
+
+	"k8s.io/apimachinery/pkg/runtime/schema"
+)
+
+// FollowsRequests reports whether the rule wants something of other objects that only a request can tell: it
+// reads who asks, or its policy is off in the background. What other rules want, the audit finds.
+func (r *Rule) FollowsRequests() bool {
+	if r.Kind != Generate && !r.ChangesOthers() {
+		return false
+	}
+	auditable, _ := r.Auditable()
+	return !r.Policy.Background || !auditable || r.match.needsUser() || r.exclude.needsUser()
+}
+
+// ChangesOthers reports whether the rule is a mutate rule with targets, which leaves the object that it matches
+// as it is.
+func (r *Rule) ChangesOthers() bool { return r.Kind == Mutate && r.mutate.targets != nil }
+
+func (m *matcher) needsUser() bool {
+	return slices.ContainsFunc(m.filters, func(f filter) bool { return f.needsUser() })
+}
+
+// HasConsequences reports whether a rule that follows requests may look at such a request, by the index alone.
+func (s *Snapshot) HasConsequences(gvk schema.GroupVersionKind, sub string, op Operation) bool {
+	return slices.ContainsFunc(s.following.rules(gvk.Kind), func(r *Rule) bool {
+		return r.operations.has(op) && r.Selects(gvk, sub)
+	})
+}
+
+// Consequences gives what the rules that follow requests want of other objects once this one has been carried
+// out: a decision for each rule and, of one with targets, for each target. It writes nothing.
+func (s *Snapshot) Consequences(ctx context.Context, req *Request, in *Inputs) []Decision {
+	e := s.begin(ctx, req, in)
+	var out []Decision
+	chance := e.watchChance()
+	unjudged := e.each(s.following.rules(req.Kind.Kind), atAdmission, func(r *Rule) *Decision {
+		if req.Own && !r.ownToo {
+			return nil // else rules would follow one another for ever
+		}
+		if r.Kind == Generate {
+			*chance = false
+			out = append(out, *(&generator{e: e, rule: r, snapshot: s, chance: chance}).decide())
+		} else {
+			out = append(out, r.eachTarget(e)...)
+		}
+		return nil
+	})
+	return append(out, unjudged...)
+}
