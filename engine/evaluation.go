@@ -37,6 +37,7 @@ type evaluation struct {
 	images    bool
 	asked     *asked // shared by the evaluations of one request
 	own       asked
+	scope     scope              // of the rule in hand
 	met       map[*Policy]answer // of the policies' matchConditions
 }
 

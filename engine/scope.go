@@ -30,8 +30,9 @@ func (r *Rule) scope(e *evaluation) (*scope, error) {
 		return nil, err
 	}
 	e.env.Root = root
-	x := &scope{e: e, rule: r, env: &e.env, object: e.object, element: -1}
-	return x, x.addGiven()
+	// One rule is evaluated at a time, so that its scope takes the place of the one before.
+	e.scope = scope{e: e, rule: r, env: &e.env, object: e.object, element: -1}
+	return &e.scope, e.scope.addGiven()
 }
 
 // set adds a variable. The document of the request stays as it is.
