@@ -3,8 +3,9 @@ package engine
 import (
 	"errors"
 	"fmt"
-	"strconv"
 	"strings"
+
+	"github.com/holdfast-io/holdfast/engine/fieldpath"
 )
 
 // ErrNotAuditable is wrapped by the reason of a decision that needs facts only an admission request
@@ -24,21 +25,7 @@ type Problem struct {
 }
 
 // PathString writes the path as Kubernetes does: spec.rules[0].validate.
-func (p Problem) PathString() string {
-	var b strings.Builder
-	for _, part := range p.Path {
-		switch part := part.(type) {
-		case int:
-			b.WriteString("[" + strconv.Itoa(part) + "]")
-		case string:
-			if b.Len() > 0 {
-				b.WriteByte('.')
-			}
-			b.WriteString(part)
-		}
-	}
-	return b.String()
-}
+func (p Problem) PathString() string { return fieldpath.Text(p.Path) }
 
 // String writes the path and the message.
 func (p Problem) String() string {

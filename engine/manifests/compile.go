@@ -8,6 +8,7 @@ import (
 
 	kyvernov1 "github.com/kyverno/kyverno/api/kyverno/v1"
 
+	"github.com/holdfast-io/holdfast/engine/fieldpath"
 	"github.com/holdfast-io/holdfast/engine/glob"
 )
 
@@ -48,26 +49,10 @@ type CompileError struct {
 }
 
 func (e *CompileError) Error() string {
-	return fmt.Sprintf("compiling manifests at %s: %v", pathText(e.Path), e.Err)
+	return fmt.Sprintf("compiling manifests at %s: %v", fieldpath.Text(e.Path), e.Err)
 }
 
 func (e *CompileError) Unwrap() error { return e.Err }
-
-func pathText(path []any) string {
-	var b strings.Builder
-	for _, p := range path {
-		switch p := p.(type) {
-		case int:
-			fmt.Fprintf(&b, "[%d]", p)
-		case string:
-			if b.Len() > 0 {
-				b.WriteByte('.')
-			}
-			b.WriteString(p)
-		}
-	}
-	return b.String()
-}
 
 // Compile reads a manifests block. Errors are *CompileError.
 func Compile(spec *kyvernov1.Manifests) (*Check, error) {
@@ -124,7 +109,7 @@ func extend(path []any, more ...any) []any { return append(path[:len(path):len(p
 
 // compileAttestor gives more than one for a block with several keys: each counts for itself.
 func compileAttestor(from *kyvernov1.Attestor, path []any, depth int) ([]attestor, error) {
-	a := attestor{where: pathText(path), annotations: from.Annotations}
+	a := attestor{where: fieldpath.Text(path), annotations: from.Annotations}
 	switch {
 	case from.Repository != "":
 		a.unbuilt = errors.New("signatures in a registry are not built yet")
@@ -150,7 +135,7 @@ func compileAttestor(from *kyvernov1.Attestor, path []any, depth int) ([]attesto
 }
 
 func compileKeys(from *kyvernov1.Attestor, a attestor, path []any) ([]attestor, error) {
-	a.where = pathText(path)
+	a.where = fieldpath.Text(path)
 	spec := from.Keys
 	switch {
 	case spec.Secret != nil, strings.HasPrefix(spec.PublicKeys, "k8s://"):

@@ -6,6 +6,7 @@ import (
 	"strconv"
 
 	"github.com/holdfast-io/holdfast/engine/expr"
+	"github.com/holdfast-io/holdfast/engine/fieldpath"
 	"github.com/holdfast-io/holdfast/engine/pattern"
 )
 
@@ -32,8 +33,8 @@ func (c *treeCompiler) condition(o *objectNode, anchor pattern.Anchor, f field, 
 		why = unmetGlobal
 		o.global = true
 	}
-	cond.missing = &stop{why: why, text: fmt.Sprintf("the condition at %s does not hold: the object has no such field", pathText(path))}
-	cond.mismatch = &stop{why: why, text: fmt.Sprintf("the condition at %s does not hold", pathText(path))}
+	cond.missing = &stop{why: why, text: fmt.Sprintf("the condition at %s does not hold: the object has no such field", fieldpath.Text(path))}
+	cond.mismatch = &stop{why: why, text: fmt.Sprintf("the condition at %s does not hold", fieldpath.Text(path))}
 
 	if addsFields(value) {
 		// The value says what to add to the field, not how it must be.

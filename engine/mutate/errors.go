@@ -2,11 +2,9 @@ package mutate
 
 import (
 	"errors"
-	"fmt"
-	"strconv"
-	"strings"
 
 	"github.com/holdfast-io/holdfast/engine/expr"
+	"github.com/holdfast-io/holdfast/engine/fieldpath"
 	"github.com/holdfast-io/holdfast/engine/pattern"
 )
 
@@ -23,7 +21,7 @@ func (e *CompileError) Error() string {
 	if len(e.Path) == 0 {
 		return e.Err.Error()
 	}
-	return pathText(e.Path) + ": " + e.Err.Error()
+	return fieldpath.Text(e.Path) + ": " + e.Err.Error()
 }
 
 // Unwrap gives the reason.
@@ -47,22 +45,6 @@ func join(path []any, more ...any) []any {
 	return append(append(make([]any, 0, len(path)+len(more)), path...), more...)
 }
 
-// pathText writes a path as spec.containers[0].name.
-func pathText(path []any) string {
-	var b strings.Builder
-	for _, p := range path {
-		if i, ok := p.(int); ok {
-			b.WriteString("[" + strconv.Itoa(i) + "]")
-			continue
-		}
-		if b.Len() > 0 {
-			b.WriteByte('.')
-		}
-		fmt.Fprint(&b, p)
-	}
-	return b.String()
-}
-
 // An applyError says at which place of the object a patch cannot be merged. It is made at the place and
 // gets its path on the way up.
 type applyError struct {
@@ -70,7 +52,7 @@ type applyError struct {
 	err  error
 }
 
-func (e *applyError) Error() string { return pathText(e.path) + ": " + e.err.Error() }
+func (e *applyError) Error() string { return fieldpath.Text(e.path) + ": " + e.err.Error() }
 func (e *applyError) Unwrap() error { return e.err }
 
 // below puts a step in front of the path of an error.

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/holdfast-io/holdfast/engine/expr"
+	"github.com/holdfast-io/holdfast/engine/fieldpath"
 	"github.com/holdfast-io/holdfast/engine/number"
 )
 
@@ -94,10 +95,10 @@ func (p *Strategic) render(env *expr.Env) ([]any, error) {
 			values[i], err = v.template.Render(env)
 		}
 		if err != nil {
-			return nil, fmt.Errorf("the variables at %s: %w", pathText(v.path), err)
+			return nil, fmt.Errorf("the variables at %s: %w", fieldpath.Text(v.path), err)
 		}
 		if values[i] = number.Canonical(values[i]); !isJSON(values[i]) {
-			return nil, fmt.Errorf("the variables at %s: %w", pathText(v.path), errNotJSON)
+			return nil, fmt.Errorf("the variables at %s: %w", fieldpath.Text(v.path), errNotJSON)
 		}
 	}
 	return values, nil

@@ -9,6 +9,7 @@ import (
 	kyvernov1 "github.com/kyverno/kyverno/api/kyverno/v1"
 	"k8s.io/pod-security-admission/policy"
 
+	"github.com/holdfast-io/holdfast/engine/fieldpath"
 	"github.com/holdfast-io/holdfast/engine/glob"
 )
 
@@ -27,19 +28,7 @@ type CompileError struct {
 }
 
 func (e *CompileError) Error() string {
-	var b strings.Builder
-	for _, p := range e.Path {
-		switch p := p.(type) {
-		case int:
-			fmt.Fprintf(&b, "[%d]", p)
-		case string:
-			if b.Len() > 0 {
-				b.WriteByte('.')
-			}
-			b.WriteString(p)
-		}
-	}
-	return fmt.Sprintf("compiling podSecurity at %s: %v", b.String(), e.Err)
+	return fmt.Sprintf("compiling podSecurity at %s: %v", fieldpath.Text(e.Path), e.Err)
 }
 
 func (e *CompileError) Unwrap() error { return e.Err }
