@@ -29,7 +29,7 @@ var mayImport = map[string][]string{
 	"audit":     {"api", "engine"},
 	"reconcile": {"api", "engine"},
 	"bundle":    {"api", "engine"},
-	"clitest":   {"api", "bundle", "engine"},
+	"clitest":   {"api", "bundle", "engine", "report"},
 	"report":    {"api", "engine"},
 	"ledger":    {"api", "engine"},
 	"lookup":    {"api", "engine"},

@@ -3,11 +3,12 @@ package clitest
 import (
 	"bufio"
 	"encoding/json"
-	"encoding/xml"
 	"fmt"
 	"io"
 	"strings"
 	"text/tabwriter"
+
+	"github.com/holdfast-io/holdfast/report/junit"
 )
 
 // WriteJSON writes the report as one object.
@@ -97,75 +98,23 @@ func visible(text string) string {
 	}, text)
 }
 
-// The elements of JUnit's XML. Source: https://github.com/testmoapp/junitxml
-type (
-	junitSuites struct {
-		XMLName  xml.Name     `xml:"testsuites"`
-		Name     string       `xml:"name,attr"`
-		Tests    int          `xml:"tests,attr"`
-		Failures int          `xml:"failures,attr"`
-		Errors   int          `xml:"errors,attr"`
-		Skipped  int          `xml:"skipped,attr"`
-		Suites   []junitSuite `xml:"testsuite"`
-	}
-	junitSuite struct {
-		Name     string      `xml:"name,attr"`
-		File     string      `xml:"file,attr"`
-		Tests    int         `xml:"tests,attr"`
-		Failures int         `xml:"failures,attr"`
-		Errors   int         `xml:"errors,attr"`
-		Skipped  int         `xml:"skipped,attr"`
-		Cases    []junitCase `xml:"testcase"`
-	}
-	junitCase struct {
-		Name    string       `xml:"name,attr"`
-		Class   string       `xml:"classname,attr"`
-		File    string       `xml:"file,attr"`
-		Failure *junitDetail `xml:"failure"`
-		Error   *junitDetail `xml:"error"`
-		Skipped *junitDetail `xml:"skipped"`
-	}
-	junitDetail struct {
-		Message string `xml:"message,attr"`
-	}
-)
-
 // WriteJUnit writes the report as JUnit XML: a suite for each file. Its numbers are those of the cases written.
 func (r *Report) WriteJUnit(w io.Writer) error {
-	out := junitSuites{Name: "holdfast test"}
+	out := junit.Suites{Name: "holdfast test"}
 	for i := range r.Files {
 		f := &r.Files[i]
-		suite := junitSuite{Name: f.Path, File: f.Path}
-		var sum Summary
-		for _, c := range f.Cases {
-			sum.add(c.Status)
-			suite.Cases = append(suite.Cases, c.junit(f.Path))
+		suite := junit.Suite{Name: f.Path, File: f.Path}
+		for j := range f.Cases {
+			suite.Add(f.Cases[j].junit(f.Path))
 		}
-		suite.Tests = len(f.Cases)
-		suite.Failures, suite.Errors, suite.Skipped = sum.Fail, sum.Error, sum.Skip
-		out.Suites = append(out.Suites, suite)
-		out.Tests += suite.Tests
-		out.Failures += sum.Fail
-		out.Errors += sum.Error
-		out.Skipped += sum.Skip
+		out.Add(suite)
 	}
-	if _, err := io.WriteString(w, xml.Header); err != nil {
-		return fmt.Errorf("writing JUnit XML: %w", err)
-	}
-	enc := xml.NewEncoder(w)
-	enc.Indent("", "  ")
-	if err := enc.Encode(out); err != nil {
-		return fmt.Errorf("writing JUnit XML: %w", err)
-	}
-	if _, err := io.WriteString(w, "\n"); err != nil {
-		return fmt.Errorf("writing JUnit XML: %w", err)
-	}
-	return nil
+	return out.Write(w)
 }
 
-func (c *Case) junit(file string) junitCase {
-	out := junitCase{Name: strings.TrimSpace(c.Kind + " " + c.Resource), Class: c.rule(), File: file}
-	detail := &junitDetail{Message: c.said()}
+func (c *Case) junit(file string) junit.Case {
+	out := junit.Case{Name: strings.TrimSpace(c.Kind + " " + c.Resource), Class: c.rule(), File: file}
+	detail := &junit.Detail{Message: c.said()}
 	switch c.Status {
 	case Fail:
 		out.Failure = detail
