@@ -24,9 +24,6 @@ type Object struct {
 	Warnings []engine.Problem
 }
 
-// Name is how problems call an object: ClusterPolicy/require-labels, Policy/team-a/require-labels.
-func Name(object map[string]any) string { return name(&manifest.Document{Object: object}) }
-
 // CompileObject does to one object what Load does to the documents of a file, with the same words for what
 // is wrong; in the place of lines there are paths. It takes the object over: numbers are made float64, and
 // what the cluster adds is dropped. Without problems there is an answer, and with them none.
