@@ -82,7 +82,8 @@ func settle(d *manifest.Document) (warnings []engine.Problem) {
 	if !ok {
 		return nil
 	}
-	for _, key := range []string{"managedFields", "creationTimestamp", "resourceVersion", "uid", "generation", "selfLink"} {
+	// creationTimestamp and resourceVersion stay: generate rules tell by them which triggers are older.
+	for _, key := range []string{"managedFields", "uid", "generation", "selfLink"} {
 		delete(meta, key)
 	}
 	namespace, has := meta["namespace"]

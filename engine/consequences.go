@@ -8,13 +8,15 @@ import (
 )
 
 // FollowsRequests reports whether the rule wants something of other objects that only a request can tell: it
-// reads who asks, or its policy is off in the background. What other rules want, the audit finds.
+// reads who asks, is about subresources alone, or its policy is off in the background. What other rules want,
+// the audit finds.
 func (r *Rule) FollowsRequests() bool {
 	if r.Kind != Generate && !r.ChangesOthers() {
 		return false
 	}
 	auditable, _ := r.Auditable()
-	return !r.Policy.Background || !auditable || r.match.needsUser() || r.exclude.needsUser()
+	objects := slices.ContainsFunc(r.match.kinds(), func(k KindSelector) bool { return k.SubResource.Match("") })
+	return !r.Policy.Background || !auditable || !objects || r.match.needsUser() || r.exclude.needsUser()
 }
 
 // ChangesOthers reports whether the rule is a mutate rule with targets, which leaves the object that it matches

@@ -49,3 +49,13 @@ func TestOwnWritesHaveNoConsequences(t *testing.T) {
 	policy = strings.Replace(policy, "name: r,", "name: r, skipBackgroundRequests: false,", 1)
 	same(t, "decisions where it is asked for", lines(snapshot(t, policy).Consequences(t.Context(), req, deployments(t).inputs())), "r pass: mutated")
 }
+
+func TestARuleOnASubresourceFollowsRequests(t *testing.T) {
+	s := snapshot(t, clusterPolicy("p", "{rules: [{name: r, match: {any: [{resources: {kinds: [v1/Pod.status]}}]}, generate: {apiVersion: v1, kind: ConfigMap, name: twin, namespace: shop, data: {data: {a: b}}}}]}"))
+	req := asking(t, twoContainers)
+	req.SubResource, req.Operation = "status", Update
+	if !s.HasConsequences(req.Kind, "status", Update) || s.HasConsequences(req.Kind, "", Update) {
+		t.Error("the rule does not follow writes of the status, or follows others")
+	}
+	same(t, "decisions", lines(s.Consequences(t.Context(), req, deployments(t).inputs())), "r pass: create ConfigMap shop/twin")
+}
