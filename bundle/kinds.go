@@ -12,8 +12,8 @@ import (
 	kyvernov2beta1 "github.com/kyverno/kyverno/api/kyverno/v2beta1"
 )
 
-// kyvernoGroup is the API group of what is built.
-const kyvernoGroup = "kyverno.io"
+// Group is the API group of what is built.
+const Group = "kyverno.io"
 
 // The kinds that are built.
 const (
@@ -61,6 +61,17 @@ func versionsOf(kind string) []version {
 	}
 }
 
+// Versions lists the versions of Group in which a kind may be written, the one that is compiled first; none for
+// a kind that is not built.
+func Versions(kind string) []string {
+	versions := versionsOf(kind)
+	names := make([]string, len(versions))
+	for i, v := range versions {
+		names[i] = v.name
+	}
+	return names
+}
+
 // clusterScoped reports whether objects of the kind are in no namespace.
 func clusterScoped(kind string) bool {
 	return kind == clusterPolicy || kind == clusterCleanupPolicy || kind == globalContextEntry
@@ -91,14 +102,14 @@ func classify(apiVersion, kind string) class {
 	versions := versionsOf(kind)
 	unbuilt := apiVersion + " " + kind + " is not built yet"
 	switch {
-	case group == kyvernoGroup && versions != nil:
+	case group == Group && versions != nil:
 		for _, v := range versions {
 			if v.name == name {
 				return class{shape: v.shape}
 			}
 		}
 		return class{key: "apiVersion", problem: unbuilt + ": expected " + expectedVersions(versions)}
-	case group == kyvernoGroup && !slices.Contains(notPolicies[:], kind):
+	case group == Group && !slices.Contains(notPolicies[:], kind):
 		return class{key: "kind", problem: fmt.Sprintf("unknown kind %q of %s: expected one of %s", kind, apiVersion, strings.Join(builtKinds[:], ", "))}
 	case group == "policies.kyverno.io":
 		return class{key: "apiVersion", problem: unbuilt}
@@ -114,7 +125,7 @@ func classify(apiVersion, kind string) class {
 func expectedVersions(versions []version) string {
 	names := make([]string, len(versions))
 	for i, v := range versions {
-		names[i] = kyvernoGroup + "/" + v.name
+		names[i] = Group + "/" + v.name
 	}
 	last := len(names) - 1
 	return strings.Join(names[:last], ", ") + " or " + names[last]

@@ -4,6 +4,8 @@ import (
 	"slices"
 
 	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	"github.com/holdfast-io/holdfast/bundle"
 )
 
 // The kinds that are watched.
@@ -20,19 +22,18 @@ const (
 type kind struct {
 	name     string   // ClusterPolicy
 	resource string   // clusterpolicies
-	versions []string // of kyverno.io, the one that is compiled first
+	versions []string // of bundle.Group, the one that is compiled first
 }
 
 // kinds are those that are watched. A CRD serves an object in each of its versions, so that one is enough.
 func kinds() []kind {
-	newer := []string{"v2", "v2beta1", "v2alpha1"}
 	return []kind{
-		{clusterPolicy, "clusterpolicies", []string{"v1", "v2beta1"}},
-		{policy, "policies", []string{"v1", "v2beta1"}},
-		{policyException, "policyexceptions", newer},
-		{clusterCleanupPolicy, "clustercleanuppolicies", newer},
-		{cleanupPolicy, "cleanuppolicies", newer},
-		{globalContextEntry, "globalcontextentries", newer},
+		{clusterPolicy, "clusterpolicies", bundle.Versions(clusterPolicy)},
+		{policy, "policies", bundle.Versions(policy)},
+		{policyException, "policyexceptions", bundle.Versions(policyException)},
+		{clusterCleanupPolicy, "clustercleanuppolicies", bundle.Versions(clusterCleanupPolicy)},
+		{cleanupPolicy, "cleanuppolicies", bundle.Versions(cleanupPolicy)},
+		{globalContextEntry, "globalcontextentries", bundle.Versions(globalContextEntry)},
 	}
 }
 
@@ -40,7 +41,7 @@ func kinds() []kind {
 func (k kind) resources() []schema.GroupVersionResource {
 	out := make([]schema.GroupVersionResource, len(k.versions))
 	for i, v := range k.versions {
-		out[i] = schema.GroupVersionResource{Group: "kyverno.io", Version: v, Resource: k.resource}
+		out[i] = schema.GroupVersionResource{Group: bundle.Group, Version: v, Resource: k.resource}
 	}
 	return out
 }
