@@ -164,7 +164,8 @@ func startAsChart(t *testing.T, cp *controlplane.ControlPlane, binary, rendered 
 		close(s.ended)
 	}()
 	t.Cleanup(func() { // the context of the test has ended by now, and with it the process
-		<-s.ended
+		for range s.ended { // until it is closed
+		}
 		_ = log.Close() // it was written by the child
 		if t.Failed() {
 			t.Log(s.log(t))

@@ -143,7 +143,7 @@ func (p *Process) AwaitReady(ctx context.Context) error {
 		return last == nil, nil
 	})
 	if err != nil {
-		return fmt.Errorf("wait for holdfast to be ready: %w (last answer: %v)\n%s", err, last, p.LogTail())
+		return fmt.Errorf("wait for holdfast to be ready: %w (last answer: %w)\n%s", err, last, p.LogTail())
 	}
 	return nil
 }

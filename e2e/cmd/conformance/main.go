@@ -44,23 +44,23 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 		}
 		if folder == "" {
 			absent = true
-			fmt.Fprintf(out, "%s: absent, not run\n", name)
+			_, _ = fmt.Fprintf(out, "%s: absent, not run\n", name)
 			continue
 		}
 		s, err := runSuite(ctx, *program, name, folder)
 		if err != nil {
 			return err
 		}
-		fmt.Fprintf(out, "%s: %s, in %s\n", name, s.total(), s.took.Round(time.Millisecond))
+		_, _ = fmt.Fprintf(out, "%s: %s, in %s\n", name, s.total(), s.took.Round(time.Millisecond))
 		for _, c := range s.cases {
 			if c.failed() {
-				fmt.Fprintf(out, "  %s\n", c)
+				_, _ = fmt.Fprintf(out, "  %s\n", c)
 			}
 		}
 		suites = append(suites, s)
 	}
 	if absent {
-		fmt.Fprintf(out, "%s is left as it is\n", *document)
+		_, _ = fmt.Fprintf(out, "%s is left as it is\n", *document)
 		return nil
 	}
 	if err := os.WriteFile(*document, write(suites), 0o644); err != nil {
