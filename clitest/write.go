@@ -31,7 +31,21 @@ const (
 	Coloured Colour = true
 )
 
-var colours = map[Status]string{Pass: "\x1b[32m", Fail: "\x1b[31m", Error: "\x1b[35m", Skip: "\x1b[33m"}
+// colour is what a terminal takes for the colour of a status.
+func (s Status) colour() string {
+	switch s {
+	case Pass:
+		return "\x1b[32m" // green
+	case Fail:
+		return "\x1b[31m" // red
+	case Error:
+		return "\x1b[35m" // magenta
+	case Skip:
+		return "\x1b[33m" // yellow
+	default:
+		return ""
+	}
+}
 
 // WriteTable writes the report for people: a block for each file, then the numbers.
 func (r *Report) WriteTable(w io.Writer, colour Colour) error {
@@ -59,7 +73,7 @@ func (f *File) writeTable(w io.Writer, colour Colour) {
 	for line := range strings.Lines(lines.String()) {
 		status := f.Cases[i].Status
 		if colour == Coloured {
-			line = "  " + colours[status] + string(status) + "\x1b[0m" + strings.TrimPrefix(line, "  "+string(status))
+			line = "  " + status.colour() + string(status) + "\x1b[0m" + strings.TrimPrefix(line, "  "+string(status))
 		}
 		_, _ = io.WriteString(w, strings.TrimRight(line, " \n")+"\n")
 		i++
