@@ -67,7 +67,7 @@ object) is skipped as not auditable; -v shows those results.`,
 	flags.BoolVar(&live, "cluster", false, "judge a live cluster")
 	flags.StringVar(&kubeconfig, "kubeconfig", "", "`FILE` that leads to the cluster of --cluster (default: $KUBECONFIG or ~/.kube/config)")
 	lookupFlags(cmd, &lookups)
-	flags.StringVar(&opts.Namespace, "namespace", "default", "where objects are that name no namespace")
+	flags.StringVar(&opts.Namespace, "namespace", "default", "`NAMESPACE` of objects that name none")
 	flags.Var(config.NewChoice(&opts.FailOn, app.FailOnLevels()), "fail-on", "least finding that makes the exit code 1")
 	flags.BoolVarP(&opts.All, "verbose", "v", false, "show in a table what passed and what was skipped too")
 	return cmd

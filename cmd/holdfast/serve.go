@@ -18,7 +18,11 @@ func (c *cli) serve(run func(context.Context, app.ServeOptions, app.IO) (app.Exi
 		Short: "Judge at admission and keep auditing, on a cluster",
 		Long: `Serve answers the API server's admission webhooks by the bundle, registers itself there, and keeps
 auditing what exists. In a cluster it needs no flags. Outside of one, --kubeconfig leads to the
-cluster, and --webhook-url is where the API server reaches this program.`,
+cluster, and --webhook-url is where the API server reaches this program.
+
+Policies, exceptions and global context entries of kyverno.io that the cluster holds are taken up beside
+the bundle (--live-policies). What generate rules want to exist, and what mutate rules want of their
+targets, is carried out, as far as its account may write it (--reconcile).`,
 		Example: `  # in a cluster
   holdfast serve
 
@@ -44,15 +48,15 @@ cluster, and --webhook-url is where the API server reaches this program.`,
 	bundleFlag(cmd, &opts.Bundle)
 	flags.StringVar(&opts.Kubeconfig, "kubeconfig", opts.Kubeconfig, "`FILE` that leads to the cluster (default: the cluster that this runs in)")
 	flags.StringVar(&opts.WebhookURL, "webhook-url", opts.WebhookURL, "`URL` where the API server reaches the webhook from outside of the cluster")
-	flags.StringVar(&opts.WebhookName, "webhook-name", opts.WebhookName, "name of the webhook configurations (two programs outside of one cluster need two)")
-	flags.StringVar(&opts.Service, "service", opts.Service, "Service in front of the webhook, in the cluster")
-	flags.StringVar(&opts.Namespace, "namespace", opts.Namespace, "namespace of this program, which the webhook leaves out")
+	flags.StringVar(&opts.WebhookName, "webhook-name", opts.WebhookName, "`NAME` of the webhook configurations (two programs outside of one cluster need two)")
+	flags.StringVar(&opts.Service, "service", opts.Service, "`NAME` of the Service in front of the webhook, in the cluster")
+	flags.StringVar(&opts.Namespace, "namespace", opts.Namespace, "`NAMESPACE` of this program, which the webhook leaves out")
 	flags.StringVar(&opts.Listen, "listen", opts.Listen, "`ADDRESS` of the webhook")
 	flags.StringVar(&opts.MetricsListen, "metrics-listen", opts.MetricsListen, "`ADDRESS` of /metrics, /healthz and /readyz")
 	flags.BoolVar(&opts.LivePolicies, "live-policies", opts.LivePolicies, "take up the policies that the cluster holds, beside the bundle")
 	flags.StringSliceVar(&opts.ExceptionNamespaces, "exception-namespaces", opts.ExceptionNamespaces, "`NAMESPACES`, with wildcards, whose PolicyExceptions count (default: that of this program)")
-	flags.BoolVar(&opts.Reconcile, "reconcile", opts.Reconcile, "carry out what generate rules and mutate rules with targets want of other objects")
-	flags.StringVar(&opts.ManagedBy, "managed-by", opts.ManagedBy, "value of app.kubernetes.io/managed-by on what is generated")
+	flags.BoolVar(&opts.Reconcile, "reconcile", opts.Reconcile, "make and keep what generate rules generate, and change the targets of mutate rules; without, the audit only reports them")
+	flags.StringVar(&opts.ManagedBy, "managed-by", opts.ManagedBy, "`VALUE` of the label app.kubernetes.io/managed-by on what is generated")
 	flags.StringVar(&opts.StateDir, "state-dir", opts.StateDir, "`FOLDER` for certificates outside of a cluster")
 	flags.StringVar(&opts.CertDir, "cert-dir", opts.CertDir, "`FOLDER` with tls.crt, tls.key and ca.crt to use, reloaded on change (default: issue our own)")
 	lookupFlags(cmd, &opts.Lookups)

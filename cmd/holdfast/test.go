@@ -26,13 +26,13 @@ Exit codes: 0 nothing failed, 1 tests failed, 2 a test file cannot be read or th
   holdfast test policies/
 
   # one policy's cases only, and only what fails
-  holdfast test policies/ --run '^require-labels/' --fail-only
+  holdfast test policies/ --run '^require-run-as-non-root/' --fail-only
 
   # for a CI server
   holdfast test policies/ -o junit > tests.xml
 
   # run them again at each change, while you write a policy
-  holdfast test policies/require-labels --watch`,
+  holdfast test policies/require-run-as-non-root --watch`,
 		Args: cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			opts.Paths = args
