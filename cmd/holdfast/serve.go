@@ -20,8 +20,8 @@ func (c *cli) serve(run func(context.Context, app.ServeOptions, app.IO) (app.Exi
 auditing what exists. In a cluster it needs no flags. Outside of one, --kubeconfig leads to the
 cluster, and --webhook-url is where the API server reaches this program.
 
-Policies, exceptions and global context entries of kyverno.io that the cluster holds are taken up beside
-the bundle (--live-policies). What generate rules want to exist, and what mutate rules want of their
+Policies of kyverno.io that the cluster holds, with their exceptions, cleanup policies and global context
+entries, are taken up beside the bundle (--live-policies). What generate rules want to exist, and what mutate rules want of their
 targets, is carried out, as far as its account may write it (--reconcile).`,
 		Example: `  # in a cluster
   holdfast serve
