@@ -1,0 +1,104 @@
+package engine
+
+import (
+	"errors"
+	"fmt"
+
+	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	"github.com/holdfast-io/holdfast/engine/cel"
+)
+
+// celInput is what expressions may read of the request in hand, for an object that is judged.
+func (e *evaluation) celInput(object any, reads celReads) *cel.Input {
+	in := &cel.Input{OldObject: e.req.OldObject, Request: e.celRequest}
+	if e.req.Operation != Delete {
+		in.Object, _ = object.(map[string]any)
+	}
+	namespace := e.req.Namespace
+	if namespace == "" || (e.req.Kind.Kind == "Namespace" && e.req.Kind.Group == "") {
+		return in
+	}
+	in.Namespace = func() (map[string]any, error) {
+		if !reads.namespace {
+			return map[string]any{"metadata": map[string]any{"name": namespace}}, nil
+		}
+		// not through the gate: this is the namespace of the object, which is the policy's own if it has one
+		kind := schema.GroupVersionKind{Version: "v1", Kind: "Namespace"}
+		e.asked.restsOn(Dependency{Kind: kind, Name: namespace})
+		value, err := e.asked.once("get\x00"+kind.String()+"\x00\x00"+namespace, func() (any, error) {
+			return e.in.Lookups.Get(e.ctx, kind, "", namespace)
+		})
+		if e.in.Given != nil && errors.Is(err, ErrNoLookup) {
+			// in a test without a cluster a namespace has a name and nothing else, as in the tests of Kyverno's CLI
+			return map[string]any{"metadata": map[string]any{"name": namespace}}, nil
+		}
+		found, _ := value.(map[string]any)
+		return found, err
+	}
+	return in
+}
+
+// celRequest is the request in the words of the admission API. As there, what is empty is left out.
+func (e *evaluation) celRequest() map[string]any {
+	req := e.req
+	kind := map[string]any{"group": req.Kind.Group, "version": req.Kind.Version, "kind": req.Kind.Kind}
+	resource := map[string]any{"group": req.Resource.Group, "version": req.Resource.Version, "resource": req.Resource.Resource}
+	out := map[string]any{
+		"kind": kind, "requestKind": kind, "resource": resource, "requestResource": resource,
+		"name": e.name, "operation": string(req.Operation), "dryRun": req.DryRun, "options": nil,
+	}
+	if req.Namespace != "" {
+		out["namespace"] = req.Namespace
+	}
+	if req.SubResource != "" {
+		out["subResource"], out["requestSubResource"] = req.SubResource, req.SubResource
+	}
+	if req.Options != nil {
+		out["options"] = req.Options
+	}
+	user := map[string]any{}
+	if u := req.User; u != nil {
+		if u.Username != "" {
+			user["username"] = u.Username
+		}
+		if u.UID != "" {
+			user["uid"] = u.UID
+		}
+		if len(u.Groups) > 0 {
+			user["groups"] = anyList(u.Groups)
+		}
+		if len(u.Extra) > 0 {
+			extra := make(map[string]any, len(u.Extra))
+			for k, v := range u.Extra {
+				extra[k] = anyList(v)
+			}
+			user["extra"] = extra
+		}
+	}
+	out["userInfo"] = user
+	return out
+}
+
+// celParameters looks up the parameters of a rule. None at all is an answer only where the policy allows it.
+func (e *evaluation) celParameters(p *Policy, params *celParams) ([]map[string]any, error) {
+	namespace := params.namespace
+	if namespace == "" {
+		namespace = e.req.Namespace
+	}
+	if params.name == "" {
+		found, err := e.list(p, params.kind, namespace, params.selector)
+		if err == nil && len(found) == 0 && !params.optional {
+			err = fmt.Errorf("no %s with the labels %s: %w", params.kind.Kind, params.selector, ErrNotFound)
+		}
+		return found, err
+	}
+	param, err := e.get(p, params.kind, namespace, params.name)
+	switch {
+	case errors.Is(err, ErrNotFound) && params.optional:
+		return nil, nil
+	case err != nil:
+		return nil, err
+	}
+	return []map[string]any{param}, nil
+}
