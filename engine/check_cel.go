@@ -21,6 +21,8 @@ type celCheck struct {
 	reads    celReads
 	params   *celParams // nil: the expressions read none
 	policyOf *Policy
+	// annotates says that there are auditAnnotations.
+	annotates bool
 }
 
 // celReads is what expressions read beside the object in hand.
@@ -52,7 +54,7 @@ func (c *compiler) compileCEL(r *kyvernov1.Rule, path []any) (check checker, atD
 	if len(src.Validations) == 0 && len(src.Annotations) == 0 {
 		c.problem(at(body, "expressions"), "is empty: expected at least one expression")
 	}
-	out := &celCheck{policyOf: c.policy}
+	out := &celCheck{policyOf: c.policy, annotates: len(spec.AuditAnnotations) > 0}
 	if spec.HasParam() {
 		out.params = c.compileCELParams(spec, body)
 	}
@@ -131,7 +133,7 @@ func (c *compiler) compileCELParams(spec *kyvernov1.CEL, path []any) *celParams 
 
 func (k *celCheck) check(x *scope) *Decision {
 	if k.params == nil {
-		return k.decide(x, k.rule.Evaluate(x.e.ctx, x.e.celInput(x.object, k.reads)))
+		return k.judge(x, x.e.celInput(x.object, k.reads))
 	}
 	params, err := x.e.celParameters(k.policyOf, k.params)
 	if err != nil {
@@ -146,7 +148,7 @@ func (k *celCheck) check(x *scope) *Decision {
 	for _, param := range params {
 		in := x.e.celInput(x.object, k.reads)
 		in.Params = param
-		d := k.decide(x, k.rule.Evaluate(x.e.ctx, in))
+		d := k.judge(x, in)
 		if d.Status == Fail {
 			return d
 		}
@@ -155,6 +157,21 @@ func (k *celCheck) check(x *scope) *Decision {
 		}
 	}
 	return worst
+}
+
+// judge evaluates the rule and, for the audit log of a request, its annotations. One without a result is an error, as in
+// an API server.
+func (k *celCheck) judge(x *scope, in *cel.Input) *Decision {
+	d := k.decide(x, k.rule.Evaluate(x.e.ctx, in))
+	if !k.annotates || x.e.unasked() || d.Status == Skip || d.Status == Error {
+		return d
+	}
+	notes, err := k.rule.Annotate(x.e.ctx, in)
+	if err != nil {
+		return x.rule.failed(err)
+	}
+	d.Annotations = notes
+	return d
 }
 
 // decide gives a result as the rule's verdict. An expression without a result (a field that the object does not have) is

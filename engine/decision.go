@@ -69,6 +69,8 @@ type Decision struct {
 	Exceptions []string
 	// Properties are added to the report result beside the rule's own.
 	Properties map[string]string
+	// Annotations are for the audit log of the request, as the rule's auditAnnotations give them.
+	Annotations map[string]string
 	// Changes are what a rule wants of other objects than the one it judges: targets of a mutate rule,
 	// downstream objects of a generate rule.
 	Changes []Change

@@ -15,11 +15,12 @@ import (
 
 // findings are the decisions that somebody is to hear of, sorted by what they mean for the write.
 type findings struct {
-	denials  []*engine.Decision // an Enforce rule says no
-	blocking []*engine.Decision // could not be evaluated, failurePolicy Fail
-	open     []*engine.Decision // could not be evaluated, failurePolicy Ignore
-	audits   []*engine.Decision // a rule says no and does not enforce it
-	mutated  []*engine.Decision // a mutate rule changed the object
+	denials   []*engine.Decision // an Enforce rule says no
+	blocking  []*engine.Decision // could not be evaluated, failurePolicy Fail
+	open      []*engine.Decision // could not be evaluated, failurePolicy Ignore
+	audits    []*engine.Decision // a rule says no and does not enforce it
+	mutated   []*engine.Decision // a mutate rule changed the object
+	annotated []*engine.Decision // has auditAnnotations
 	// private keeps messages, which may quote the object, out of the audit log.
 	private bool
 }
@@ -29,6 +30,9 @@ func sortOut(req *engine.Request, decisions []engine.Decision) findings {
 	f := findings{private: isSecret(req)}
 	for i := range decisions {
 		d := &decisions[i]
+		if len(d.Annotations) > 0 {
+			f.annotated = append(f.annotated, d)
+		}
 		switch d.Status {
 		case engine.Fail, engine.Warn:
 			if d.Denies() {

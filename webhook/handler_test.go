@@ -90,6 +90,31 @@ func TestAPolicyMayBeQuiet(t *testing.T) {
 	}
 }
 
+// What a rule's own annotations say stands beside what was decided, of whatever passes too, but of no Secret.
+func TestARuleAnnotatesTheAuditLog(t *testing.T) {
+	d := newDoor(t, `
+apiVersion: kyverno.io/v1
+kind: ClusterPolicy
+metadata: {name: counts}
+spec:
+  rules:
+    - name: containers
+      match: {any: [{resources: {kinds: [Pod, Secret]}}]}
+      validate:
+        cel:
+          expressions: [{expression: "true"}]
+          auditAnnotations:
+            - {key: name, valueExpression: "'it is ' + object.metadata.name + ' by ' + request.userInfo.username"}
+            - {key: nothing, valueExpression: "''"}
+`)
+	same(t, d.ask(t, "/validate", reviewOf(nil)).AuditAnnotations, map[string]string{"counts.name": "it is web by alice"})
+	secret := reviewOf(obj{
+		"kind": obj{"group": "", "version": "v1", "kind": "Secret"}, "resource": obj{"group": "", "version": "v1", "resource": "secrets"},
+		"object": obj{"apiVersion": "v1", "kind": "Secret", "metadata": obj{"name": "web", "namespace": "default"}},
+	})
+	same(t, d.ask(t, "/validate", secret).AuditAnnotations, nil)
+}
+
 func TestAGroupAnswersForItsPoliciesAlone(t *testing.T) {
 	d := newDoor(t, requireTeam+and+denyLatest)
 	for path, want := range map[string]string{

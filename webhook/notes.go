@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"unicode"
@@ -77,6 +78,13 @@ func (f *findings) annotations() map[string]string {
 				text = part.verdict + ": " + d.Message
 			}
 			out[annotationKey(d.Policy.Key(), d.Rule.Name)] = cut(strings.ToValidUTF8(text, "\uFFFD"), maxAnnotationRunes)
+		}
+	}
+	for _, d := range f.annotated {
+		for _, key := range slices.Sorted(maps.Keys(d.Annotations)) {
+			if !f.private && len(out) < 2*maxListed {
+				out[annotationKey(d.Policy.Key(), key)] = cut(strings.ToValidUTF8(d.Annotations[key], "\uFFFD"), maxAnnotationRunes)
+			}
 		}
 	}
 	if len(out) == 0 {
