@@ -52,7 +52,8 @@ func TestLookUps(t *testing.T) {
 	}
 }
 
-// Without the right to read everything, the chart grants ConfigMaps and what is listed for look-ups, to be read alone.
+// Without the right to read everything, the chart grants ConfigMaps and what is listed for look-ups, to be read alone, and
+// what is listed for what rules want of other objects, to be written too.
 func TestChartGrantsWhatRulesLookUp(t *testing.T) {
 	c := newChart(t)
 	cp := startForChart(t)
@@ -61,7 +62,8 @@ func TestChartGrantsWhatRulesLookUp(t *testing.T) {
 		t.Fatal(err)
 	}
 	rendered := c.render(t, `{audit: {readAll: false, resources: []}, lookups: {allowedServices: ["https://facts.tools.svc"], timeout: 3s,
-		resources: [{apiGroups: [""], resources: [configmaps]}, {apiGroups: [apps], resources: [deployments]}]}}`, "--include-crds")
+		resources: [{apiGroups: [""], resources: [configmaps]}, {apiGroups: [apps], resources: [deployments]}]},
+		reconcile: {managedBy: platform, rules: [{apiGroups: [networking.k8s.io], resources: [networkpolicies]}]}}`, "--include-crds")
 	applyTo(t, cp, rendered)
 	may := func(verb, group, resource string) bool {
 		review, err := client.AuthorizationV1().SubjectAccessReviews().Create(t.Context(), &authorizationv1.SubjectAccessReview{
@@ -83,7 +85,7 @@ func TestChartGrantsWhatRulesLookUp(t *testing.T) {
 	})
 	for _, verb := range []string{"get", "list", "watch", "create", "update", "patch", "delete"} {
 		reads := slices.Contains([]string{"get", "list", "watch"}, verb)
-		for resource, want := range map[string]bool{"/configmaps": reads, "apps/deployments": reads, "/secrets": false, "/pods": false, "apps/daemonsets": false} {
+		for resource, want := range map[string]bool{"/configmaps": reads, "apps/deployments": reads, "/secrets": false, "/pods": false, "apps/daemonsets": false, "networking.k8s.io/networkpolicies": true} {
 			group, name, _ := strings.Cut(resource, "/")
 			if got := may(verb, group, name); got != want {
 				t.Errorf("%s %s: %t", verb, resource, got)
@@ -91,7 +93,7 @@ func TestChartGrantsWhatRulesLookUp(t *testing.T) {
 		}
 	}
 	config := must[corev1.ConfigMap](t, rendered, "ConfigMap", "holdfast").Data["holdfast.yaml"]
-	for _, line := range []string{"lookup-timeout: 3s\n", `allowed-service-url: ["https://facts.tools.svc"]` + "\n"} {
+	for _, line := range []string{"lookup-timeout: 3s\n", `allowed-service-url: ["https://facts.tools.svc"]` + "\n", "reconcile: true\n", `managed-by: "platform"` + "\n"} {
 		if !strings.Contains(config, line) {
 			t.Errorf("%q is not in the configuration:\n%s", line, config)
 		}
