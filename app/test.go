@@ -86,6 +86,9 @@ func testOnce(ctx context.Context, opts TestOptions, streams IO) (Exit, []string
 		return Failed, report.Read(), err
 	case report.Broken():
 		return Failed, report.Read(), nil
+	case only != nil && len(report.Files) == 0:
+		// A regular expression with a slip in it must not look like tests that pass.
+		return Failed, report.Read(), fmt.Errorf("no case matches --run %q", opts.Run)
 	case report.Summary.Fail+report.Summary.Error > 0:
 		return Findings, report.Read(), nil
 	}

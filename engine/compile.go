@@ -172,7 +172,19 @@ func (c *compiler) unbuilt(path []any, part string) {
 }
 
 func (c *compiler) error() error {
+	// What is wrong with the policy as a whole comes first, then its rules in their order.
+	slices.SortStableFunc(c.problems, func(a, b Problem) int { return ruleIndex(a.Path) - ruleIndex(b.Path) })
 	return &CompileError{Policy: c.policy.Kind + "/" + c.policy.Key(), Problems: c.problems}
+}
+
+// ruleIndex gives the index of the rule that the path leads into, or -1.
+func ruleIndex(path []any) int {
+	if len(path) > 2 && path[1] == "rules" {
+		if i, ok := path[2].(int); ok {
+			return i
+		}
+	}
+	return -1
 }
 
 func (c *compiler) compileSpec(spec *kyvernov1.Spec) {

@@ -2,6 +2,7 @@ package live
 
 import (
 	"context"
+	"log/slog"
 	"maps"
 	"runtime"
 	"slices"
@@ -242,7 +243,11 @@ func (s *Source) tell(ctx context.Context, k key, before, after *entry) {
 			s.opts.Logger.WarnContext(ctx, "a policy of the cluster has a remark", "policy", k.String(), "remark", w.String())
 		}
 	default:
-		s.opts.Logger.ErrorContext(ctx, "a policy of the cluster is not in force as it stands", "policy", k.String(), "generation", after.generation,
+		level := slog.LevelError
+		if state == Uncounted { // that is as somebody chose
+			level = slog.LevelWarn
+		}
+		s.opts.Logger.Log(ctx, level, "a policy of the cluster is not in force as it stands", "policy", k.String(), "generation", after.generation,
 			"state", string(state), "problem", after.message(k))
 	}
 }
