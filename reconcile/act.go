@@ -48,6 +48,7 @@ func (k *Keeper) act(ctx context.Context, t Trigger) error {
 	for i := range found.Decisions {
 		d := &found.Decisions[i]
 		once := deed{t.UID, d.Policy.Kind + "/" + d.Policy.Key() + "@" + d.Policy.Digest, d.Rule.Name}
+		done := len(d.Changes) > 0
 		for j := range d.Changes {
 			c := &d.Changes[j]
 			if !c.Synchronize && !k.due(once, state, fresh || c.Existing) {
@@ -55,9 +56,10 @@ func (k *Keeper) act(ctx context.Context, t Trigger) error {
 			}
 			if err := k.carryOut(ctx, c, d.Policy.Key(), d.Rule.Name, t); err != nil {
 				errs = append(errs, err)
+				done = false
 			}
 		}
-		if len(errs) == 0 && len(d.Changes) > 0 {
+		if done {
 			k.mu.Lock()
 			k.acted[once] = state
 			k.mu.Unlock()
