@@ -50,14 +50,7 @@ func (c *compiler) compileMutation(m *kyvernov1.Mutation, spec *kyvernov1.Spec, 
 		out.targets = c.compileTargets(m.Targets, at(path, "targets"))
 	}
 	strategic := m.GetPatchStrategicMerge()
-	parts := 0
-	for _, used := range []bool{strategic != nil, m.PatchesJSON6902 != "", len(m.ForEachMutation) > 0} {
-		if used {
-			parts++
-		}
-	}
-	if parts != 1 {
-		c.problem(path, fmt.Sprintf("has %d of patchStrategicMerge, patchesJson6902 and foreach: expected exactly one", parts))
+	if !c.oneForm(path, strategic != nil, m.PatchesJSON6902 != "", len(m.ForEachMutation) > 0) {
 		return out
 	}
 	if len(m.ForEachMutation) > 0 {
@@ -66,6 +59,20 @@ func (c *compiler) compileMutation(m *kyvernov1.Mutation, spec *kyvernov1.Spec, 
 		out.change = c.compilePatch(strategic, m.PatchesJSON6902, path, self)
 	}
 	return out
+}
+
+// oneForm checks that exactly one of the three forms of a change is used.
+func (c *compiler) oneForm(path []any, strategic, json6902, foreach bool) bool {
+	forms := 0
+	for _, used := range []bool{strategic, json6902, foreach} {
+		if used {
+			forms++
+		}
+	}
+	if forms != 1 {
+		c.problem(path, fmt.Sprintf("has %d of patchStrategicMerge, patchesJson6902 and foreach: expected exactly one", forms))
+	}
+	return forms == 1
 }
 
 // compilePatch compiles the one of the two forms that is there.
@@ -122,14 +129,7 @@ func (c *compiler) compileForEachChange(list []kyvernov1.ForEachMutation, path [
 				c.problem(at(where, "order"), fmt.Sprintf("unknown order %q: expected Ascending or Descending", *m.Order))
 			}
 		}
-		parts := 0
-		for _, used := range []bool{strategic != nil, m.PatchesJSON6902 != "", len(nested) > 0} {
-			if used {
-				parts++
-			}
-		}
-		if parts != 1 {
-			c.problem(where, fmt.Sprintf("has %d of patchStrategicMerge, patchesJson6902 and foreach: expected exactly one", parts))
+		if !c.oneForm(where, strategic != nil, m.PatchesJSON6902 != "", len(nested) > 0) {
 			continue
 		}
 		one.loop, _ = c.compileLoop(m.List, m.Context, m.AnyAllConditions, where, func() []string {

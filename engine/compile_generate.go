@@ -100,16 +100,14 @@ func (c *compiler) compileGeneration(r *kyvernov1.Rule, spec *kyvernov1.Spec, pa
 const maxLabel = 63
 
 func creationTime(object map[string]any) time.Time {
-	meta, _ := object["metadata"].(map[string]any)
-	text, _ := meta["creationTimestamp"].(string)
+	text, _ := metadata(object)["creationTimestamp"].(string)
 	t, _ := time.Parse(time.RFC3339, text) // zero when there is none
 	return t
 }
 
 // resourceVersion is zero when there is none, or one that is no number.
 func resourceVersion(object map[string]any) uint64 {
-	meta, _ := object["metadata"].(map[string]any)
-	text, _ := meta["resourceVersion"].(string)
+	text, _ := metadata(object)["resourceVersion"].(string)
 	n, _ := strconv.ParseUint(text, 10, 64)
 	return n
 }

@@ -29,9 +29,7 @@ func (m *matcher) needsUser() bool {
 
 // HasConsequences reports whether a rule that follows requests may look at such a request, by the index alone.
 func (s *Snapshot) HasConsequences(gvk schema.GroupVersionKind, sub string, op Operation) bool {
-	return slices.ContainsFunc(s.following.rules(gvk.Kind), func(r *Rule) bool {
-		return r.operations.has(op) && r.Selects(gvk, sub)
-	})
+	return s.following.matches(gvk, sub, op)
 }
 
 // Consequences gives what the rules that follow requests want of other objects once this one has been carried

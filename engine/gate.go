@@ -138,7 +138,7 @@ func (p *Policy) owns(kind schema.GroupVersionKind, object map[string]any) error
 	if p.Namespace == "" {
 		return nil
 	}
-	meta, _ := object["metadata"].(map[string]any)
+	meta := metadata(object)
 	namespace, _ := meta["namespace"].(string)
 	inFile := meta["uid"] == nil // where a namespace may be left out
 	if namespace == p.Namespace || (namespace == "" && inFile) {

@@ -123,9 +123,7 @@ func (s *Snapshot) GlobalContexts() []*GlobalContext { return s.contents.GlobalC
 
 // Matches reports whether any rule of this sort may look at such a request, by the index alone.
 func (s *Snapshot) Matches(kind RuleKind, gvk schema.GroupVersionKind, sub string, op Operation) bool {
-	return slices.ContainsFunc(s.index[kind].rules(gvk.Kind), func(r *Rule) bool {
-		return r.operations.has(op) && r.Selects(gvk, sub)
-	})
+	return s.index[kind].matches(gvk, sub, op)
 }
 
 // index finds the rules that may match a kind, in evaluation order. A list holds every rule whose kinds
@@ -180,4 +178,9 @@ func (ix *index) rules(kind string) []*Rule {
 		return list
 	}
 	return ix.wildcard
+}
+
+// matches reports whether any rule may look at such a request.
+func (ix *index) matches(gvk schema.GroupVersionKind, sub string, op Operation) bool {
+	return slices.ContainsFunc(ix.rules(gvk.Kind), func(r *Rule) bool { return r.operations.has(op) && r.Selects(gvk, sub) })
 }

@@ -101,7 +101,7 @@ func (t *target) list(x *scope, kind schema.GroupVersionKind, spec *kyvernov1.Ta
 	}
 	var out []map[string]any
 	for _, object := range all {
-		meta, _ := object["metadata"].(map[string]any)
+		meta := metadata(object)
 		name, _ := meta["name"].(string)
 		namespace, _ := meta["namespace"].(string)
 		labels, _ := meta["labels"].(map[string]any)
@@ -137,7 +137,7 @@ func (r *Rule) eachTarget(e *evaluation) []Decision {
 
 // changeTarget passes with a change that is to be made, and skips a target that is as the rule wants it.
 func (r *Rule) changeTarget(x *scope, t *target, kind schema.GroupVersionKind, object map[string]any) *Decision {
-	meta, _ := object["metadata"].(map[string]any)
+	meta := metadata(object)
 	name, _ := meta["name"].(string)
 	namespace, _ := meta["namespace"].(string)
 	change := Change{Action: UpdateObject, Kind: kind, Namespace: namespace, Name: name, Current: object, Object: object, Existing: r.mutate.existing}

@@ -10,6 +10,7 @@ import (
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/util/wait"
 
 	"github.com/holdfast-io/holdfast/engine"
@@ -106,7 +107,7 @@ func (k *Keeper) awaitWrite(ctx context.Context, req *engine.Request) (bool, err
 		case engine.Delete:
 			return object.GetDeletionTimestamp() != nil || string(object.GetUID()) != uidOf(req.OldObject), nil
 		case engine.Update:
-			return object.GetResourceVersion() != versionOf(req.OldObject), nil
+			return object.GetResourceVersion() != (&unstructured.Unstructured{Object: req.OldObject}).GetResourceVersion(), nil
 		default:
 			return uidOf(req.Object) == "" || string(object.GetUID()) == uidOf(req.Object), nil
 		}
@@ -154,13 +155,8 @@ func triggerOf(req *engine.Request) Trigger {
 	return Trigger{Kind: req.Kind, Namespace: req.Namespace, Name: req.Name, UID: uidOf(object)}
 }
 
-func uidOf(object map[string]any) string     { return metaText(object, "uid") }
-func versionOf(object map[string]any) string { return metaText(object, "resourceVersion") }
-
-func metaText(object map[string]any, field string) string {
-	meta, _ := object["metadata"].(map[string]any)
-	text, _ := meta[field].(string)
-	return text
+func uidOf(object map[string]any) string {
+	return string((&unstructured.Unstructured{Object: object}).GetUID())
 }
 
 func requestText(req *engine.Request) string {
