@@ -32,9 +32,7 @@ func (s *Snapshot) Audit(ctx context.Context, req *Request, in *Inputs) (Mutatio
 	e := s.begin(ctx, req, in)
 	e.atRest, e.asked = true, as.asked
 	decisions = append(decisions, e.mutate(s.index[Mutate].rules(req.Kind.Kind), atRest)...)
-	trigger := s.begin(ctx, req, in)
-	trigger.atRest, trigger.asked = true, as.asked
-	decisions = append(decisions, s.generate(trigger, atRest)...)
+	decisions = append(decisions, s.generate(as, atRest)...) // of the object as it is
 	decisions = append(decisions, as.cleanUps(s.index[Cleanup].rules(req.Kind.Kind), s.ttl)...)
 	out, err := e.mutated(decisions)
 	out.Dependencies, out.Unwatched = as.asked.dependencies(), as.asked.unwatched
