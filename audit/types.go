@@ -56,7 +56,7 @@ func rulesFor(s *engine.Snapshot, t Type) []*engine.Rule {
 			continue
 		}
 		for _, r := range p.Rules {
-			if r.Selects(t.Kind, "") {
+			if r.Selects(&engine.Resource{Kind: t.Kind, Plural: t.Resource.Resource}) {
 				out = append(out, r)
 			}
 		}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"reflect"
 
+	policiesv1beta1 "github.com/kyverno/api/api/policies.kyverno.io/v1beta1"
 	kyvernov1 "github.com/kyverno/kyverno/api/kyverno/v1"
 	kyvernov2 "github.com/kyverno/kyverno/api/kyverno/v2"
 
@@ -36,6 +37,16 @@ func compile(c *engine.Compiler, d *manifest.Document) (Loaded, error) {
 		err = into(d, &kyvernov1.Policy{}, func(src *kyvernov1.Policy) (err error) {
 			l.source = src
 			l.Policy, err = c.Compile(src, d.Object)
+			return err
+		})
+	case validatingPolicy:
+		err = into(d, &policiesv1beta1.ValidatingPolicy{}, func(src *policiesv1beta1.ValidatingPolicy) (err error) {
+			l.Policy, err = c.CompileValidating(src)
+			return err
+		})
+	case namespacedValidatingPolicy:
+		err = into(d, &policiesv1beta1.NamespacedValidatingPolicy{}, func(src *policiesv1beta1.NamespacedValidatingPolicy) (err error) {
+			l.Policy, err = c.CompileValidating(src)
 			return err
 		})
 	case clusterCleanupPolicy:

@@ -6,14 +6,18 @@ import (
 	"slices"
 	"strings"
 
+	policiesv1beta1 "github.com/kyverno/api/api/policies.kyverno.io/v1beta1"
 	kyvernov1 "github.com/kyverno/kyverno/api/kyverno/v1"
 	kyvernov2 "github.com/kyverno/kyverno/api/kyverno/v2"
 	kyvernov2alpha1 "github.com/kyverno/kyverno/api/kyverno/v2alpha1"
 	kyvernov2beta1 "github.com/kyverno/kyverno/api/kyverno/v2beta1"
 )
 
-// Group is the API group of what is built.
-const Group = "kyverno.io"
+// The API groups of policies.
+const (
+	Group         = "kyverno.io"
+	PoliciesGroup = "policies.kyverno.io" // of those in CEL
+)
 
 // The kinds that are built.
 const (
@@ -23,9 +27,22 @@ const (
 	clusterCleanupPolicy = "ClusterCleanupPolicy"
 	cleanupPolicy        = "CleanupPolicy"
 	globalContextEntry   = "GlobalContextEntry"
+
+	validatingPolicy           = "ValidatingPolicy"
+	namespacedValidatingPolicy = "NamespacedValidatingPolicy"
 )
 
-var builtKinds = [...]string{clusterPolicy, policy, policyException, clusterCleanupPolicy, cleanupPolicy, globalContextEntry}
+// builtKinds lists the kinds of a group that are built.
+func builtKinds(group string) []string {
+	switch group {
+	case Group:
+		return []string{clusterPolicy, policy, policyException, clusterCleanupPolicy, cleanupPolicy, globalContextEntry}
+	case PoliciesGroup:
+		return []string{validatingPolicy, namespacedValidatingPolicy}
+	default:
+		return nil
+	}
+}
 
 // version is a version in which a kind may be written, with the type that says what may stand in it. Every
 // field of that type means the same in the version that is compiled, which is the first.
@@ -35,8 +52,34 @@ type version struct {
 }
 
 // versionsOf lists the versions of a kind, the one that is compiled first; none for a kind that is not built.
-// The types of v2alpha1 are gone from Kyverno but for one kind; its fields were those of v2beta1.
-func versionsOf(kind string) []version {
+func versionsOf(group, kind string) []version {
+	switch group {
+	case Group:
+		return kyvernoVersions(kind)
+	case PoliciesGroup:
+		return policiesVersions(kind)
+	default:
+		return nil
+	}
+}
+
+// policiesVersions are those of PoliciesGroup. The versions share the types of their specs.
+func policiesVersions(kind string) []version {
+	var shape reflect.Type
+	switch kind {
+	case validatingPolicy:
+		shape = reflect.TypeFor[policiesv1beta1.ValidatingPolicy]()
+	case namespacedValidatingPolicy:
+		shape = reflect.TypeFor[policiesv1beta1.NamespacedValidatingPolicy]()
+	default:
+		return nil
+	}
+	return []version{{"v1", shape}, {"v1beta1", shape}, {"v1alpha1", shape}}
+}
+
+// kyvernoVersions are those of Group. The types of v2alpha1 are gone from Kyverno but for one kind; its fields were
+// those of v2beta1.
+func kyvernoVersions(kind string) []version {
 	switch kind {
 	case clusterPolicy:
 		return []version{{"v1", reflect.TypeFor[kyvernov1.ClusterPolicy]()}, {"v2beta1", reflect.TypeFor[kyvernov2beta1.ClusterPolicy]()}}
@@ -61,10 +104,10 @@ func versionsOf(kind string) []version {
 	}
 }
 
-// Versions lists the versions of Group in which a kind may be written, the one that is compiled first; none for
+// Versions lists the versions of a group in which a kind may be written, the one that is compiled first; none for
 // a kind that is not built.
-func Versions(kind string) []string {
-	versions := versionsOf(kind)
+func Versions(group, kind string) []string {
+	versions := versionsOf(group, kind)
 	names := make([]string, len(versions))
 	for i, v := range versions {
 		names[i] = v.name
@@ -74,7 +117,7 @@ func Versions(kind string) []string {
 
 // clusterScoped reports whether objects of the kind are in no namespace.
 func clusterScoped(kind string) bool {
-	return kind == clusterPolicy || kind == clusterCleanupPolicy || kind == globalContextEntry
+	return slices.Contains([]string{clusterPolicy, clusterCleanupPolicy, globalContextEntry, validatingPolicy}, kind)
 }
 
 // notPolicies are the kinds of the group kyverno.io that a cluster holds beside policies: requests and
@@ -99,33 +142,38 @@ type class struct {
 
 func classify(apiVersion, kind string) class {
 	group, name, _ := strings.Cut(apiVersion, "/")
-	versions := versionsOf(kind)
+	versions := versionsOf(group, kind)
 	unbuilt := apiVersion + " " + kind + " is not built yet"
 	switch {
-	case group == Group && versions != nil:
+	case versions != nil:
 		for _, v := range versions {
 			if v.name == name {
 				return class{shape: v.shape}
 			}
 		}
-		return class{key: "apiVersion", problem: unbuilt + ": expected " + expectedVersions(versions)}
+		return class{key: "apiVersion", problem: unbuilt + ": expected " + expectedVersions(group, versions)}
 	case group == Group && !slices.Contains(notPolicies[:], kind):
-		return class{key: "kind", problem: fmt.Sprintf("unknown kind %q of %s: expected one of %s", kind, apiVersion, strings.Join(builtKinds[:], ", "))}
-	case group == "policies.kyverno.io":
+		return class{key: "kind", problem: fmt.Sprintf("unknown kind %q of %s: expected one of %s", kind, apiVersion, strings.Join(builtKinds(group), ", "))}
+	case group == PoliciesGroup:
 		return class{key: "apiVersion", problem: unbuilt}
 	case group == "admissionregistration.k8s.io" && slices.Contains(admissionPolicies[:], kind):
 		return class{key: "apiVersion", problem: unbuilt}
-	case apiVersion == "" && versions != nil:
-		return class{key: "apiVersion", problem: "apiVersion is missing: expected " + expectedVersions(versions)}
+	case apiVersion == "":
+		for _, group := range []string{Group, PoliciesGroup} {
+			if versions := versionsOf(group, kind); versions != nil {
+				return class{key: "apiVersion", problem: "apiVersion is missing: expected " + expectedVersions(group, versions)}
+			}
+		}
+		return class{}
 	default:
 		return class{}
 	}
 }
 
-func expectedVersions(versions []version) string {
+func expectedVersions(group string, versions []version) string {
 	names := make([]string, len(versions))
 	for i, v := range versions {
-		names[i] = Group + "/" + v.name
+		names[i] = group + "/" + v.name
 	}
 	last := len(names) - 1
 	return strings.Join(names[:last], ", ") + " or " + names[last]

@@ -16,7 +16,7 @@ func (e *evaluation) celInput(object any, reads celReads) *cel.Input {
 		in.Object, _ = object.(map[string]any)
 	}
 	namespace := e.req.Namespace
-	if namespace == "" || (e.req.Kind.Kind == "Namespace" && e.req.Kind.Group == "") {
+	if namespace == "" || e.isNamespace() {
 		return in
 	}
 	in.Namespace = func() (map[string]any, error) {

@@ -23,6 +23,8 @@ type celCheck struct {
 	policyOf *Policy
 	// annotates says that there are auditAnnotations.
 	annotates bool
+	// strict makes an expression without a result an error, as in an API server.
+	strict bool
 }
 
 // celReads is what expressions read beside the object in hand.
@@ -175,7 +177,7 @@ func (k *celCheck) judge(x *scope, in *cel.Input) *Decision {
 }
 
 // decide gives a result as the rule's verdict. An expression without a result (a field that the object does not have) is
-// a failure, as in Kyverno: the object could not be shown to be in order. At rest it is none where the expressions read
+// a failure in a rule of a ClusterPolicy, as in Kyverno: the object could not be shown to be in order. At rest it is none where the expressions read
 // the old object, which only an update has.
 func (k *celCheck) decide(x *scope, res cel.Result) *Decision {
 	switch res.Outcome {
@@ -191,6 +193,8 @@ func (k *celCheck) decide(x *scope, res cel.Result) *Decision {
 		return x.rule.failed(res.Err)
 	case x.e.unasked() && k.reads.oldObject:
 		return x.rule.notAuditable("needs oldObject")
+	case k.strict:
+		return x.rule.failed(res.Err)
 	default:
 		return x.rule.decide(Fail, res.Err.Error())
 	}

@@ -13,16 +13,8 @@ import (
 // policy as JSON values, for its conditions, as Compile has it; it may be nil.
 // Source: https://kyverno.io/docs/policy-types/cleanup-policy/
 func (cc *Compiler) CompileCleanup(src kyvernov2.CleanupPolicyInterface, document map[string]any) (*Policy, error) {
-	p := &Policy{
-		Kind: src.GetKind(), Namespace: src.GetNamespace(), Name: src.GetName(),
-		Annotations:   src.GetAnnotations(),
-		Category:      src.GetAnnotations()[annotationCategory],
-		Severity:      src.GetAnnotations()[annotationSeverity],
-		Title:         src.GetAnnotations()[annotationTitle],
-		Scored:        true,
-		FailurePolicy: IgnoreOnError,
-		Background:    true,
-	}
+	p := newPolicy(src, src.GetKind())
+	p.Scored, p.FailurePolicy, p.Background = true, IgnoreOnError, true
 	c := &compiler{schema: cc.schema, document: document, policy: p}
 	spec := src.GetSpec()
 	if p.Name == "" {
@@ -54,14 +46,8 @@ func (cc *Compiler) CompileCleanup(src kyvernov2.CleanupPolicyInterface, documen
 	if fact := rule.needs.request(); fact != "" {
 		c.problem([]any{"spec", "conditions"}, fmt.Sprintf("reads %s: a cleanup is no request", fact))
 	}
-	if len(c.problems) > 0 {
-		return nil, c.error()
-	}
-	p.Rules = []*Rule{rule}
-	if p.Digest, err = c.digest(spec); err != nil {
-		return nil, err
-	}
-	return p, nil
+	c.rules = []*Rule{rule}
+	return c.finish(spec)
 }
 
 // compileCleanupMatch compiles what the policy selects. There is no request and so no user to select by.

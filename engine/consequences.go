@@ -3,8 +3,6 @@ package engine
 import (
 	"context"
 	"slices"
-
-	"k8s.io/apimachinery/pkg/runtime/schema"
 )
 
 // FollowsRequests reports whether the rule wants something of other objects that only a request can tell: it
@@ -28,8 +26,8 @@ func (m *matcher) needsUser() bool {
 }
 
 // HasConsequences reports whether a rule that follows requests may look at such a request, by the index alone.
-func (s *Snapshot) HasConsequences(gvk schema.GroupVersionKind, sub string, op Operation) bool {
-	return s.following.matches(gvk, sub, op)
+func (s *Snapshot) HasConsequences(resource *Resource, op Operation) bool {
+	return s.following.matches(resource, op)
 }
 
 // Consequences gives what the rules that follow requests want of other objects once this one has been carried
@@ -38,7 +36,7 @@ func (s *Snapshot) Consequences(ctx context.Context, req *Request, in *Inputs) [
 	e := s.begin(ctx, req, in)
 	var out []Decision
 	chance := e.watchChance()
-	unjudged := e.each(s.following.rules(req.Kind.Kind), atAdmission, func(r *Rule) *Decision {
+	unjudged := e.each(s.following.rules(&e.resource), atAdmission, func(r *Rule) *Decision {
 		if req.Own && !r.ownToo {
 			return nil // else rules would follow one another for ever
 		}

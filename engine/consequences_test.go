@@ -30,10 +30,10 @@ func TestConsequences(t *testing.T) {
 				return
 			}
 			same(t, "decisions", got, c.want)
-			if has := s.HasConsequences(req.Kind, "", Create); has != (c.want != "") && !strings.Contains(name, "does not match") && !strings.Contains(name, "off for writes") {
+			if has := s.HasConsequences(&Resource{Kind: req.Kind}, Create); has != (c.want != "") && !strings.Contains(name, "does not match") && !strings.Contains(name, "off for writes") {
 				t.Errorf("has consequences: %t", has)
 			}
-			if s.HasConsequences(req.Kind, "status", Create) {
+			if s.HasConsequences(&Resource{Kind: req.Kind, SubResource: "status"}, Create) {
 				t.Error("a write of the status has consequences")
 			}
 		})
@@ -54,7 +54,7 @@ func TestARuleOnASubresourceFollowsRequests(t *testing.T) {
 	s := snapshot(t, clusterPolicy("p", "{rules: [{name: r, match: {any: [{resources: {kinds: [v1/Pod.status]}}]}, generate: {apiVersion: v1, kind: ConfigMap, name: twin, namespace: shop, data: {data: {a: b}}}}]}"))
 	req := asking(t, twoContainers)
 	req.SubResource, req.Operation = "status", Update
-	if !s.HasConsequences(req.Kind, "status", Update) || s.HasConsequences(req.Kind, "", Update) {
+	if !s.HasConsequences(&Resource{Kind: req.Kind, SubResource: "status"}, Update) || s.HasConsequences(&Resource{Kind: req.Kind}, Update) {
 		t.Error("the rule does not follow writes of the status, or follows others")
 	}
 	same(t, "decisions", lines(s.Consequences(t.Context(), req, deployments(t).inputs())), "r pass: create ConfigMap shop/twin")

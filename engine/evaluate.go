@@ -3,21 +3,20 @@ package engine
 import (
 	"context"
 	"fmt"
-
-	"k8s.io/apimachinery/pkg/runtime/schema"
 )
 
 // Validate judges the request by the validate rules that match it, in order. Rules of policies that are
 // off at admission are left out.
 func (s *Snapshot) Validate(ctx context.Context, req *Request, in *Inputs) []Decision {
-	return s.begin(ctx, req, in).validate(s.index[Validate].rules(req.Kind.Kind), atAdmission)
+	e := s.begin(ctx, req, in)
+	return e.validate(s.index[Validate].rules(&e.resource), atAdmission)
 }
 
 // Mutate applies the mutate rules that match the request, in order, each on what the one before made. A
 // rule that cannot be evaluated changes nothing and is an Error among the decisions.
 func (s *Snapshot) Mutate(ctx context.Context, req *Request, in *Inputs) (Mutation, error) {
 	e := s.begin(ctx, req, in)
-	return e.mutated(e.mutate(s.index[Mutate].rules(req.Kind.Kind), atAdmission))
+	return e.mutated(e.mutate(s.index[Mutate].rules(&e.resource), atAdmission))
 }
 
 // Audit judges an object at rest: the validate rules on the object as it is, the mutate rules, which fail if
@@ -28,12 +27,12 @@ func (s *Snapshot) Mutate(ctx context.Context, req *Request, in *Inputs) (Mutati
 func (s *Snapshot) Audit(ctx context.Context, req *Request, in *Inputs) (Mutation, error) {
 	as := s.begin(ctx, req, in)
 	as.atRest = true
-	decisions := as.validate(s.index[Validate].rules(req.Kind.Kind), atRest)
+	decisions := as.validate(s.index[Validate].rules(&as.resource), atRest)
 	e := s.begin(ctx, req, in)
 	e.atRest, e.asked = true, as.asked
-	decisions = append(decisions, e.mutate(s.index[Mutate].rules(req.Kind.Kind), atRest)...)
+	decisions = append(decisions, e.mutate(s.index[Mutate].rules(&e.resource), atRest)...)
 	decisions = append(decisions, s.generate(as, atRest)...) // of the object as it is
-	decisions = append(decisions, as.cleanUps(s.index[Cleanup].rules(req.Kind.Kind), s.ttl)...)
+	decisions = append(decisions, as.cleanUps(s.index[Cleanup].rules(&e.resource), s.ttl)...)
 	out, err := e.mutated(decisions)
 	out.Dependencies, out.Unwatched = as.asked.dependencies(), as.asked.unwatched
 	return out, err
@@ -54,7 +53,7 @@ func (r *Rule) applies(e *evaluation) (bool, *Decision) {
 	if e.unasked() && !r.operations.has(e.req.Operation) {
 		// At rest there is no operation to speak of: say why the rule gives no verdict, if it is about
 		// this kind of object at all.
-		if !r.Selects(e.req.Kind, e.req.SubResource) {
+		if !r.Selects(&e.resource) {
 			return false, nil
 		}
 		_, reason := r.Auditable()
@@ -80,17 +79,15 @@ func (r *Rule) applies(e *evaluation) (bool, *Decision) {
 			return false, r.notAuditable("needs " + fact)
 		}
 	}
-	met, err := e.meets(r.Policy)
+	met, err := e.meets(r.conditions)
 	return met, r.failed(err)
 }
 
 // Selects reports whether one of the rule's kinds is this one.
-func (r *Rule) Selects(gvk schema.GroupVersionKind, sub string) bool {
+func (r *Rule) Selects(resource *Resource) bool {
 	for i := range r.match.filters {
-		for _, k := range r.match.filters[i].kindList {
-			if k.Match(gvk, sub) {
-				return true
-			}
+		if r.match.filters[i].selects(resource) {
+			return true
 		}
 	}
 	return false

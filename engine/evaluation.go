@@ -22,6 +22,8 @@ type evaluation struct {
 	changed bool
 	atRest  bool // an audit: mutate rules find drift
 	name    string
+	// resource is what the request is about.
+	resource Resource
 
 	exceptions map[*Rule][]excuse // of the snapshot
 	narrow     []*Exception       // those that excuse controls of the podSecurity rule in hand
@@ -37,12 +39,12 @@ type evaluation struct {
 	images    bool
 	asked     *asked // shared by the evaluations of one request
 	own       asked
-	scope     scope              // of the rule in hand
-	met       map[*Policy]answer // of the policies' matchConditions
+	scope     scope                     // of the rule in hand
+	met       map[*celConditions]answer // of matchConditions
 }
 
 func (s *Snapshot) begin(ctx context.Context, req *Request, in *Inputs) *evaluation {
-	e := &evaluation{ctx: ctx, req: req, in: in, object: req.subject(), name: req.Name, exceptions: s.excused}
+	e := &evaluation{ctx: ctx, req: req, in: in, object: req.subject(), name: req.Name, resource: req.Target(), exceptions: s.excused}
 	e.before = e.object
 	e.asked = &e.own
 	e.env = expr.Env{Functions: s.functions, Now: in.Now, Rand: in.Rand}
@@ -57,7 +59,7 @@ func (s *Snapshot) begin(ctx context.Context, req *Request, in *Inputs) *evaluat
 
 // namespace is the one that `namespaces` filters look at: of a Namespace object, its own name.
 func (e *evaluation) namespace() string {
-	if e.req.Kind.Kind == "Namespace" && e.req.Kind.Group == "" {
+	if e.isNamespace() {
 		return e.name
 	}
 	return e.req.Namespace

@@ -18,7 +18,7 @@ func (s *Snapshot) Generate(ctx context.Context, req *Request, in *Inputs) []Dec
 // generate evaluates the rules. At rest a rule fails that has changes to make: what it generates has drifted,
 // or was never there.
 func (s *Snapshot) generate(e *evaluation, at func(*Policy) bool) []Decision {
-	rules := s.index[Generate].rules(e.req.Kind.Kind)
+	rules := s.index[Generate].rules(&e.resource)
 	if len(rules) == 0 {
 		return nil
 	}

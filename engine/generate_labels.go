@@ -56,7 +56,7 @@ func (g *generator) label(to map[string]any) {
 
 // triggerNamespace is where the trigger lives: of a Namespace, which a request names as its own, nowhere.
 func (g *generator) triggerNamespace() string {
-	if g.e.req.Kind.Kind == "Namespace" && g.e.req.Kind.Group == "" {
+	if g.e.isNamespace() {
 		return ""
 	}
 	return g.e.req.Namespace

@@ -96,7 +96,7 @@ func (o *orphanCheck) check(before *Snapshot) (*Orphan, error) {
 	trigger := triggerOf(has)
 	if !o.rule.generate.synchronize ||
 		!o.rule.operations.has(Create) || // it generates when its trigger goes
-		!o.rule.Selects(trigger.kind, "") || // it has become a rule about something else
+		!o.rule.Selects(&Resource{Kind: trigger.kind}) || // it has become a rule about something else
 		trigger.unknown() || !o.mayMake() {
 		return nil, nil
 	}

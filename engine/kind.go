@@ -5,14 +5,36 @@ import (
 	"regexp"
 	"strings"
 
+	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/holdfast-io/holdfast/engine/glob"
 )
 
-// KindSelector is an entry of `kinds`: group, version, kind and subresource, each a wildcard.
+// Resource is what a request is about, or an object: its kind, and the plural name by which the API serves it.
+type Resource struct {
+	Kind        schema.GroupVersionKind
+	Plural      string // such as pods; empty where it is not known
+	SubResource string
+}
+
+// plural is the name that the API serves the resource by, guessed from the kind where it is not known, as the
+// names of kinds are made in nearly every API.
+func (r *Resource) plural() string {
+	if r.Plural == "" {
+		guess, _ := meta.UnsafeGuessKindToResource(r.Kind)
+		r.Plural = guess.Resource
+	}
+	return r.Plural
+}
+
+// KindSelector selects resources: by their kind (an entry of `kinds`), or by their plural name (an entry of
+// `resourceRules`). Each part is a wildcard.
 type KindSelector struct {
 	Group, Version, Kind, SubResource glob.Glob
+	// Plural selects by the plural name, and Kind is not looked at.
+	Plural glob.Glob
+	ByName bool
 }
 
 var versionLike = regexp.MustCompile(`^(v\d+((alpha|beta)\d+)?|\*)$`)
@@ -61,10 +83,17 @@ func ParseKind(s string) (KindSelector, error) {
 	}, nil
 }
 
-// Match reports whether a request on this kind and subresource is selected. A rule for Pods also sees
+// Match reports whether a request on the resource is selected. A rule for Pods by their kind also sees
 // their ephemeral containers, which are part of the Pod and come through a subresource.
-func (k KindSelector) Match(gvk schema.GroupVersionKind, sub string) bool {
-	if !k.Group.Match(gvk.Group) || !k.Version.Match(gvk.Version) || !k.Kind.Match(gvk.Kind) {
+func (k *KindSelector) Match(r *Resource) bool {
+	gvk, sub := r.Kind, r.SubResource
+	if !k.Group.Match(gvk.Group) || !k.Version.Match(gvk.Version) {
+		return false
+	}
+	if k.ByName {
+		return k.Plural.Match(r.plural()) && k.SubResource.Match(sub)
+	}
+	if !k.Kind.Match(gvk.Kind) {
 		return false
 	}
 	return k.SubResource.Match(sub) || (k.SubResource.String() == "" &&
@@ -72,7 +101,11 @@ func (k KindSelector) Match(gvk schema.GroupVersionKind, sub string) bool {
 }
 
 func (k KindSelector) String() string {
-	s := k.Group.String() + "/" + k.Version.String() + "/" + k.Kind.String()
+	name := k.Kind
+	if k.ByName {
+		name = k.Plural
+	}
+	s := k.Group.String() + "/" + k.Version.String() + "/" + name.String()
 	if sub := k.SubResource.String(); sub != "" {
 		s += "/" + sub
 	}

@@ -27,6 +27,7 @@ type filter struct {
 	annotations  []pair
 	selector     *selector
 	nsSelector   *selector
+	constraints  *constraints // of a policy in CEL, else nil
 	roles        []string
 	clusterRoles []string
 	subjects     []rbacv1.Subject
@@ -34,6 +35,16 @@ type filter struct {
 
 func (f *filter) needsUser() bool {
 	return len(f.roles) > 0 || len(f.clusterRoles) > 0 || len(f.subjects) > 0
+}
+
+// selects reports whether one of the filter's kinds is this one.
+func (f *filter) selects(resource *Resource) bool {
+	for i := range f.kindList {
+		if f.kindList[i].Match(resource) {
+			return true
+		}
+	}
+	return false
 }
 
 // verdict of a filter or matcher: unknown when only an admission request could tell.
@@ -83,7 +94,7 @@ func (f *filter) match(e *evaluation) (verdict, error) {
 	if f.operations != 0 && !f.operations.has(req.Operation) {
 		return no, nil
 	}
-	if len(f.kindList) > 0 && !slices.ContainsFunc(f.kindList, func(k KindSelector) bool { return k.Match(req.Kind, req.SubResource) }) {
+	if len(f.kindList) > 0 && !f.selects(&e.resource) {
 		return no, nil
 	}
 	if len(f.names) > 0 && !glob.MatchAny(f.names, e.name) {
@@ -98,8 +109,13 @@ func (f *filter) match(e *evaluation) (verdict, error) {
 	if f.selector != nil && !f.selector.match(e.metadata("labels")) {
 		return no, nil
 	}
+	if f.constraints != nil {
+		if met, err := f.constraints.match(e); err != nil || !met {
+			return no, err
+		}
+	}
 	if f.nsSelector != nil {
-		if req.Kind.Kind == "Namespace" && req.Kind.Group == "" {
+		if e.isNamespace() {
 			return no, nil // it selects by the namespace that an object is in
 		}
 		labels, err := e.namespaceLabels()

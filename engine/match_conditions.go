@@ -8,7 +8,7 @@ import (
 	"github.com/holdfast-io/holdfast/engine/cel"
 )
 
-// celConditions are the matchConditions of a policy: what does not meet them is none of its business.
+// celConditions are matchConditions: what does not meet them is none of the policy's business.
 type celConditions struct {
 	rule  *cel.Rule
 	reads celReads
@@ -19,7 +19,9 @@ func (c *compiler) compileMatchConditions(list []admissionregistrationv1.MatchCo
 	if len(list) == 0 {
 		return nil
 	}
-	rule := c.compileCELSource(cel.Source{Conditions: list, Paths: cel.Paths{Conditions: path}}, path)
+	src := c.celSource
+	src.Conditions, src.Paths.Conditions = list, path
+	rule := c.compileCELSource(src, path)
 	if rule == nil {
 		return nil
 	}
@@ -28,21 +30,21 @@ func (c *compiler) compileMatchConditions(list []admissionregistrationv1.MatchCo
 	return out
 }
 
-// meets reports whether the request meets the policy's matchConditions, which are evaluated once.
-func (e *evaluation) meets(p *Policy) (bool, error) {
-	if p.conditions == nil {
+// meets reports whether the request meets the matchConditions, which are evaluated once for all rules of a policy.
+func (e *evaluation) meets(c *celConditions) (bool, error) {
+	if c == nil {
 		return true, nil
 	}
-	known, ok := e.met[p]
+	known, ok := e.met[c]
 	if !ok {
-		known.value, _, known.err = p.conditions.rule.Match(e.ctx, e.celInput(e.object, p.conditions.reads))
+		known.value, _, known.err = c.rule.Match(e.ctx, e.celInput(e.object, c.reads))
 		if known.err != nil {
 			known.err = fmt.Errorf("matchConditions: %w", known.err)
 		}
 		if e.met == nil {
-			e.met = map[*Policy]answer{}
+			e.met = map[*celConditions]answer{}
 		}
-		e.met[p] = known
+		e.met[c] = known
 	}
 	return known.value == true, known.err
 }

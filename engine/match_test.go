@@ -188,7 +188,7 @@ func FuzzParseKind(f *testing.F) {
 				t.Errorf("%q is read as %s", s, k)
 			}
 		}
-		k.Match(schema.GroupVersionKind{Group: "apps", Version: "v1", Kind: "Deployment"}, "scale")
+		k.Match(&Resource{Kind: schema.GroupVersionKind{Group: "apps", Version: "v1", Kind: "Deployment"}, SubResource: "scale"})
 	})
 }
 

@@ -38,7 +38,6 @@ type Policy struct {
 	// Admission and Background say at which doors the policy is evaluated.
 	Admission, Background bool
 	applyOne              bool
-	conditions            *celConditions // nil: none
 	// Rules are the policy's own rules and the ones generated for pod controllers.
 	Rules []*Rule
 	// Warnings are remarks of the compiler that do not keep the policy from working.
@@ -83,6 +82,7 @@ type Rule struct {
 
 	match         matcher
 	exclude       matcher
+	conditions    *celConditions // matchConditions; nil: none
 	operations    operations
 	context       block
 	preconditions *condition.Conditions
@@ -196,6 +196,8 @@ func (n needs) request() string {
 
 // operations is a set.
 type operations uint8
+
+const allOperations operations = 1 | 2 | 4 | 8
 
 func operationBit(op Operation) operations {
 	switch op {

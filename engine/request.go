@@ -43,6 +43,11 @@ type Request struct {
 	User *authenticationv1.UserInfo
 }
 
+// Target is the resource that the request is about.
+func (r *Request) Target() Resource {
+	return Resource{Kind: r.Kind, Plural: r.Resource.Resource, SubResource: r.SubResource}
+}
+
 // subject is the object that a rule judges: what is being deleted, or else what will be.
 func (r *Request) subject() map[string]any {
 	if r.Operation == Delete {

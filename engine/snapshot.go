@@ -9,8 +9,6 @@ import (
 	"slices"
 	"strings"
 
-	"k8s.io/apimachinery/pkg/runtime/schema"
-
 	"github.com/holdfast-io/holdfast/engine/expr"
 )
 
@@ -122,65 +120,6 @@ func (s *Snapshot) Exceptions() []*Exception { return s.contents.Exceptions }
 func (s *Snapshot) GlobalContexts() []*GlobalContext { return s.contents.GlobalContexts }
 
 // Matches reports whether any rule of this sort may look at such a request, by the index alone.
-func (s *Snapshot) Matches(kind RuleKind, gvk schema.GroupVersionKind, sub string, op Operation) bool {
-	return s.index[kind].matches(gvk, sub, op)
-}
-
-// index finds the rules that may match a kind, in evaluation order. A list holds every rule whose kinds
-// match by name, so that a request on a kind that no rule names costs one map look-up.
-type index struct {
-	byKind   map[string][]*Rule
-	wildcard []*Rule // rules with a wildcard kind, for kinds that no rule names
-}
-
-func newIndex(rules []*Rule) index {
-	ix := index{byKind: map[string][]*Rule{}}
-	for _, r := range rules {
-		wild := false
-		for _, k := range r.match.kinds() {
-			if k.Kind.Literal() {
-				ix.byKind[k.Kind.String()] = nil
-			} else {
-				wild = true
-			}
-		}
-		if wild {
-			ix.wildcard = append(ix.wildcard, r)
-		}
-	}
-	// A rule is in the list of each kind that it names, and one with wildcards in the list of any that they fit.
-	for _, r := range rules {
-		for _, k := range r.match.kinds() {
-			if k.Kind.Literal() {
-				ix.add(k.Kind.String(), r)
-				continue
-			}
-			for kind := range ix.byKind {
-				if k.Kind.Match(kind) {
-					ix.add(kind, r)
-				}
-			}
-		}
-	}
-	return ix
-}
-
-// add appends the rule, once; rules come in evaluation order.
-func (ix *index) add(kind string, r *Rule) {
-	list := ix.byKind[kind]
-	if len(list) == 0 || list[len(list)-1] != r {
-		ix.byKind[kind] = append(list, r)
-	}
-}
-
-func (ix *index) rules(kind string) []*Rule {
-	if list, ok := ix.byKind[kind]; ok {
-		return list
-	}
-	return ix.wildcard
-}
-
-// matches reports whether any rule may look at such a request.
-func (ix *index) matches(gvk schema.GroupVersionKind, sub string, op Operation) bool {
-	return slices.ContainsFunc(ix.rules(gvk.Kind), func(r *Rule) bool { return r.operations.has(op) && r.Selects(gvk, sub) })
+func (s *Snapshot) Matches(kind RuleKind, resource *Resource, op Operation) bool {
+	return s.index[kind].matches(resource, op)
 }

@@ -70,23 +70,24 @@ func TestIndexGivesWhatALinearScanGives(t *testing.T) {
 			gvk.Group = "apps"
 		}
 		sub := rapid.SampledFrom([]string{"", "exec"}).Draw(t, "subresource")
+		resource := Resource{Kind: gvk, SubResource: sub}
 		var want, got []*Rule
 		for _, p := range s.Policies() {
 			for _, r := range p.Rules {
-				if r.Selects(gvk, sub) {
+				if r.Selects(&resource) {
 					want = append(want, r)
 				}
 			}
 		}
-		for _, r := range s.index[Validate].rules(gvk.Kind) {
-			if r.Selects(gvk, sub) {
+		for _, r := range s.index[Validate].rules(&resource) {
+			if r.Selects(&resource) {
 				got = append(got, r)
 			}
 		}
 		if !slices.Equal(got, want) {
 			t.Errorf("%s: got %d rules, want %d", gvk, len(got), len(want))
 		}
-		if s.Matches(Validate, gvk, sub, Create) != (len(want) > 0) {
+		if s.Matches(Validate, &resource, Create) != (len(want) > 0) {
 			t.Errorf("%s: Matches says otherwise than %d rules", gvk, len(want))
 		}
 	})

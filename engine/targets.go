@@ -223,7 +223,7 @@ func (c *Change) String() string {
 func (s *Snapshot) MutateExisting(ctx context.Context, req *Request, in *Inputs) []Decision {
 	e := s.begin(ctx, req, in)
 	var out []Decision
-	unjudged := e.each(s.index[Mutate].rules(req.Kind.Kind), atAdmission, func(r *Rule) *Decision {
+	unjudged := e.each(s.index[Mutate].rules(&e.resource), atAdmission, func(r *Rule) *Decision {
 		if r.mutate.targets != nil {
 			out = append(out, r.eachTarget(e)...)
 		}

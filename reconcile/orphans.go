@@ -17,7 +17,7 @@ func (k *Keeper) release(ctx context.Context, t Trigger) error {
 	s := k.opts.Snapshots.Current()
 	var errs []error
 	for _, r := range keepers(s) {
-		if r.Selects(t.Kind, "") {
+		if r.Selects(&engine.Resource{Kind: t.Kind}) {
 			errs = append(errs, k.deleteOrphans(ctx, s, nil, r, t.UID, t))
 		}
 	}

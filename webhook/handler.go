@@ -178,7 +178,8 @@ func (h *Handler) review(r *http.Request, c *call, req *request) *admissionv1.Ad
 		return h.unanswered(c, failureKind, http.StatusInternalServerError,
 			fmt.Errorf("the kind of resource %s, whose subresource %s is written, is not known yet", req.Resource.Resource, req.SubResource))
 	}
-	if _, named := v.kinds[kind.Kind]; named {
+	resource := engine.Resource{Kind: kind, Plural: req.Resource.Resource, SubResource: req.SubResource}
+	if v.names(&resource) {
 		c.kind = kind.Kind
 	}
 	rules := v.of(c.target)
@@ -188,8 +189,8 @@ func (h *Handler) review(r *http.Request, c *call, req *request) *admissionv1.Ad
 		c.decision = allowed
 		return Allowed(c.uid, Notes{})
 	}
-	followed := h.opts.Admitted != nil && c.hook == Validate && (req.DryRun == nil || !*req.DryRun) && rules.HasConsequences(kind, req.SubResource, req.Operation)
-	if !followed && !rules.Matches(c.hook.rules(), kind, req.SubResource, req.Operation) {
+	followed := h.opts.Admitted != nil && c.hook == Validate && (req.DryRun == nil || !*req.DryRun) && rules.HasConsequences(&resource, req.Operation)
+	if !followed && !rules.Matches(c.hook.rules(), &resource, req.Operation) {
 		c.decision = allowed
 		return Allowed(c.uid, Notes{})
 	}

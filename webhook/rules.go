@@ -88,7 +88,11 @@ func (d demand) add(r *engine.Rule, resources []Resource, missing unserved) {
 // everything is the place of a selector of all kinds. It is written as such and not as a list of what is
 // served now, so that it holds for a resource from its first second.
 func everything(k engine.KindSelector, namespaced bool) (place, bool) {
-	if k.Group.String() != "*" || k.Version.String() != "*" || k.Kind.String() != "*" {
+	name := k.Kind
+	if k.ByName {
+		name = k.Plural
+	}
+	if k.Group.String() != "*" || k.Version.String() != "*" || name.String() != "*" {
 		return place{}, false
 	}
 	p := place{group: "*", version: "*", resource: "*", scope: admissionregistrationv1.AllScopes}
@@ -111,7 +115,7 @@ func (d demand) addServed(k engine.KindSelector, ops operationSet, resources []R
 	found := false
 	for i := range resources {
 		res := &resources[i]
-		if !k.Match(res.gvk(), res.SubResource) {
+		if !k.Match(&engine.Resource{Kind: res.gvk(), Plural: res.Name, SubResource: res.SubResource}) {
 			continue
 		}
 		found = true

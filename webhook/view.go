@@ -10,7 +10,8 @@ type view struct {
 	snapshot *engine.Snapshot
 	all      *engine.Snapshot
 	groups   map[Group]*engine.Snapshot
-	kinds    map[string]struct{} // that the bundle names, for metrics
+	// kinds and plurals are those that the bundle names, for metrics.
+	kinds, plurals map[string]struct{}
 }
 
 func newView(s *engine.Snapshot) *view {
@@ -19,6 +20,7 @@ func newView(s *engine.Snapshot) *view {
 		all:      s.Where(func(p *engine.Policy) bool { return p.Admission }),
 		groups:   map[Group]*engine.Snapshot{},
 		kinds:    map[string]struct{}{},
+		plurals:  map[string]struct{}{},
 	}
 	for _, p := range v.all.Policies() {
 		g := GroupOf(p)
@@ -27,13 +29,23 @@ func newView(s *engine.Snapshot) *view {
 		}
 		for _, r := range p.Rules {
 			for _, k := range r.Kinds() {
-				if k.Kind.Literal() {
+				switch {
+				case k.ByName && k.Plural.Literal():
+					v.plurals[k.Plural.String()] = struct{}{}
+				case !k.ByName && k.Kind.Literal():
 					v.kinds[k.Kind.String()] = struct{}{}
 				}
 			}
 		}
 	}
 	return v
+}
+
+// names reports whether a policy names the resource, by its kind or its plural.
+func (v *view) names(r *engine.Resource) bool {
+	_, kind := v.kinds[r.Kind.Kind]
+	_, plural := v.plurals[r.Plural]
+	return kind || plural
 }
 
 // of gives the policies that answer at the target; nil when there are none.

@@ -20,28 +20,33 @@ const (
 
 // kind is a type of objects that is watched, in the first of its versions that is served.
 type kind struct {
-	name     string   // ClusterPolicy
-	resource string   // clusterpolicies
-	versions []string // of bundle.Group, the one that is compiled first
+	name     string // ClusterPolicy
+	resource string // clusterpolicies
+	group    string
+	versions []string // of the group, the one that is compiled first
 }
 
 // kinds are those that are watched. A CRD serves an object in each of its versions, so that one is enough.
 func kinds() []kind {
 	return []kind{
-		{clusterPolicy, "clusterpolicies", bundle.Versions(clusterPolicy)},
-		{policy, "policies", bundle.Versions(policy)},
-		{policyException, "policyexceptions", bundle.Versions(policyException)},
-		{clusterCleanupPolicy, "clustercleanuppolicies", bundle.Versions(clusterCleanupPolicy)},
-		{cleanupPolicy, "cleanuppolicies", bundle.Versions(cleanupPolicy)},
-		{globalContextEntry, "globalcontextentries", bundle.Versions(globalContextEntry)},
+		newKind(bundle.Group, clusterPolicy, "clusterpolicies"),
+		newKind(bundle.Group, policy, "policies"),
+		newKind(bundle.Group, policyException, "policyexceptions"),
+		newKind(bundle.Group, clusterCleanupPolicy, "clustercleanuppolicies"),
+		newKind(bundle.Group, cleanupPolicy, "cleanuppolicies"),
+		newKind(bundle.Group, globalContextEntry, "globalcontextentries"),
 	}
+}
+
+func newKind(group, name, resource string) kind {
+	return kind{name, resource, group, bundle.Versions(group, name)}
 }
 
 // resources lists the versions, the one that is compiled first.
 func (k kind) resources() []schema.GroupVersionResource {
 	out := make([]schema.GroupVersionResource, len(k.versions))
 	for i, v := range k.versions {
-		out[i] = schema.GroupVersionResource{Group: bundle.Group, Version: v, Resource: k.resource}
+		out[i] = schema.GroupVersionResource{Group: k.group, Version: v, Resource: k.resource}
 	}
 	return out
 }

@@ -56,6 +56,9 @@ func Compile(pattern string) Glob {
 	return g
 }
 
+// Exactly makes a pattern that matches the text itself, whatever characters it holds.
+func Exactly(text string) Glob { return Glob{pattern: text, literal: text} }
+
 // CompileAll compiles each pattern, in order.
 func CompileAll(patterns []string) []Glob {
 	if len(patterns) == 0 {

@@ -1,0 +1,167 @@
+package engine
+
+import (
+	"fmt"
+	"strings"
+
+	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
+
+	"github.com/holdfast-io/holdfast/engine/glob"
+)
+
+// constraints narrow a filter as the selectors and scopes of an API server's matchResources do. They differ from
+// the parts of a kyverno.io filter: an object without a namespace meets every namespaceSelector, a Namespace is
+// selected by its own labels, and an update by those of the old object too.
+type constraints struct {
+	scope      admissionregistrationv1.ScopeType // empty: both
+	namespaces labels.Selector                   // nil: all
+	objects    labels.Selector                   // nil: all
+}
+
+func (c *constraints) match(e *evaluation) (bool, error) {
+	namespaced := e.req.Namespace != ""
+	switch c.scope {
+	case admissionregistrationv1.NamespacedScope:
+		if !namespaced {
+			return false, nil
+		}
+	case admissionregistrationv1.ClusterScope:
+		if namespaced {
+			return false, nil
+		}
+	}
+	if c.objects != nil && !c.objects.Matches(labelMap(e.metadata("labels"))) {
+		old, _ := metadata(e.req.OldObject)["labels"].(map[string]any)
+		if e.req.OldObject == nil || !c.objects.Matches(labelMap(old)) {
+			return false, nil
+		}
+	}
+	if c.namespaces == nil {
+		return true, nil
+	}
+	if e.isNamespace() {
+		return c.namespaces.Matches(labelMap(e.metadata("labels"))), nil
+	}
+	if !namespaced {
+		return true, nil
+	}
+	found, err := e.namespaceLabels()
+	if err != nil {
+		return false, err
+	}
+	return c.namespaces.Matches(labelMap(found)), nil
+}
+
+// isNamespace reports whether the request is about a Namespace itself.
+func (e *evaluation) isNamespace() bool {
+	return e.req.Kind.Kind == "Namespace" && e.req.Kind.Group == ""
+}
+
+// compileMatchConstraints compiles what an API server calls matchResources into what the rule matches and what it
+// excludes. A nil block is a problem.
+func (c *compiler) compileMatchConstraints(m *admissionregistrationv1.MatchResources, path []any) (match, exclude matcher) {
+	if m == nil || len(m.ResourceRules) == 0 {
+		c.problem(path, "selects nothing: expected resourceRules")
+		return match, exclude
+	}
+	if p := m.MatchPolicy; p != nil && *p != admissionregistrationv1.Exact && *p != admissionregistrationv1.Equivalent {
+		c.problem(at(path, "matchPolicy"), fmt.Sprintf("unknown value %q: expected Exact or Equivalent", *p))
+	}
+	narrow := constraints{
+		namespaces: c.compileLabelSelector(m.NamespaceSelector, at(path, "namespaceSelector")),
+		objects:    c.compileLabelSelector(m.ObjectSelector, at(path, "objectSelector")),
+	}
+	for i := range m.ResourceRules {
+		match.filters = append(match.filters, c.compileResourceRule(&m.ResourceRules[i], narrow, at(path, "resourceRules", i)))
+	}
+	for i := range m.ExcludeResourceRules {
+		exclude.filters = append(exclude.filters, c.compileResourceRule(&m.ExcludeResourceRules[i], constraints{}, at(path, "excludeResourceRules", i)))
+	}
+	return match, exclude
+}
+
+func (c *compiler) compileLabelSelector(s *metav1.LabelSelector, path []any) labels.Selector {
+	if s == nil {
+		return nil
+	}
+	selector, err := metav1.LabelSelectorAsSelector(s)
+	if err != nil {
+		c.problem(path, "not a label selector: "+err.Error())
+		return nil
+	}
+	if selector.Empty() {
+		return nil
+	}
+	return selector
+}
+
+func (c *compiler) compileResourceRule(r *admissionregistrationv1.NamedRuleWithOperations, narrow constraints, path []any) filter {
+	f := filter{names: literals(r.ResourceNames), constraints: &narrow}
+	if len(r.Operations) == 0 {
+		c.problem(at(path, "operations"), "is empty: expected CREATE, UPDATE, DELETE, CONNECT or *")
+	}
+	for i, op := range r.Operations {
+		if op == admissionregistrationv1.OperationAll {
+			f.operations |= allOperations
+			continue
+		}
+		bit := operationBit(Operation(op))
+		if bit == 0 {
+			c.problem(at(path, "operations", i), fmt.Sprintf("unknown operation %q: expected CREATE, UPDATE, DELETE, CONNECT or *", op))
+		}
+		f.operations |= bit
+	}
+	if r.Scope != nil {
+		switch *r.Scope {
+		case admissionregistrationv1.AllScopes:
+		case admissionregistrationv1.NamespacedScope, admissionregistrationv1.ClusterScope:
+			f.constraints.scope = *r.Scope
+		default:
+			c.problem(at(path, "scope"), fmt.Sprintf("unknown value %q: expected Cluster, Namespaced or *", *r.Scope))
+		}
+	}
+	for _, part := range []struct {
+		name string
+		list []string
+	}{{"apiGroups", r.APIGroups}, {"apiVersions", r.APIVersions}, {"resources", r.Resources}} {
+		if len(part.list) == 0 {
+			c.problem(at(path, part.name), "is empty: expected at least one, or *")
+		}
+	}
+	for _, group := range r.APIGroups {
+		for _, version := range r.APIVersions {
+			for _, resource := range r.Resources {
+				f.kindList = append(f.kindList, resourceSelector(group, version, resource))
+			}
+		}
+	}
+	return f
+}
+
+// resourceSelector reads an entry of resources: pods, pods/status, pods/*, *, */scale or */*. A * alone stands
+// for all resources, and for none of their subresources.
+func resourceSelector(group, version, resource string) KindSelector {
+	plural, sub, _ := strings.Cut(resource, "/")
+	return KindSelector{
+		Group: wildOrLiteral(group), Version: wildOrLiteral(version),
+		Plural: wildOrLiteral(plural), SubResource: wildOrLiteral(sub), ByName: true,
+	}
+}
+
+// wildOrLiteral is a text in which a * by itself, and nothing else, is a wildcard.
+func wildOrLiteral(s string) glob.Glob {
+	if s == "*" {
+		return glob.Compile(s)
+	}
+	return glob.Exactly(s)
+}
+
+func literals(list []string) []glob.Glob {
+	var out []glob.Glob
+	for _, s := range list {
+		out = append(out, glob.Exactly(s))
+	}
+	return out
+}
