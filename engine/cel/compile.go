@@ -14,6 +14,11 @@ import (
 
 // Source is what a rule or a policy says in CEL.
 type Source struct {
+	// Language is Kubernetes if nothing is said.
+	Language Language
+	// Namespace is the policy's in Kyverno's language, empty for a cluster policy. It is where look-ups of a namespaced
+	// policy go: its functions take no namespace.
+	Namespace string
 	// Conditions must all be true for the rest to be evaluated.
 	Conditions []admissionregistrationv1.MatchCondition
 	// Variables are known to the other expressions as variables.<name>, and to the variables behind them.
@@ -48,6 +53,9 @@ type Rule struct {
 	validations []validation
 	annotations []annotation
 	facts       []string
+	namespace   string // of the policy
+	// requestObjects says that the request is read with its object and oldObject, or as a whole.
+	requestObjects bool
 }
 
 type condition struct {
@@ -74,20 +82,21 @@ type program struct {
 }
 
 // References lists what the expressions read, sorted: object, oldObject, params, request.<field> (or request, where an
-// expression takes it as a whole) and namespaceObject.metadata.name (or namespaceObject, for anything else of it). A
-// variable counts only if it is used.
+// expression takes it as a whole), namespaceObject.metadata.name (or namespaceObject, for anything else of it), exceptions,
+// and what they ask the World: resource, http, globalContext, image (of a registry), generator, time, random. A variable
+// counts only if it is used.
 func (r *Rule) References() []string { return r.facts }
 
 // Compile compiles all expressions. What is wrong with them comes back in one *CompileError.
 func (c *Compiler) Compile(src Source) (*Rule, error) {
-	structs := &provider{variables: make(map[string]*types.Type, len(src.Variables))}
-	env, err := c.declare(structs, bool(src.Params))
+	structs := &provider{language: src.Language, variables: make(map[string]*types.Type, len(src.Variables))}
+	env, err := c.declare(structs, &src)
 	if err != nil {
 		return nil, err
 	}
 	s := &session{
 		env: env, structs: structs, src: &src,
-		rule:  &Rule{names: make(map[string]int, len(src.Variables))},
+		rule:  &Rule{names: make(map[string]int, len(src.Variables)), namespace: src.Namespace},
 		facts: map[string]bool{}, read: make(map[string]reading, len(src.Variables)), used: map[string]bool{}, times: make(map[string]int, len(src.Variables)),
 	}
 	s.compileVariables()

@@ -28,11 +28,30 @@ const (
 )
 
 // Compiler compiles expressions. It is immutable and safe for concurrent use. Make one for a process and share it: the
-// first expression makes the environment, which takes a millisecond, and each further one takes a fraction of that.
-type Compiler struct{ base func() (*cel.Env, error) }
+// first expression of a language makes its environment, which takes a millisecond, and each further one takes a fraction
+// of that.
+type Compiler struct{ kubernetes, kyverno, namespaced func() (*cel.Env, error) }
 
-// NewCompiler gives a compiler of the language that the API server of our Kubernetes libraries has.
-func NewCompiler() *Compiler { return &Compiler{sync.OnceValues(newEnvironment)} }
+// NewCompiler gives a compiler of the language that the API server of our Kubernetes libraries has, and of Kyverno's.
+func NewCompiler() *Compiler {
+	return &Compiler{
+		kubernetes: sync.OnceValues(newEnvironment),
+		kyverno:    sync.OnceValues(func() (*cel.Env, error) { return newKyvernoEnvironment(ofCluster) }),
+		namespaced: sync.OnceValues(func() (*cel.Env, error) { return newKyvernoEnvironment(ofNamespace) }),
+	}
+}
+
+// base gives the environment that all Sources of a language share.
+func (c *Compiler) base(src *Source) (*cel.Env, error) {
+	switch {
+	case src.Language == Kubernetes:
+		return c.kubernetes()
+	case src.Namespace == "":
+		return c.kyverno()
+	default:
+		return c.namespaced()
+	}
+}
 
 func newEnvironment() (*cel.Env, error) {
 	// The set for stored expressions holds all that the libraries know, whatever version the cluster has: a policy is
@@ -55,8 +74,8 @@ func newEnvironment() (*cel.Env, error) {
 }
 
 // declare gives the environment of one Source. Variables grow in structs as they are compiled.
-func (c *Compiler) declare(structs *provider, params bool) (*cel.Env, error) {
-	base, err := c.base()
+func (c *Compiler) declare(structs *provider, src *Source) (*cel.Env, error) {
+	base, err := c.base(src)
 	if err != nil {
 		return nil, err
 	}
@@ -65,7 +84,7 @@ func (c *Compiler) declare(structs *provider, params bool) (*cel.Env, error) {
 		cel.CustomTypeProvider(structs),
 		cel.Variable(varVariables, cel.ObjectType(typeVariables)),
 	}
-	if params {
+	if src.Params == WithParams {
 		options = append(options, cel.Variable(varParams, cel.DynType))
 	}
 	env, err := base.Extend(options...)
@@ -88,6 +107,9 @@ const (
 	typeStatus    = "kubernetes.NamespaceStatus"
 	typeCondition = "kubernetes.NamespaceCondition"
 	typeVariables = "kubernetes.variables"
+	// of Kyverno's language
+	typeExceptions = "kyverno.Exceptions"
+	typeAccount    = "user.ServiceAccount"
 )
 
 // declaredFields are the fields that an API server shows to admission expressions. The test compares them with the
@@ -124,6 +146,10 @@ func declaredFields(typeName string) map[string]*types.Type {
 		return map[string]*types.Type{"finalizers": texts}
 	case typeStatus:
 		return map[string]*types.Type{"conditions": types.NewListType(types.NewObjectType(typeCondition)), "phase": text}
+	case typeExceptions:
+		return map[string]*types.Type{"allowedImages": texts, "allowedValues": texts}
+	case typeAccount:
+		return map[string]*types.Type{"Name": text, "Namespace": text}
 	case typeCondition:
 		return map[string]*types.Type{"status": text, "type": text, "lastTransitionTime": types.TimestampType, "message": text, "reason": text}
 	default:
@@ -134,6 +160,7 @@ func declaredFields(typeName string) map[string]*types.Type {
 // provider knows the fields of the declared types, and of the variables of one Source.
 type provider struct {
 	types.Provider
+	language  Language
 	variables map[string]*types.Type
 }
 
@@ -141,7 +168,11 @@ func (p *provider) fields(typeName string) map[string]*types.Type {
 	if typeName == typeVariables {
 		return p.variables
 	}
-	return declaredFields(typeName)
+	fields := declaredFields(typeName)
+	if typeName == typeRequest && p.language == Kyverno {
+		fields[varObject], fields[varOldObject] = types.DynType, types.DynType
+	}
+	return fields
 }
 
 func (p *provider) FindStructType(typeName string) (*types.Type, bool) {

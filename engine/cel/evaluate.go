@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"math"
 	"strings"
 
@@ -26,6 +27,11 @@ type Input struct {
 	Namespace func() (map[string]any, error)
 	// Params is the parameter, if the Source has one.
 	Params map[string]any
+	// Exceptions is what exceptions allow, for Kyverno's language.
+	Exceptions Exceptions
+	// World answers what expressions of Kyverno's language ask beyond the request. Where it is nil, nothing can be looked
+	// up, and there is no time and no randomness.
+	World World
 }
 
 // Outcome tells how an evaluation ended.
@@ -131,6 +137,7 @@ type evaluation struct {
 
 	request, namespace             any
 	requestAsked, namespaceIsAsked bool
+	calls                          int   // to the World
 	outside                        error // of a look-up, or the end of the time
 	exhausted                      bool
 }
@@ -150,7 +157,7 @@ func (e *evaluation) match() (met bool, name string, err error) {
 		switch {
 		case err != nil:
 			errs = append(errs, fmt.Errorf("%s: %w", c.name, err))
-			if !errors.Is(err, ErrExpression) || e.exhausted {
+			if !errors.Is(err, ErrExpression) || e.exhausted || e.calls > maxCalls {
 				return false, "", errors.Join(errs...)
 			}
 		case !ok:
@@ -182,7 +189,9 @@ func (e *evaluation) run(p *program) (ref.Val, error) {
 	switch {
 	case e.exhausted:
 		return nil, p.failed(errors.New("the expressions of the rule cost more than an evaluation may"))
-	case err != nil && e.outside != nil:
+	case e.calls > maxCalls:
+		return nil, p.failed(errTooManyCalls)
+	case e.outside != nil: // also where || or orValue has another answer: what could not be told is neither true nor false
 		return nil, e.outside
 	case err != nil:
 		return nil, p.failed(err)
@@ -251,10 +260,7 @@ func (e *evaluation) ResolveName(name string) (any, bool) {
 	case varRequest:
 		if !e.requestAsked {
 			e.requestAsked = true
-			e.request = map[string]any{}
-			if e.in.Request != nil {
-				e.request = e.in.Request()
-			}
+			e.request = e.askRequest()
 		}
 		return e.request, true
 	case varNamespace:
@@ -264,8 +270,20 @@ func (e *evaluation) ResolveName(name string) (any, bool) {
 		}
 		return e.namespace, true
 	default:
-		return nil, false
+		return e.library(name)
 	}
+}
+
+func (e *evaluation) askRequest() map[string]any {
+	request := map[string]any{}
+	if e.in.Request != nil {
+		request = e.in.Request()
+	}
+	if e.rule.requestObjects {
+		request = maps.Clone(request)
+		request[varObject], request[varOldObject] = orNull(e.in.Object), orNull(e.in.OldObject)
+	}
+	return request
 }
 
 func (e *evaluation) askNamespace() any {

@@ -37,6 +37,7 @@ func (s *session) compile(text string, path []any, want ...*types.Type) (express
 		s.problem(path, "authorizer is not built yet")
 		return expression{}, false
 	}
+	s.rule.requestObjects = s.rule.requestObjects || out.requestObjects && s.src.Language == Kyverno
 	var most int
 	if out.times, most = nesting(checked.NativeRep(), s.times); most > maxNesting {
 		s.problem(path, fmt.Sprintf("holds the same value more than %d times: comparing it would take too long", maxNesting))
@@ -103,7 +104,12 @@ func (s *session) explain(message string) string {
 	message = strings.TrimSuffix(message, " (in container '')")
 	if name, ok := strings.CutPrefix(message, "undeclared reference to '"); ok {
 		name = strings.TrimSuffix(name, "'")
-		known := []string{varObject, varOldObject, varRequest, varNamespace, varVariables, varAuthorizer}
+		known := []string{varObject, varOldObject, varRequest, varNamespace, varVariables}
+		if s.src.Language == Kyverno {
+			known = append(known, varExceptions, varResource, varHTTP, varGlobalContext, varImage, varGenerator, varJSON, varYAML)
+		} else {
+			known = append(known, varAuthorizer)
+		}
 		if s.src.Params == WithParams {
 			known = append(known, varParams)
 		}

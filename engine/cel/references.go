@@ -12,12 +12,14 @@ import (
 // reading is what an expression reads of its surroundings.
 type reading struct {
 	// facts are request.<field> (or request as a whole), namespaceObject.metadata.name (or namespaceObject), and the other
-	// names: object, oldObject, params, authorizer.
+	// names: object, oldObject, params, authorizer, exceptions, and what is asked of the World.
 	facts []string
 	// variables are the names of variables.<name>.
 	variables []string
 	// orValue says that a part of the expression has no type before it is evaluated, because of orValue.
 	orValue bool
+	// requestObjects says that request.object or request.oldObject is read, or the request as a whole.
+	requestObjects bool
 }
 
 func read(a *ast.AST) reading {
@@ -99,7 +101,13 @@ func (r *reader) name(name string, path []string) {
 	root, _, _ := strings.Cut(strings.TrimPrefix(name, "."), ".")
 	switch root {
 	case varRequest:
-		if len(path) > 0 {
+		switch {
+		case len(path) == 0:
+			r.requestObjects = true
+		case path[0] == varObject || path[0] == varOldObject: // of Kyverno's language
+			r.requestObjects = true
+			root = path[0]
+		default:
 			root += "." + path[0]
 		}
 	case varNamespace:
@@ -115,6 +123,7 @@ func (r *reader) name(name string, path []string) {
 		r.variables = append(r.variables, variable)
 		return
 	case varObject, varOldObject, varParams, varAuthorizer:
+	case varExceptions, varResource, varHTTP, varGlobalContext, varImage, varGenerator:
 	default:
 		return
 	}
