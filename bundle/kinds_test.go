@@ -9,11 +9,23 @@ import (
 	"testing/fstest"
 )
 
+type groupKind struct{ group, kind string }
+
+func allKinds() []groupKind {
+	var out []groupKind
+	for _, group := range []string{Group, PoliciesGroup} {
+		for _, kind := range builtKinds(group) {
+			out = append(out, groupKind{group, kind})
+		}
+	}
+	return out
+}
+
 // What is written in an older version is compiled as the newest: each field of it must be there, of a type that
 // takes the same JSON.
 func TestOlderVersionsLoseNothing(t *testing.T) {
-	for _, kind := range builtKinds {
-		versions := versionsOf(kind)
+	for _, k := range allKinds() {
+		kind, versions := k.kind, versionsOf(k.group, k.kind)
 		for _, v := range versions[1:] {
 			var lost []string
 			compareShapes(kind+" "+v.name, v.shape, versions[0].shape, map[reflect.Type]bool{}, &lost)
@@ -67,22 +79,25 @@ func plainShape(t reflect.Type) reflect.Type {
 
 func TestEveryKindLoadsInEachVersion(t *testing.T) {
 	const match = "match: {any: [{resources: {kinds: [Pod]}}]}"
-	specs := map[string]string{
-		clusterPolicy:        "{rules: [{name: r, " + match + ", preconditions: {all: [{key: a, operator: Equals, value: a}]}, validate: {deny: {conditions: {any: [{key: a, operator: AnyIn, value: [b]}]}}}}]}",
-		policy:               "{rules: [{name: r, " + match + ", validate: {pattern: {spec: {x: y}}}}]}",
-		policyException:      "{exceptions: [{policyName: p, ruleNames: [r]}], " + match + ", conditions: {any: [{key: a, operator: Equals, value: a}]}}",
-		clusterCleanupPolicy: "{schedule: '@daily', " + match + ", conditions: {any: [{key: a, operator: Equals, value: a}]}}",
-		cleanupPolicy:        "{schedule: '@daily', " + match + "}",
-		globalContextEntry:   "{apiCall: {urlPath: /api, refreshInterval: 1m}}",
+	const validating = "{matchConstraints: {resourceRules: [{apiGroups: [''], apiVersions: [v1], operations: [CREATE], resources: [pods]}]}, validations: [{expression: 'true'}]}"
+	specs := map[groupKind]string{
+		{Group, clusterPolicy}:                      "{rules: [{name: r, " + match + ", preconditions: {all: [{key: a, operator: Equals, value: a}]}, validate: {deny: {conditions: {any: [{key: a, operator: AnyIn, value: [b]}]}}}}]}",
+		{Group, policy}:                             "{rules: [{name: r, " + match + ", validate: {pattern: {spec: {x: y}}}}]}",
+		{Group, policyException}:                    "{exceptions: [{policyName: p, ruleNames: [r]}], " + match + ", conditions: {any: [{key: a, operator: Equals, value: a}]}}",
+		{Group, clusterCleanupPolicy}:               "{schedule: '@daily', " + match + ", conditions: {any: [{key: a, operator: Equals, value: a}]}}",
+		{Group, cleanupPolicy}:                      "{schedule: '@daily', " + match + "}",
+		{Group, globalContextEntry}:                 "{apiCall: {urlPath: /api, refreshInterval: 1m}}",
+		{PoliciesGroup, validatingPolicy}:           validating,
+		{PoliciesGroup, namespacedValidatingPolicy}: validating,
 	}
-	for _, kind := range builtKinds {
-		digests := map[string]string{}
-		for _, v := range versionsOf(kind) {
-			text := "apiVersion: kyverno.io/" + v.name + "\nkind: " + kind + "\nmetadata: {name: x, uid: abc, resourceVersion: '7'"
+	for _, k := range allKinds() {
+		kind, digests := k.kind, map[string]string{}
+		for _, v := range versionsOf(k.group, kind) {
+			text := "apiVersion: " + k.group + "/" + v.name + "\nkind: " + kind + "\nmetadata: {name: x, uid: abc, resourceVersion: '7'"
 			if !clusterScoped(kind) {
 				text += ", namespace: ns"
 			}
-			text += "}\nspec: " + specs[kind] + "\nstatus: {whatever: true}\n"
+			text += "}\nspec: " + specs[k] + "\nstatus: {whatever: true}\n"
 			s, sum, err := Load(context.Background(), Sources{FS: fstest.MapFS{"p.yaml": {Data: []byte(text)}}})
 			if err != nil {
 				t.Errorf("%v in:\n%s", err, text)

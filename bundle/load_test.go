@@ -188,8 +188,8 @@ func TestLoadRefuses(t *testing.T) {
 			[]string{"b/p.yaml:6:1: GlobalContextEntry/pods: stands twice in the bundle, first at b/p.yaml:1:1"},
 		},
 		"a CEL policy": {
-			"apiVersion: policies.kyverno.io/v1\nkind: ValidatingPolicy\nmetadata: {name: x}\n",
-			[]string{"b/p.yaml:1:1: ValidatingPolicy/x: policies.kyverno.io/v1 ValidatingPolicy is not built yet"},
+			"apiVersion: policies.kyverno.io/v1\nkind: ImageValidatingPolicy\nmetadata: {name: x}\n",
+			[]string{"b/p.yaml:1:1: ImageValidatingPolicy/x: policies.kyverno.io/v1 ImageValidatingPolicy is not built yet"},
 		},
 		"the API server's own policies": {
 			"apiVersion: admissionregistration.k8s.io/v1\nkind: ValidatingAdmissionPolicyBinding\nmetadata: {name: x}\n",

@@ -16,6 +16,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	clienttesting "k8s.io/client-go/testing"
 
+	"github.com/holdfast-io/holdfast/bundle"
 	"github.com/holdfast-io/holdfast/engine"
 )
 
@@ -219,7 +220,7 @@ func TestWhatIsInForce(t *testing.T) {
 func TestTheFirstVersionThatIsServedIsWatched(t *testing.T) {
 	served := func(r ...string) func() (string, bool) {
 		return func() (string, bool) {
-			k := kind{policyException, "policyexceptions", []string{"v2", "v2beta1"}}
+			k := kind{policyException, "policyexceptions", bundle.Group, []string{"v2", "v2beta1"}}
 			got, ok := k.served(func(x schema.GroupVersionResource) bool {
 				return slices.Contains(r, x.Version) && x.Resource == "policyexceptions"
 			})
