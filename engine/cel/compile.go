@@ -27,6 +27,10 @@ type Source struct {
 	// Message is for validations without a message of their own.
 	Message     string
 	Annotations []admissionregistrationv1.AuditAnnotation
+	// Mutations change the object, in their order.
+	Mutations []Mutation
+	// Target, if any, gives other objects that the rule is about.
+	Target string
 	// Params tells whether there is a parameter for expressions to read.
 	Params ParamsUse
 	// Paths say where the lists stand, for errors.
@@ -43,7 +47,7 @@ const (
 )
 
 // Paths are the paths of a Source's lists in the document: keys (string) and indexes (int).
-type Paths struct{ Conditions, Variables, Validations, Annotations []any }
+type Paths struct{ Conditions, Variables, Validations, Annotations, Mutations, Target []any }
 
 // Rule is a compiled Source. It is immutable and safe for concurrent use.
 type Rule struct {
@@ -52,6 +56,9 @@ type Rule struct {
 	names       map[string]int // of variables
 	validations []validation
 	annotations []annotation
+	mutations   []mutation
+	target      *program // nil: none
+	fresh       bool     // variables are evaluated anew for each mutation
 	facts       []string
 	namespace   string // of the policy
 	// requestObjects says that the request is read with its object and oldObject, or as a whole.
@@ -96,13 +103,15 @@ func (c *Compiler) Compile(src Source) (*Rule, error) {
 	}
 	s := &session{
 		env: env, structs: structs, src: &src,
-		rule:  &Rule{names: make(map[string]int, len(src.Variables)), namespace: src.Namespace},
+		rule:  &Rule{names: make(map[string]int, len(src.Variables)), namespace: src.Namespace, fresh: src.Language == Kubernetes},
 		facts: map[string]bool{}, read: make(map[string]reading, len(src.Variables)), used: map[string]bool{}, times: make(map[string]int, len(src.Variables)),
 	}
 	s.compileVariables()
 	s.compileConditions()
 	s.compileValidations()
 	s.compileAnnotations()
+	s.compileMutations()
+	s.compileTarget()
 	if len(s.problems) > 0 {
 		return nil, &CompileError{s.problems}
 	}

@@ -87,6 +87,10 @@ func (c *Compiler) declare(structs *provider, src *Source) (*cel.Env, error) {
 	if src.Params == WithParams {
 		options = append(options, cel.Variable(varParams, cel.DynType))
 	}
+	if len(src.Mutations) > 0 {
+		structs.Provider = mutationTypes{structs.Provider}
+		options = append(options, library.JSONPatch())
+	}
 	env, err := base.Extend(options...)
 	if err != nil {
 		return nil, fmt.Errorf("declaring the variables: %w", err)

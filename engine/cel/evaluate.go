@@ -105,10 +105,14 @@ func (r *Rule) Match(ctx context.Context, in *Input) (met bool, name string, err
 
 // Annotate evaluates the audit annotations. Those with an empty text or null as their value are left out.
 func (r *Rule) Annotate(ctx context.Context, in *Input) (map[string]string, error) {
-	e := r.begin(ctx, in)
-	out := make(map[string]string, len(r.annotations))
-	for i := range r.annotations {
-		a := &r.annotations[i]
+	return r.begin(ctx, in).annotate()
+}
+
+func (e *evaluation) annotate() (map[string]string, error) {
+	list := e.rule.annotations
+	out := make(map[string]string, len(list))
+	for i := range list {
+		a := &list[i]
 		v, err := e.run(&a.program)
 		if err != nil {
 			return nil, fmt.Errorf("audit annotation %s: %w", a.key, err)

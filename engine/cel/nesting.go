@@ -57,6 +57,12 @@ func (n *nester) inside(e ast.Expr) int {
 			total = n.add(total, n.of(entry.AsMapEntry().Value()))
 		}
 		return total
+	case ast.StructKind:
+		total := 1
+		for _, field := range e.AsStruct().Fields() {
+			total = n.add(total, n.of(field.AsStructField().Value()))
+		}
+		return total
 	case ast.CallKind:
 		return n.call(e.AsCall())
 	case ast.ComprehensionKind:
