@@ -69,8 +69,9 @@ type statusUnserved struct {
 }
 
 type statusNotJudged struct {
+	Kind   string `json:"kind"`
 	Policy string `json:"policy"`
-	Rule   string `json:"rule"`
+	Rule   string `json:"rule"` // empty for a policy that speaks as a whole
 	Reason string `json:"reason"`
 }
 
@@ -152,7 +153,7 @@ func (h *health) status() status {
 	for _, p := range s.Policies() {
 		for _, r := range p.Rules {
 			if ok, reason := r.Auditable(); !ok {
-				out.Gaps = append(out.Gaps, statusNotJudged{p.Key(), r.Name, reason})
+				out.Gaps = append(out.Gaps, statusNotJudged{p.Kind, p.Key(), r.Name, reason})
 			}
 		}
 	}

@@ -54,7 +54,7 @@ func (k *Keeper) act(ctx context.Context, t Trigger) error {
 			if !c.Synchronize && !k.due(once, state, fresh || c.Existing) {
 				continue
 			}
-			if err := k.carryOut(ctx, c, d.Policy.Key(), d.Rule.Name, t); err != nil {
+			if err := k.carryOut(ctx, c, d.Rule, t); err != nil {
 				errs = append(errs, err)
 				done = false
 			}
@@ -100,7 +100,7 @@ func lastWrite(o *unstructured.Unstructured) time.Time {
 }
 
 // carryOut writes one change, over the very state that was evaluated.
-func (k *Keeper) carryOut(ctx context.Context, c *engine.Change, policy, rule string, t Trigger) error {
+func (k *Keeper) carryOut(ctx context.Context, c *engine.Change, r *engine.Rule, t Trigger) error {
 	err := k.write(ctx, c)
 	if err != nil && c.Action == engine.DeleteObject && apierrors.IsNotFound(err) {
 		err = nil
@@ -114,13 +114,22 @@ func (k *Keeper) carryOut(ctx context.Context, c *engine.Change, policy, rule st
 		if apierrors.IsForbidden(err) {
 			err = fmt.Errorf("%w (grant it to holdfast's ServiceAccount: chart value reconcile.rules)", err)
 		}
-		return fmt.Errorf("%s %s for policy %s, rule %s: %w", c.Action, c, policy, rule, err)
+		return fmt.Errorf("%s %s for %s: %w", c.Action, c, who(r), err)
 	}
 	k.mu.Lock()
 	k.kinds[c.Kind] = true
 	k.mu.Unlock()
-	k.opts.Logger.Info("carried out what a rule wants", "action", string(c.Action), "object", c.String(), "policy", policy, "rule", rule, "trigger", t.String())
+	k.opts.Logger.Info("carried out what a rule wants", "action", string(c.Action), "object", c.String(), "policyKind", r.Policy.Kind, "policy", r.Policy.Key(), "rule", r.Name, "trigger", t.String())
 	return nil
+}
+
+// who names a rule in a sentence.
+func who(r *engine.Rule) string {
+	text := "policy " + r.Policy.Key()
+	if r.Name != "" {
+		text += ", rule " + r.Name
+	}
+	return text
 }
 
 func (k *Keeper) write(ctx context.Context, c *engine.Change) error {

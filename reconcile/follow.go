@@ -127,14 +127,14 @@ func (k *Keeper) carryOutFor(ctx context.Context, a admitted) error {
 		for i := range decisions {
 			d := &decisions[i]
 			if d.Status == engine.Error {
-				errs = append(errs, fmt.Errorf("policy %s, rule %s: %w", d.Policy.Key(), d.Rule.Name, d.Err))
+				errs = append(errs, fmt.Errorf("%s: %w", who(d.Rule), d.Err))
 			}
 			for j := range d.Changes {
 				c := &d.Changes[j]
 				if d.Status == engine.Skip || (c.Action == engine.UpdateObject && len(c.Patch) == 0) {
 					continue
 				}
-				if err := k.carryOut(ctx, c, d.Policy.Key(), d.Rule.Name, triggerOf(a.req)); err != nil {
+				if err := k.carryOut(ctx, c, d.Rule, triggerOf(a.req)); err != nil {
 					errs = append(errs, err)
 				}
 			}

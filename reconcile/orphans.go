@@ -96,7 +96,7 @@ func (k *Keeper) deleteOrphans(ctx context.Context, s, before *engine.Snapshot, 
 	for i := range orphans {
 		o := &orphans[i]
 		k.opts.Logger.Info("what was generated has lost what it was generated for", "object", o.Change.String(), "reason", o.Reason)
-		if err := k.carryOut(ctx, &o.Change, o.Rule.Policy.Key(), o.Rule.Name, t); err != nil {
+		if err := k.carryOut(ctx, &o.Change, o.Rule, t); err != nil {
 			errs = append(errs, err)
 		}
 	}

@@ -15,6 +15,8 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/holdfast-io/holdfast/engine"
 )
 
 const (
@@ -116,7 +118,7 @@ func fit(results []v1alpha2.PolicyReportResult) (kept []v1alpha2.PolicyReportRes
 	for i := range results {
 		raw, err := json.Marshal(&results[i])
 		if err != nil {
-			return nil, 0, fmt.Errorf("writing a result of %s/%s: %w", results[i].Policy, results[i].Rule, err)
+			return nil, 0, fmt.Errorf("writing a result of %s: %w", engine.RuleID(results[i].Properties[PropertyPolicyKind], results[i].Policy, results[i].Rule), err)
 		}
 		if size+len(raw)+1 > maxResults {
 			omitted++
@@ -126,7 +128,8 @@ func fit(results []v1alpha2.PolicyReportResult) (kept []v1alpha2.PolicyReportRes
 		kept = append(kept, results[i])
 	}
 	slices.SortStableFunc(kept, func(a, b v1alpha2.PolicyReportResult) int {
-		return cmp.Or(strings.Compare(a.Policy, b.Policy), strings.Compare(a.Rule, b.Rule))
+		return cmp.Or(strings.Compare(a.Policy, b.Policy), strings.Compare(a.Rule, b.Rule),
+			strings.Compare(a.Properties[PropertyPolicyKind], b.Properties[PropertyPolicyKind]))
 	})
 	if omitted > 0 && len(kept) > 0 {
 		properties := maps.Clone(kept[0].Properties)

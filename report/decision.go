@@ -35,6 +35,9 @@ func FromDecision(d *engine.Decision, s Subject) Result {
 		Message: shorten(secret.text(d.Message)), Scored: d.Policy.Scored,
 		Resources: []Resource{s.Resource}, Properties: maps.Clone(d.Rule.Properties),
 	}
+	if d.Policy.Kind != "" {
+		r.set(PropertyPolicyKind, d.Policy.Kind)
+	}
 	if (d.Status == engine.Fail || d.Status == engine.Warn) && d.Rule.Kind == engine.Validate {
 		r.set(PropertyAction, d.Action.String())
 	}

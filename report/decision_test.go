@@ -2,6 +2,7 @@ package report
 
 import (
 	"encoding/json"
+	"io"
 	"maps"
 	"reflect"
 	"strings"
@@ -22,23 +23,23 @@ func TestFromDecision(t *testing.T) {
 	}{
 		"a failure says what it means for a write": {
 			engine.Decision{Rule: rule, Status: engine.Fail, Action: engine.Enforce, Message: "no", Path: "/spec/"},
-			Result{Rule: "r", Result: Fail, Message: "no", Properties: map[string]string{"owner": "ops", "action": "Enforce", "path": "/spec/"}},
+			Result{Rule: "r", Result: Fail, Message: "no", Properties: map[string]string{"owner": "ops", "action": "Enforce", "path": "/spec/", "policy-kind": "Policy"}},
 		},
 		"a pass keeps the policy's properties": {
 			engine.Decision{Rule: rule, Status: engine.Pass},
-			Result{Rule: "r", Result: Pass, Properties: map[string]string{"owner": "ops", "action": "overwritten"}},
+			Result{Rule: "r", Result: Pass, Properties: map[string]string{"owner": "ops", "action": "overwritten", "policy-kind": "Policy"}},
 		},
 		"a skip has its reason": {
 			engine.Decision{Rule: change, Status: engine.Skip, Message: "not auditable: needs request.userInfo", Err: engine.ErrNotAuditable},
-			Result{Rule: "m", Result: Skip, Message: "not auditable: needs request.userInfo"},
+			Result{Rule: "m", Result: Skip, Message: "not auditable: needs request.userInfo", Properties: map[string]string{"policy-kind": "Policy"}},
 		},
 		"a mutate rule brings its patch": {
 			engine.Decision{Rule: change, Status: engine.Fail, Message: "differs", Path: "/a", Patch: []mutate.Operation{{Op: "add", Path: "/a", Value: nil}, {Op: "remove", Path: "/b"}}},
-			Result{Rule: "m", Result: Fail, Message: "differs", Properties: map[string]string{"path": "/a", "patch": `[{"op":"add","path":"/a","value":null},{"op":"remove","path":"/b"}]`}},
+			Result{Rule: "m", Result: Fail, Message: "differs", Properties: map[string]string{"path": "/a", "patch": `[{"op":"add","path":"/a","value":null},{"op":"remove","path":"/b"}]`, "policy-kind": "Policy"}},
 		},
 		"a patch that is too long is left out": {
 			engine.Decision{Rule: change, Status: engine.Fail, Patch: []mutate.Operation{{Op: "add", Path: "/a", Value: strings.Repeat("x", maxPatch)}}},
-			Result{Rule: "m", Result: Fail, Properties: map[string]string{"patch-omitted": "it has 131109 bytes, a report takes 131072"}},
+			Result{Rule: "m", Result: Fail, Properties: map[string]string{"patch-omitted": "it has 131109 bytes, a report takes 131072", "policy-kind": "Policy"}},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -142,5 +143,55 @@ func TestFromDecisionTellsExceptionsAndProperties(t *testing.T) {
 	}
 	if len(rule.Properties) != 1 {
 		t.Errorf("the rule was changed: %v", rule.Properties)
+	}
+}
+
+func TestPoliciesOfSeveralKindsWithOneName(t *testing.T) {
+	d := &Document{}
+	var policies []*engine.Policy
+	for _, kind := range []string{"ClusterPolicy", "MutatingPolicy", "ValidatingPolicy"} {
+		p := &engine.Policy{Kind: kind, Name: "a"}
+		p.Rules = []*engine.Rule{{Policy: p}}
+		if kind == "ClusterPolicy" {
+			p.Rules[0].Name = "r"
+		}
+		policies = append(policies, p)
+		d.Results = append(d.Results, FromDecision(&engine.Decision{Policy: p, Rule: p.Rules[0], Status: engine.Fail, Message: "no"}, Subject{}))
+	}
+	for format, c := range map[string]struct {
+		write func(io.Writer) error
+		want  []string
+	}{
+		"the table": {
+			func(w io.Writer) error { return WriteTable(w, d, TableOptions{}) },
+			[]string{" a/r\n", " MutatingPolicy/a\n", " ValidatingPolicy/a\n"},
+		},
+		"JUnit": {
+			func(w io.Writer) error { return WriteJUnit(w, d) },
+			[]string{`name="r" classname="a"`, `name="a" classname="MutatingPolicy/a"`, `name="a" classname="ValidatingPolicy/a"`},
+		},
+		"SARIF": {
+			func(w io.Writer) error { return WriteSARIF(w, d, SARIFOptions{Policies: policies}) },
+			[]string{`"id": "a/r"`, `"id": "MutatingPolicy/a"`, `"id": "ValidatingPolicy/a"`, `"ruleIndex": 1`, `"ruleIndex": 2`, `"text": "a"`, `"text": "a: r"`},
+		},
+		"JSON": {
+			func(w io.Writer) error { return WriteJSON(w, d) },
+			[]string{`"policy-kind": "ClusterPolicy"`, `"policy-kind": "MutatingPolicy"`, `"policy-kind": "ValidatingPolicy"`},
+		},
+	} {
+		t.Run(format, func(t *testing.T) {
+			var b strings.Builder
+			if err := c.write(&b); err != nil {
+				t.Fatal(err)
+			}
+			for _, want := range c.want {
+				if !strings.Contains(b.String(), want) {
+					t.Errorf("%q is missing in:\n%s", want, b.String())
+				}
+			}
+			if strings.Contains(b.String(), `a/"`) {
+				t.Errorf("a name ends in a slash:\n%s", b.String())
+			}
+		})
 	}
 }

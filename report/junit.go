@@ -3,6 +3,7 @@ package report
 import (
 	"io"
 
+	"github.com/holdfast-io/holdfast/engine"
 	"github.com/holdfast-io/holdfast/report/junit"
 )
 
@@ -30,7 +31,11 @@ func WriteJUnit(w io.Writer, d *Document) error {
 }
 
 func junitResult(r *Result) junit.Case {
-	c := junit.Case{Name: r.Rule, Class: r.Policy, File: r.Origin.File, Line: r.Origin.Line}
+	// Servers join what has the same class and name. A policy without rules is a case by itself.
+	c := junit.Case{Name: r.Rule, Class: engine.RuleID(r.Properties[PropertyPolicyKind], r.Policy, ""), File: r.Origin.File, Line: r.Origin.Line}
+	if c.Name == "" {
+		c.Name = r.Policy
+	}
 	switch r.Result {
 	case Fail:
 		c.Failure = &junit.Detail{Type: r.Severity, Message: r.Message, Text: r.Properties[PropertyPatch]}

@@ -5,9 +5,14 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"github.com/holdfast-io/holdfast/engine"
 )
 
-// Source is what results name as their source.
+// Source is what results name as their source, whatever the kind of the policy: the word is for the engine that
+// judged ("an identifier for the policy engine that manages this report"), and viewers make one source of it that
+// people switch on and off. What the kind of the policy is, PropertyPolicyKind says; Kyverno's reports say it by a
+// source for each kind in CEL (KyvernoValidatingPolicy and so on).
 const Source = "holdfast"
 
 // Result is one rule's verdict on one object. The fields are named as in PolicyReport.
@@ -16,6 +21,7 @@ type Result struct {
 	Source string `json:"source"`
 	// Policy is the policy's name; namespace/name for a namespaced one.
 	Policy string `json:"policy"`
+	// Rule is empty for a policy that speaks as a whole, as those in CEL do.
 	Rule   string `json:"rule"`
 	Result Status `json:"result"`
 	// Severity is critical, high, medium, low or info; empty when the policy does not say.
@@ -34,6 +40,9 @@ type Result struct {
 
 // The properties that this package sets.
 const (
+	// PropertyPolicyKind is the kind of the policy, such as ClusterPolicy or ValidatingPolicy: policies of several
+	// kinds may bear one name.
+	PropertyPolicyKind = "policy-kind"
 	// PropertyAction is Enforce or Audit: what the failure means for a write.
 	PropertyAction = "action"
 	// PropertyPath is where in the object the rule failed, as a JSON pointer.
@@ -96,6 +105,11 @@ func (r *Result) resource() Resource {
 		return Resource{}
 	}
 	return r.Resources[0]
+}
+
+// id names the rule among those of all kinds of policies.
+func (r *Result) id() string {
+	return engine.RuleID(r.Properties[PropertyPolicyKind], r.Policy, r.Rule)
 }
 
 // Sort orders results by object, policy and rule, with every other field to break a tie.

@@ -54,7 +54,7 @@ func WriteSARIF(w io.Writer, d *Document, opts SARIFOptions) error {
 		if r.Result == Pass || r.Result == Skip {
 			continue
 		}
-		id := r.Policy + "/" + r.Rule
+		id := r.id()
 		at, ok := index[id]
 		if !ok { // a result of a policy that was not handed in: known by what the result says
 			at = len(driver.Rules)
@@ -73,15 +73,14 @@ func WriteSARIF(w io.Writer, d *Document, opts SARIFOptions) error {
 }
 
 func sarifRuleOf(p *engine.Policy, r *engine.Rule) sarifRule {
-	id := p.Key() + "/" + r.Name
-	title := p.Title
-	if title == "" {
-		title = p.Key()
+	title := orElse(p.Title, p.Key())
+	if r.Name != "" {
+		title += ": " + r.Name
 	}
 	rule := sarifRule{
-		ID: id, Name: p.Name, ShortDescription: sarifText{title + ": " + r.Name},
-		Help: sarifText{title + ": " + r.Name}, Default: sarifLevel{level(Fail, severity(p.Severity))},
-		Properties: map[string]any{"kind": r.Kind.String()},
+		ID: r.ID(), Name: p.Name, ShortDescription: sarifText{title},
+		Help: sarifText{title}, Default: sarifLevel{level(Fail, severity(p.Severity))},
+		Properties: map[string]any{"kind": r.Kind.String(), PropertyPolicyKind: p.Kind},
 	}
 	if text := oneLine(p.Annotations[annotationDescription]); text != "" {
 		rule.FullDescription = &sarifText{text}
@@ -139,7 +138,7 @@ func sarifResultOf(r *Result, id string, index int) sarifResult {
 	res := r.resource()
 	out := sarifResult{
 		RuleID: id, RuleIndex: index, Level: level(r.Result, r.Severity),
-		Message:    sarifText{res.String() + ": " + orElse(r.Message, "rule "+r.Rule+" failed")},
+		Message:    sarifText{res.String() + ": " + orElse(r.Message, id+" failed")},
 		Properties: map[string]string{"result": string(r.Result)},
 	}
 	for k, v := range r.Properties {

@@ -110,7 +110,7 @@ func (t *table) group(g group) {
 		if r.Origin.Line > g.origin.ObjectLine {
 			line = fmt.Sprintf("  line %d", r.Origin.Line)
 		}
-		t.printf("  %s %-8s %s%s\n", t.status(r.Result), cmp.Or(visible(r.Severity), "-"), visible(r.Policy+"/"+r.Rule), t.paint(faint, line))
+		t.printf("  %s %-8s %s%s\n", t.status(r.Result), cmp.Or(visible(r.Severity), "-"), visible(r.id()), t.paint(faint, line))
 		for _, text := range wrap(visible(r.Message), t.opts.Width-indent) {
 			t.printf("%*s%s\n", indent, "", text)
 		}

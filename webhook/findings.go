@@ -99,18 +99,22 @@ const (
 	maxLineRunes = 1024
 )
 
-// sentence names the policy and the rule, and tells what the rule found. The engine's messages hold the
-// policy's own words and the path that failed.
+// sentence names the policy and, if it has a name, the rule, and tells what the rule found. The engine's messages
+// hold the policy's own words and the path that failed.
 func sentence(d *engine.Decision) string {
-	return "policy " + d.Policy.Key() + ", rule " + d.Rule.Name + ": " + d.Message
+	who := "policy " + d.Policy.Key()
+	if d.Rule.Name != "" {
+		who += ", rule " + d.Rule.Name
+	}
+	return who + ": " + d.Message
 }
 
-// causes are the rules that refuse, for programs: the type names policy and rule, the field is the path.
+// causes are the rules that refuse, for programs: the type is the rule's ID, the field the path.
 func causes(list []*engine.Decision) []metav1.StatusCause {
 	out := make([]metav1.StatusCause, 0, min(len(list), maxListed))
 	for _, d := range list[:min(len(list), maxListed)] {
 		out = append(out, metav1.StatusCause{
-			Type:    metav1.CauseType(d.Policy.Key() + "/" + d.Rule.Name),
+			Type:    metav1.CauseType(d.Rule.ID()),
 			Message: cut(d.Message, maxLineRunes), Field: d.Path,
 		})
 	}

@@ -29,14 +29,14 @@ func (h *Handler) logDenial(ctx context.Context, c *call, req *engine.Request, d
 	}
 	rules := make([]string, len(denials))
 	for i, d := range denials {
-		rules[i] = d.Policy.Key() + "/" + d.Rule.Name
+		rules[i] = d.Rule.ID()
 	}
 	h.opts.Logger.InfoContext(ctx, "refused a write", append(c.attrs(req), "rules", rules)...)
 }
 
 func (h *Handler) logRule(ctx context.Context, c *call, req *engine.Request, d *engine.Decision) {
 	h.opts.Logger.ErrorContext(ctx, "a rule could not be evaluated", append(c.attrs(req),
-		"policy", d.Policy.Key(), "rule", d.Rule.Name, "failurePolicy", string(d.Policy.FailurePolicy), "error", shown(req, d.Err))...)
+		"policyKind", d.Policy.Kind, "policy", d.Policy.Key(), "rule", d.Rule.Name, "failurePolicy", string(d.Policy.FailurePolicy), "error", shown(req, d.Err))...)
 }
 
 func (h *Handler) logFailure(ctx context.Context, c *call, req *engine.Request, err error) {

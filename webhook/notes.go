@@ -57,7 +57,7 @@ func warning(s string) string {
 	return cut(s, maxWarningRunes)
 }
 
-// annotations tell the audit log what was decided, by policy and rule. What passed is left out: it would
+// annotations tell the audit log what was decided, by the IDs of rules. What passed is left out: it would
 // be most of the log.
 func (f *findings) annotations() map[string]string {
 	out := map[string]string{}
@@ -77,13 +77,13 @@ func (f *findings) annotations() map[string]string {
 			default:
 				text = part.verdict + ": " + d.Message
 			}
-			out[annotationKey(d.Policy.Key(), d.Rule.Name)] = cut(strings.ToValidUTF8(text, "\uFFFD"), maxAnnotationRunes)
+			out[annotationKey(d.Rule.ID())] = cut(strings.ToValidUTF8(text, "\uFFFD"), maxAnnotationRunes)
 		}
 	}
 	for _, d := range f.annotated {
 		for _, key := range slices.Sorted(maps.Keys(d.Annotations)) {
 			if !f.private && len(out) < 2*maxListed {
-				out[annotationKey(d.Policy.Key(), key)] = cut(strings.ToValidUTF8(d.Annotations[key], "\uFFFD"), maxAnnotationRunes)
+				out[annotationKey(d.Policy.ID()+"/"+key)] = cut(strings.ToValidUTF8(d.Annotations[key], "\uFFFD"), maxAnnotationRunes)
 			}
 		}
 	}
@@ -96,10 +96,10 @@ func (f *findings) annotations() map[string]string {
 // maxKeyLength is of the name part of a qualified name; the API server puts the webhook's name before it.
 const maxKeyLength = 63
 
-// annotationKey makes policy.rule. Where that is no name of an annotation (long, or with other characters
-// than letters, digits, '-', '_' and '.') it is cut and cleaned, and a hash keeps it apart from others.
-func annotationKey(policy, rule string) string {
-	plain := strings.ReplaceAll(policy, "/", ".") + "." + rule
+// annotationKey makes policy.rule of an ID. Where that is no name of an annotation (long, or with other
+// characters than letters, digits, '-', '_' and '.') it is cut and cleaned, and a hash keeps it apart from others.
+func annotationKey(id string) string {
+	plain := strings.ReplaceAll(id, "/", ".")
 	key := strings.Map(func(r rune) rune {
 		if r < utf8.RuneSelf && (alphanumeric(byte(r)) || r == '-' || r == '_' || r == '.') {
 			return r

@@ -74,19 +74,21 @@ func TestADenialOfManyRulesIsCut(t *testing.T) {
 func TestAnnotationKeys(t *testing.T) {
 	long := strings.Repeat("p", 250)
 	seen := map[string]string{}
-	for name, c := range map[string]struct{ policy, rule, want string }{
-		"plain":                     {"require-team", "check", "require-team.check"},
-		"of a namespace":            {"ns/require-team", "check", "ns.require-team.check"},
-		"a rule with a space":       {"p", "check the team", "p.check_the_team-adf66ad5"},
-		"a rule with an underscore": {"p", "check_the_team", "p.check_the_team"},
-		"a rule in another script":  {"p", "тест", ""},
-		"too long":                  {long, "check", ""},
-		"too long, another rule":    {long, "check2", ""},
-		"an end that is no letter":  {"p", "check-", ""},
-		"nothing that is a letter":  {"", "-", ""},
+	for name, c := range map[string]struct{ kind, policy, rule, want string }{
+		"plain":                     {"ClusterPolicy", "require-team", "check", "require-team.check"},
+		"a policy in CEL":           {"ValidatingPolicy", "p", "", "ValidatingPolicy.p"},
+		"another kind of its name":  {"MutatingPolicy", "p", "", "MutatingPolicy.p"},
+		"of a namespace":            {"Policy", "ns/require-team", "check", "ns.require-team.check"},
+		"a rule with a space":       {"", "p", "check the team", "p.check_the_team-adf66ad5"},
+		"a rule with an underscore": {"", "p", "check_the_team", "p.check_the_team"},
+		"a rule in another script":  {"", "p", "тест", ""},
+		"too long":                  {"", long, "check", ""},
+		"too long, another rule":    {"", long, "check2", ""},
+		"an end that is no letter":  {"", "p", "check-", ""},
+		"nothing that is a letter":  {"", "", "-", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got := annotationKey(c.policy, c.rule)
+			got := annotationKey(engine.RuleID(c.kind, c.policy, c.rule))
 			if c.want != "" && got != c.want {
 				t.Errorf("got %s, expected %s", got, c.want)
 			}
