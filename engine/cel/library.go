@@ -36,9 +36,37 @@ var (
 	worldType         = types.NewOpaqueType("holdfast.World")
 )
 
-// libraryOptions declare the libraries.
-func libraryOptions(reach) []cel.EnvOption {
-	return []cel.EnvOption{
+// aLibrary is the functions of one subject.
+type aLibrary struct {
+	name      string
+	functions []function
+}
+
+// libraries are all of them, in the order of the documents.
+func libraries() []aLibrary {
+	return []aLibrary{
+		{"resource", resourceFunctions()},
+		{"http", httpFunctions()},
+		{"globalContext", globalContextFunctions()},
+		{"image", imageDataFunctions()},
+		{"image references", imageFunctions()},
+		{"user", userFunctions()},
+		{"generator", generatorFunctions()},
+		{"json", jsonFunctions()},
+		{"yaml", yamlFunctions()},
+		{"hash", hashFunctions()},
+		{"gzip", gzipFunctions()},
+		{"math", mathFunctions()},
+		{"random", randomFunctions()},
+		{"time", timeFunctions()},
+		{"transform", transformFunctions()},
+		{"x509", x509Functions()},
+	}
+}
+
+// libraryOptions declare the libraries for the policies of a reach.
+func libraryOptions(r reach) []cel.EnvOption {
+	options := []cel.EnvOption{
 		cel.Variable(varResource, resourceType),
 		cel.Variable(varHTTP, httpType),
 		cel.Variable(varGlobalContext, globalContextType),
@@ -47,7 +75,14 @@ func libraryOptions(reach) []cel.EnvOption {
 		cel.Variable(varJSON, jsonType),
 		cel.Variable(varYAML, yamlType),
 		cel.Variable(varWorld, worldType),
+		worldMacros(),
 	}
+	for _, l := range libraries() {
+		for i := range l.functions {
+			options = append(options, l.functions[i].options(r)...)
+		}
+	}
+	return options
 }
 
 // library gives the values of the names of libraries.

@@ -78,6 +78,10 @@ func (r *reader) call(c ast.CallExpr, path []string) {
 	switch c.FunctionName() {
 	case orValueFunction:
 		r.orValue = true
+	case nowFunction:
+		r.facts = append(r.facts, "time")
+	case randomFunction, randomRandomFunction:
+		r.facts = append(r.facts, "random")
 	case operators.OptSelect, operators.Index, operators.OptIndex:
 		if len(args) == 2 && args[1].Kind() == ast.LiteralKind {
 			if key, ok := args[1].AsLiteral().(types.String); ok {

@@ -3,7 +3,6 @@ package jmesfn
 import (
 	"errors"
 	"fmt"
-	"io"
 	"math/rand/v2"
 	"regexp/syntax"
 	"strings"
@@ -28,11 +27,10 @@ func random(c *call) (any, error) {
 	if c.rt.env.Rand == nil {
 		return nil, c.errorf("there is no source of randomness here")
 	}
-	var seed [32]byte
-	if _, err := io.ReadFull(c.rt.env.Rand, seed[:]); err != nil {
-		return nil, c.errorf("reading random bytes: %w", err)
+	w, err := newWriter(c.rt.env.Rand)
+	if err != nil {
+		return nil, c.errorf("%w", err)
 	}
-	w := &writer{rand: rand.New(rand.NewChaCha8(seed)), steps: MaxString}
 	if !c.args[0].(*generator).write(w) {
 		return nil, c.errorf("%w", checkString(MaxString+1))
 	}
