@@ -49,6 +49,16 @@ func compile(c *engine.Compiler, d *manifest.Document) (Loaded, error) {
 			l.Policy, err = c.CompileValidating(src)
 			return err
 		})
+	case deletingPolicy:
+		err = into(d, &policiesv1beta1.DeletingPolicy{}, func(src *policiesv1beta1.DeletingPolicy) (err error) {
+			l.Policy, err = c.CompileDeleting(src)
+			return err
+		})
+	case namespacedDeletingPolicy:
+		err = into(d, &policiesv1beta1.NamespacedDeletingPolicy{}, func(src *policiesv1beta1.NamespacedDeletingPolicy) (err error) {
+			l.Policy, err = c.CompileDeleting(src)
+			return err
+		})
 	case clusterCleanupPolicy:
 		err = into(d, &kyvernov2.ClusterCleanupPolicy{}, func(src *kyvernov2.ClusterCleanupPolicy) (err error) {
 			l.Policy, err = c.CompileCleanup(src, d.Object)

@@ -30,6 +30,8 @@ const (
 
 	validatingPolicy           = "ValidatingPolicy"
 	namespacedValidatingPolicy = "NamespacedValidatingPolicy"
+	deletingPolicy             = "DeletingPolicy"
+	namespacedDeletingPolicy   = "NamespacedDeletingPolicy"
 )
 
 // builtKinds lists the kinds of a group that are built.
@@ -38,7 +40,7 @@ func builtKinds(group string) []string {
 	case Group:
 		return []string{clusterPolicy, policy, policyException, clusterCleanupPolicy, cleanupPolicy, globalContextEntry}
 	case PoliciesGroup:
-		return []string{validatingPolicy, namespacedValidatingPolicy}
+		return []string{validatingPolicy, namespacedValidatingPolicy, deletingPolicy, namespacedDeletingPolicy}
 	default:
 		return nil
 	}
@@ -71,6 +73,10 @@ func policiesVersions(kind string) []version {
 		shape = reflect.TypeFor[policiesv1beta1.ValidatingPolicy]()
 	case namespacedValidatingPolicy:
 		shape = reflect.TypeFor[policiesv1beta1.NamespacedValidatingPolicy]()
+	case deletingPolicy:
+		shape = reflect.TypeFor[policiesv1beta1.DeletingPolicy]()
+	case namespacedDeletingPolicy:
+		shape = reflect.TypeFor[policiesv1beta1.NamespacedDeletingPolicy]()
 	default:
 		return nil
 	}
@@ -117,7 +123,7 @@ func Versions(group, kind string) []string {
 
 // clusterScoped reports whether objects of the kind are in no namespace.
 func clusterScoped(kind string) bool {
-	return slices.Contains([]string{clusterPolicy, clusterCleanupPolicy, globalContextEntry, validatingPolicy}, kind)
+	return slices.Contains([]string{clusterPolicy, clusterCleanupPolicy, globalContextEntry, validatingPolicy, deletingPolicy}, kind)
 }
 
 // notPolicies are the kinds of the group kyverno.io that a cluster holds beside policies: requests and

@@ -80,6 +80,7 @@ func plainShape(t reflect.Type) reflect.Type {
 func TestEveryKindLoadsInEachVersion(t *testing.T) {
 	const match = "match: {any: [{resources: {kinds: [Pod]}}]}"
 	const validating = "{matchConstraints: {resourceRules: [{apiGroups: [''], apiVersions: [v1], operations: [CREATE], resources: [pods]}]}, validations: [{expression: 'true'}]}"
+	const deleting = "{schedule: '@daily', matchConstraints: {resourceRules: [{apiGroups: [''], apiVersions: [v1], resources: [pods]}]}}"
 	specs := map[groupKind]string{
 		{Group, clusterPolicy}:                      "{rules: [{name: r, " + match + ", preconditions: {all: [{key: a, operator: Equals, value: a}]}, validate: {deny: {conditions: {any: [{key: a, operator: AnyIn, value: [b]}]}}}}]}",
 		{Group, policy}:                             "{rules: [{name: r, " + match + ", validate: {pattern: {spec: {x: y}}}}]}",
@@ -89,6 +90,8 @@ func TestEveryKindLoadsInEachVersion(t *testing.T) {
 		{Group, globalContextEntry}:                 "{apiCall: {urlPath: /api, refreshInterval: 1m}}",
 		{PoliciesGroup, validatingPolicy}:           validating,
 		{PoliciesGroup, namespacedValidatingPolicy}: validating,
+		{PoliciesGroup, deletingPolicy}:             deleting,
+		{PoliciesGroup, namespacedDeletingPolicy}:   deleting,
 	}
 	for _, k := range allKinds() {
 		kind, digests := k.kind, map[string]string{}

@@ -84,6 +84,11 @@ func (t *test) judge(ctx context.Context, o *object, operation string) []verdict
 		}
 	}
 	for _, p := range t.policies {
+		if p.deletes() {
+			out = append(out, t.cleanUp(ctx, p, current)...)
+		}
+	}
+	for _, p := range t.policies {
 		if p.has(engine.Generate) {
 			out = append(out, t.generate(ctx, p, current, operation)...)
 		}

@@ -64,7 +64,7 @@ func (t *test) loadValues(ctx context.Context) error {
 		}
 		t.values = &file.values
 	}
-	t.world.namespaces = map[string]map[string]string{}
+	t.world.namespaces, t.world.named = map[string]map[string]string{}, map[string]map[string]any{}
 	if t.values == nil {
 		return nil
 	}
@@ -72,7 +72,13 @@ func (t *test) loadValues(ctx context.Context) error {
 		t.world.namespaces[s.Name] = s.Labels
 	}
 	for i := range t.values.Namespaces {
-		t.world.namespaces[t.values.Namespaces[i].Name] = t.values.Namespaces[i].Labels
+		n := &t.values.Namespaces[i]
+		t.world.namespaces[n.Name] = n.Labels
+		value, err := namespaceObject(n)
+		if err != nil {
+			return fmt.Errorf("namespaces[%d]: %w", i, err)
+		}
+		t.world.named[n.Name] = value
 	}
 	return nil
 }

@@ -2,6 +2,7 @@ package clitest
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -9,6 +10,7 @@ import (
 	"strings"
 
 	authenticationv1 "k8s.io/api/authentication/v1"
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
@@ -20,6 +22,7 @@ type world struct {
 	engine.NoLookups
 	objects    []*object
 	namespaces map[string]map[string]string // labels by namespace
+	named      map[string]map[string]any    // the namespaces of the values
 	roles      []string
 	cRoles     []string
 	calls      map[string]apiCallResponse // by METHOD:address, or by address for all methods
@@ -48,11 +51,45 @@ func (w *world) Get(_ context.Context, kind schema.GroupVersionKind, namespace, 
 			return o.value, nil
 		}
 	}
+	if kind == (schema.GroupVersionKind{Version: "v1", Kind: "Namespace"}) {
+		if value := w.namespace(name); value != nil {
+			return value, nil
+		}
+	}
 	err := fmt.Errorf("%s %s %w among the resources of the test", kind.Kind, (&object{namespace: namespace, name: name}).String(), engine.ErrNotFound)
 	if !w.cluster {
 		err = errors.Join(err, engine.ErrNoLookup)
 	}
 	return nil, err
+}
+
+// namespace gives a namespace as far as the values tell of it, or nil.
+func (w *world) namespace(name string) map[string]any {
+	if value := w.named[name]; value != nil {
+		return value
+	}
+	known, ok := w.namespaces[name]
+	if !ok {
+		return nil
+	}
+	labels := make(map[string]any, len(known))
+	for k, v := range known {
+		labels[k] = v
+	}
+	return map[string]any{"apiVersion": "v1", "kind": "Namespace", "metadata": map[string]any{"name": name, "labels": labels}}
+}
+
+// namespaceObject gives a namespace of the values as a cluster would show it.
+func namespaceObject(n *corev1.Namespace) (map[string]any, error) {
+	raw, err := json.Marshal(n)
+	if err != nil {
+		return nil, err
+	}
+	var value any
+	if err := json.Unmarshal(raw, &value); err != nil {
+		return nil, err
+	}
+	return with(with(tidy(value).(map[string]any), "apiVersion", "v1"), "kind", "Namespace"), nil
 }
 
 // List finds objects among those of the test, in their order.

@@ -16,8 +16,9 @@ const (
 // cleanup is what a rule of a cleanup policy does: it finds what its next run deletes.
 type cleanup struct {
 	schedule    Schedule
-	conditions  *condition.Conditions
-	propagation string // Foreground, Background, Orphan or empty
+	conditions  *condition.Conditions // nil: none
+	cel         *celConditions        // of a DeletingPolicy; nil: none
+	propagation string                // Foreground, Background, Orphan or empty
 }
 
 // The properties of a cleanup finding.
@@ -31,22 +32,12 @@ const (
 // somebody may want to know. The finding is made on what is there now; the run looks again.
 func (r *Rule) cleanUp(e *evaluation) *Decision {
 	e.asked.unwatched = true // it rests on the time
-	if r.cleanup.conditions != nil {
-		x, err := r.scope(e)
-		if err != nil {
-			return r.failed(err)
-		}
-		x.set("target", e.object)
-		if err := x.load(r.context.before); err != nil {
-			return r.failed(err)
-		}
-		res, err := r.cleanup.conditions.Evaluate(x.env)
-		if err != nil {
-			return r.failed(fmt.Errorf("conditions: %w", err))
-		}
-		if !res.Met {
-			return r.decide(Pass, "")
-		}
+	met, err := r.meetsCleanup(e)
+	if err != nil {
+		return r.failed(err)
+	}
+	if !met {
+		return r.decide(Pass, "")
 	}
 	next := r.cleanup.schedule.Next(e.in.Now()).Format(time.RFC3339)
 	d := r.decide(Warn, fmt.Sprintf("would be deleted at the next run of the schedule %q, at %s", r.cleanup.schedule, next))
@@ -55,6 +46,43 @@ func (r *Rule) cleanUp(e *evaluation) *Decision {
 		d.Properties[propertyPropagation] = r.cleanup.propagation
 	}
 	return d
+}
+
+// meetsCleanup reports whether the conditions of the policy hold of the object.
+func (r *Rule) meetsCleanup(e *evaluation) (bool, error) {
+	switch {
+	case r.cleanup.cel != nil:
+		met, err := e.meetsAtRest(r.cleanup.cel)
+		if err != nil {
+			return false, fmt.Errorf("conditions: %w", err)
+		}
+		return met, nil
+	case r.cleanup.conditions == nil:
+		return true, nil
+	}
+	x, err := r.scope(e)
+	if err != nil {
+		return false, err
+	}
+	x.set("target", e.object)
+	if err := x.load(r.context.before); err != nil {
+		return false, err
+	}
+	res, err := r.cleanup.conditions.Evaluate(x.env)
+	if err != nil {
+		return false, fmt.Errorf("conditions: %w", err)
+	}
+	return res.Met, nil
+}
+
+// meetsAtRest evaluates the conditions of a DeletingPolicy, to which the namespace of a Namespace is itself.
+func (e *evaluation) meetsAtRest(c *celConditions) (bool, error) {
+	in := e.celInput(e.object, c.reads)
+	if e.isNamespace() {
+		in.Namespace = func() (map[string]any, error) { return e.object, nil }
+	}
+	met, _, err := c.rule.Match(e.ctx, in)
+	return met, err
 }
 
 // cleanUps judges the object by the cleanup policies that select it, and by its own label.

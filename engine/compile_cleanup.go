@@ -23,24 +23,14 @@ func (cc *Compiler) CompileCleanup(src kyvernov2.CleanupPolicyInterface, documen
 	rule := &Rule{Policy: p, Name: "cleanup", Kind: Cleanup, cleanup: &cleanup{}}
 	c.compileCleanupMatch(rule, spec)
 	rule.context = c.compileContext(spec.Context, []any{"spec", "context"})
-	var err error
-	if rule.cleanup.schedule, err = ParseSchedule(spec.Schedule); err != nil {
-		c.problem([]any{"spec", "schedule"}, err.Error())
-	}
+	rule.cleanup.schedule = c.compileSchedule(spec.Schedule)
 	read := c.collect(func() {
 		if spec.Conditions != nil {
 			rule.cleanup.conditions, _ = c.compileConditions(spec.Conditions, []any{"spec", "conditions"})
 		}
 	})
 	rule.context.plan(read, nil, nil)
-	if how := spec.DeletionPropagationPolicy; how != nil {
-		switch *how {
-		case metav1.DeletePropagationForeground, metav1.DeletePropagationBackground, metav1.DeletePropagationOrphan:
-		default:
-			c.problem([]any{"spec", "deletionPropagationPolicy"}, fmt.Sprintf("unknown value %q: expected Foreground, Background or Orphan", *how))
-		}
-		rule.cleanup.propagation = string(*how)
-	}
+	rule.cleanup.propagation = c.compilePropagation(spec.DeletionPropagationPolicy)
 	slices.Sort(c.refs)
 	rule.needs = needs{refs: slices.Compact(c.refs)}
 	if fact := rule.needs.request(); fact != "" {
@@ -76,4 +66,24 @@ func (c *compiler) refuseUsers(m *matcher, path []any) {
 			c.problem(at(path, form, i), "selects by the user: a cleanup is no request")
 		}
 	}
+}
+
+func (c *compiler) compileSchedule(text string) Schedule {
+	schedule, err := ParseSchedule(text)
+	if err != nil {
+		c.problem([]any{"spec", "schedule"}, err.Error())
+	}
+	return schedule
+}
+
+func (c *compiler) compilePropagation(how *metav1.DeletionPropagation) string {
+	if how == nil {
+		return ""
+	}
+	switch *how {
+	case metav1.DeletePropagationForeground, metav1.DeletePropagationBackground, metav1.DeletePropagationOrphan:
+	default:
+		c.problem([]any{"spec", "deletionPropagationPolicy"}, fmt.Sprintf("unknown value %q: expected Foreground, Background or Orphan", *how))
+	}
+	return string(*how)
 }
