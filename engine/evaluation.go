@@ -57,6 +57,14 @@ func (s *Snapshot) begin(ctx context.Context, req *Request, in *Inputs) *evaluat
 	return e
 }
 
+// about is an evaluation of another request in the place of this one: of the same name, and of the same world.
+func (e *evaluation) about(req *Request) *evaluation {
+	return &evaluation{
+		ctx: e.ctx, req: req, in: e.in, env: e.env, object: req.subject(), name: e.name, resource: req.Target(), asked: e.asked,
+		exceptions: e.exceptions, atRest: e.atRest,
+	}
+}
+
 // namespace is the one that `namespaces` filters look at: of a Namespace object, its own name.
 func (e *evaluation) namespace() string {
 	if e.isNamespace() {

@@ -36,10 +36,7 @@ func (r *Rule) failedBefore(e *evaluation) bool {
 	}
 	old := *e.req
 	old.Operation, old.Object, old.OldObject = Create, e.req.OldObject, nil
-	before := &evaluation{
-		ctx: e.ctx, req: &old, in: e.in, env: e.env, object: old.Object, name: e.name, resource: e.resource, asked: e.asked,
-		exceptions: e.exceptions, atRest: e.atRest,
-	}
+	before := e.about(&old)
 	if ok, _ := r.applies(before); !ok || before.excusal(r) != nil {
 		return false // what was excused was no violation
 	}
