@@ -70,7 +70,7 @@ func newEnvironment() (*cel.Env, error) {
 	if err != nil {
 		return nil, fmt.Errorf("making the CEL environment: %w", err)
 	}
-	return env, nil
+	return bounded(env)
 }
 
 // declare gives the environment of one Source. Variables grow in structs as they are compiled.

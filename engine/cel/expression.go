@@ -28,7 +28,8 @@ func (s *session) compile(text string, path []any, want ...*types.Type) (express
 	checked, issues := s.env.Compile(text)
 	if issues.Err() != nil {
 		for _, e := range issues.Errors() {
-			s.problems = append(s.problems, Problem{path, e.Location.Line(), e.Location.Column() + 1, s.explain(e.Message)})
+			before, behind := around(text, e.Location.Line(), e.Location.Column())
+			s.problems = append(s.problems, Problem{path, e.Location.Line(), e.Location.Column() + 1, s.explain(e.Message, before, behind)})
 		}
 		return expression{}, false
 	}
@@ -59,6 +60,17 @@ func (s *session) compile(text string, path []any, want ...*types.Type) (express
 	}
 	out.program = program{planned, text}
 	return out, true
+}
+
+// around gives the line's text before a place and behind it. The column counts characters.
+func around(text string, line, column int) (before, behind string) {
+	lines := strings.Split(text, "\n")
+	if line < 1 || line > len(lines) {
+		return "", ""
+	}
+	chars := []rune(lines[line-1])
+	column = max(0, min(column, len(chars)))
+	return string(chars[:column]), string(chars[column:])
 }
 
 // fits reports whether an expression gives one of the types. What goes through orValue is typed at evaluation only.
@@ -99,29 +111,73 @@ func (s *session) problem(path []any, message string) {
 	s.problems = append(s.problems, Problem{Path: path, Message: message})
 }
 
-// explain rewrites CEL's words for a name that does not exist, so that they say which do.
-func (s *session) explain(message string) string {
+// explain rewrites CEL's words for a name that does not exist, so that they say which do. The text before and behind the
+// place says what kind of name is meant.
+func (s *session) explain(message, before, behind string) string {
 	message = strings.TrimSuffix(message, " (in container '')")
+	// what a macro adds is not in the text
+	message = strings.NewReplacer(worldType.TypeName()+", ", "", worldType.TypeName(), "").Replace(message)
 	if name, ok := strings.CutPrefix(message, "undeclared reference to '"); ok {
 		name = strings.TrimSuffix(name, "'")
-		known := []string{varObject, varOldObject, varRequest, varNamespace, varVariables}
-		if s.src.Language == Kyverno {
-			known = append(known, varExceptions, varResource, varHTTP, varGlobalContext, varImage, varGenerator, varJSON, varYAML)
-		} else {
-			known = append(known, varAuthorizer)
-		}
-		if s.src.Params == WithParams {
-			known = append(known, varParams)
-		}
 		if name == varParams {
 			return "params is read, but there is no parameter: expected paramKind and paramRef"
 		}
-		return message + suggestion(name, known)
+		if s.src.Language == Kyverno {
+			if called := dotted(name, behind); called != "" {
+				return "undeclared reference to '" + called + "'" + suggestion(called, functionNames())
+			}
+			if strings.HasSuffix(before, ".") || strings.HasPrefix(strings.TrimPrefix(behind, name), "(") || strings.HasPrefix(behind, "(") {
+				return message + suggestion(name, functionNames())
+			}
+		}
+		return message + suggestion(name, s.names())
 	}
 	if name, ok := strings.CutPrefix(message, "undefined field '"); ok {
-		return message + suggestion(strings.TrimSuffix(name, "'"), slices.Sorted(maps.Keys(s.structs.variables)))
+		return message + suggestion(strings.TrimSuffix(name, "'"), s.fieldsOf(before))
 	}
 	return message
+}
+
+// names are those that an expression may begin with.
+func (s *session) names() []string {
+	known := []string{varObject, varOldObject, varRequest, varNamespace, varVariables}
+	if s.src.Language == Kyverno {
+		known = append(known, varExceptions, varResource, varHTTP, varGlobalContext, varImage, varGenerator, varJSON, varYAML)
+	} else {
+		known = append(known, varAuthorizer)
+	}
+	if s.src.Params == WithParams {
+		known = append(known, varParams)
+	}
+	return known
+}
+
+// dotted gives the name with its dots where a name that is not declared begins one of a library: time.nw of time.
+func dotted(name, behind string) string {
+	rest, ok := strings.CutPrefix(behind, name+".")
+	if !ok || !slices.ContainsFunc(functionNames(), func(f string) bool { return strings.HasPrefix(f, name+".") }) {
+		return ""
+	}
+	end := strings.IndexFunc(rest, func(c rune) bool { return !identifier("_" + string(c)) })
+	if end < 0 {
+		end = len(rest)
+	}
+	return name + "." + rest[:end]
+}
+
+// fieldsOf are the fields of what stands before a dot, as far as its last word tells.
+func (s *session) fieldsOf(before string) []string {
+	before = strings.TrimSuffix(before, ".")
+	word := before[strings.LastIndexFunc(before, func(c rune) bool { return !identifier("_" + string(c)) })+1:]
+	typeName, ok := map[string]string{
+		varVariables: typeVariables, varRequest: typeRequest, varNamespace: typeNamespace, varExceptions: typeExceptions,
+		"userInfo": typeUserInfo, "metadata": typeMetadata, "kind": typeGVK, "requestKind": typeGVK,
+		"resource": typeGVR, "requestResource": typeGVR,
+	}[word]
+	if !ok {
+		typeName = typeAccount // of a call
+	}
+	return slices.Sorted(maps.Keys(s.structs.fields(typeName)))
 }
 
 func suggestion(name string, known []string) string {

@@ -76,3 +76,7 @@ func text(t testing.TB, v any) string {
 	}
 	return string(raw)
 }
+
+func conditionOf(expression string) admissionregistrationv1.MatchCondition {
+	return admissionregistrationv1.MatchCondition{Name: "a condition", Expression: expression}
+}

@@ -39,7 +39,7 @@ func newKyvernoEnvironment(r reach) (*cel.Env, error) {
 		ext.Sets(), ext.Strings(ext.StringsVersion(2)), ext.TwoVarComprehensions(),
 		library.CIDR(), library.Format(), library.IP(), library.JSONPatch(), library.Lists(), library.Quantity(), library.Regex(),
 		library.SemverLib(library.SemverVersion(1)), library.URLs(),
-		cel.Lib(limits{}),
+		cel.Lib(limits{newPrices()}),
 	)
 	if err != nil {
 		return nil, fmt.Errorf("making the CEL environment of Kyverno: %w", err)
@@ -57,19 +57,19 @@ func newKyvernoEnvironment(r reach) (*cel.Env, error) {
 	if err != nil {
 		return nil, fmt.Errorf("making the CEL environment of Kyverno: %w", err)
 	}
-	return env, nil
+	return bounded(env)
 }
 
 // limits are the limits on the cost of an expression, which the environment of an API server has by itself.
-type limits struct{}
+type limits struct{ prices *prices }
 
 func (limits) CompileOptions() []cel.EnvOption { return nil }
 
-func (limits) ProgramOptions() []cel.ProgramOption {
+func (l limits) ProgramOptions() []cel.ProgramOption {
 	return []cel.ProgramOption{
 		cel.EvalOptions(cel.OptOptimize, cel.OptTrackCost),
 		cel.CostLimit(celconfig.PerCallLimit),
 		cel.CostTrackerOptions(interpreter.PresenceTestHasCost(false)),
-		cel.CostTracking(&library.CostEstimator{}),
+		cel.CostTracking(l.prices),
 	}
 }

@@ -35,7 +35,7 @@ func TestLanguageOfKyverno(t *testing.T) {
 		same(t, expression, line(mustCompile(t, kyverno(expression)).Evaluate(t.Context(), in)), want)
 	}
 	for expression, want := range map[string]string{
-		"exceptions.allowedImage.size() == 0": "compiling CEL: /0/expression: CEL at 1:11: undefined field 'allowedImage'",
+		"exceptions.allowedImage.size() == 0": "compiling CEL: /0/expression: CEL at 1:11: undefined field 'allowedImage': did you mean allowedImages?",
 		"authorizer == null":                  "compiling CEL: /0/expression: CEL at 1:1: undeclared reference to 'authorizer'",
 		"resouce == null":                     "compiling CEL: /0/expression: CEL at 1:1: undeclared reference to 'resouce': did you mean resource?",
 	} {

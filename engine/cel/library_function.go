@@ -11,7 +11,7 @@ import (
 	"github.com/google/cel-go/common/types"
 	"github.com/google/cel-go/common/types/ref"
 	"github.com/google/cel-go/common/types/traits"
-	"github.com/google/cel-go/interpreter"
+	"k8s.io/apiserver/pkg/cel/library"
 )
 
 // function is one function of a library, in all its spellings.
@@ -71,7 +71,6 @@ func (f *function) options(r reach) []cel.EnvOption {
 			}
 			id := f.overload(name, i)
 			overloads = append(overloads, overload(id, args, form.gives, cel.FunctionBinding(func(args ...ref.Val) ref.Val { return form.call(args) })))
-			options = append(options, cel.Lib(tracked{id, form}))
 		}
 		if overloads != nil {
 			options = append(options, cel.Function(name, overloads...))
@@ -89,24 +88,39 @@ func (f *function) overload(name string, i int) string {
 	return fmt.Sprintf("kyverno.%s%s.%d", on, name, i)
 }
 
-// tracked makes the calls of a form cost what they do.
-type tracked struct {
-	id   string
-	form *form
+// prices are what calls of the libraries cost, and all other calls as in an API server.
+type prices struct {
+	library.CostEstimator
+	weights map[string]int // by overload
 }
 
-func (tracked) CompileOptions() []cel.EnvOption { return nil }
-
-func (t tracked) ProgramOptions() []cel.ProgramOption {
-	return []cel.ProgramOption{cel.CostTrackerOptions(interpreter.OverloadCostTracker(t.id, t.cost))}
+// newPrices knows all forms, those of cluster policies and of namespaced ones.
+func newPrices() *prices {
+	p := &prices{weights: map[string]int{}}
+	for _, l := range libraries() {
+		for i := range l.functions {
+			f := &l.functions[i]
+			for _, name := range f.names {
+				for j := range f.forms {
+					p.weights[f.overload(name, j)] = max(1, f.forms[j].weight)
+				}
+			}
+		}
+	}
+	return p
 }
 
-func (t tracked) cost(args []ref.Val, result ref.Val) *uint64 {
+// CallCost grows with the arguments and the answer of a call.
+func (p *prices) CallCost(function, overload string, args []ref.Val, result ref.Val) *uint64 {
+	weight, ok := p.weights[overload]
+	if !ok {
+		return p.CostEstimator.CallCost(function, overload, args, result)
+	}
 	bytes := textSize(result)
 	for _, arg := range args {
 		bytes += textSize(arg)
 	}
-	cost := 1 + uint64(math.Ceil(float64(bytes)*float64(max(1, t.form.weight))/10))
+	cost := 1 + uint64(math.Ceil(float64(bytes)*float64(weight)/10))
 	return &cost
 }
 

@@ -25,17 +25,17 @@ func resourceFunctions() []function {
 			is:      "Looks up one object; null if it does not exist.",
 			example: `resource.Get('v1', 'configmaps', 'shop', 'settings').data.tier`, gives: `'gold'`,
 			forms: []form{
-				{takes: []parameter{api, resource, namespace, name}, only: &cluster, gives: dataType, call: func(args []ref.Val) ref.Val {
+				{takes: []parameter{api, resource, namespace, name}, only: &cluster, gives: types.DynType, call: func(args []ref.Val) ref.Val {
 					return get1(args[0], argText(args, 1), argText(args, 2), argText(args, 3), argText(args, 4))
 				}},
-				{takes: []parameter{gvr, namespace, name}, only: &cluster, gives: dataType, call: func(args []ref.Val) ref.Val {
+				{takes: []parameter{gvr, namespace, name}, only: &cluster, gives: types.DynType, call: func(args []ref.Val) ref.Val {
 					r := argGVR(args, 1)
 					return get1(args[0], r.GroupVersion().String(), r.Resource, argText(args, 2), argText(args, 3))
 				}},
-				{takes: []parameter{api, resource, name}, only: &namespaced, gives: dataType, call: func(args []ref.Val) ref.Val {
+				{takes: []parameter{api, resource, name}, only: &namespaced, gives: types.DynType, call: func(args []ref.Val) ref.Val {
 					return get1(args[0], argText(args, 1), argText(args, 2), own(args[0]), argText(args, 3))
 				}},
-				{takes: []parameter{gvr, name}, only: &namespaced, gives: dataType, call: func(args []ref.Val) ref.Val {
+				{takes: []parameter{gvr, name}, only: &namespaced, gives: types.DynType, call: func(args []ref.Val) ref.Val {
 					r := argGVR(args, 1)
 					return get1(args[0], r.GroupVersion().String(), r.Resource, own(args[0]), argText(args, 2))
 				}},
