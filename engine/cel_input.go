@@ -42,17 +42,23 @@ func (e *evaluation) celInput(object any, reads celReads) *cel.Input {
 // celRequest is the request in the words of the admission API. As there, what is empty is left out.
 func (e *evaluation) celRequest() map[string]any {
 	req := e.req
-	kind := map[string]any{"group": req.Kind.Group, "version": req.Kind.Version, "kind": req.Kind.Kind}
-	resource := map[string]any{"group": req.Resource.Group, "version": req.Resource.Version, "resource": req.Resource.Resource}
+	sent := req.Sent
+	if sent == nil {
+		sent = &Sent{Kind: req.Kind, RequestKind: req.Kind, RequestResource: req.Resource, RequestSubResource: req.SubResource}
+	}
 	out := map[string]any{
-		"kind": kind, "requestKind": kind, "resource": resource, "requestResource": resource,
+		"kind": celKind(sent.Kind), "requestKind": celKind(sent.RequestKind),
+		"resource": celResource(req.Resource), "requestResource": celResource(sent.RequestResource),
 		"name": e.name, "operation": string(req.Operation), "dryRun": req.DryRun, "options": nil,
 	}
 	if req.Namespace != "" {
 		out["namespace"] = req.Namespace
 	}
 	if req.SubResource != "" {
-		out["subResource"], out["requestSubResource"] = req.SubResource, req.SubResource
+		out["subResource"] = req.SubResource
+	}
+	if sent.RequestSubResource != "" {
+		out["requestSubResource"] = sent.RequestSubResource
 	}
 	if req.Options != nil {
 		out["options"] = req.Options
@@ -78,6 +84,14 @@ func (e *evaluation) celRequest() map[string]any {
 	}
 	out["userInfo"] = user
 	return out
+}
+
+func celKind(k schema.GroupVersionKind) map[string]any {
+	return map[string]any{"group": k.Group, "version": k.Version, "kind": k.Kind}
+}
+
+func celResource(r schema.GroupVersionResource) map[string]any {
+	return map[string]any{"group": r.Group, "version": r.Version, "resource": r.Resource}
 }
 
 // celParameters looks up the parameters of a rule. None at all is an answer only where the policy allows it.

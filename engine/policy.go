@@ -3,6 +3,8 @@ package engine
 import (
 	"slices"
 
+	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
+
 	"github.com/holdfast-io/holdfast/engine/condition"
 	"github.com/holdfast-io/holdfast/engine/expr"
 )
@@ -105,6 +107,8 @@ func (r *Rule) Kinds() []KindSelector { return r.match.kinds() }
 type Scope struct {
 	Kinds      []KindSelector
 	Operations []Operation
+	// Within narrows the kinds to those whose objects are in namespaces, or to those whose are in none. Empty: both.
+	Within admissionregistrationv1.ScopeType
 }
 
 // Scopes lists what the rule has to be asked about: one scope for each filter of any, or a single one
@@ -124,6 +128,9 @@ func (r *Rule) Scopes() []Scope {
 	for i := range r.match.filters {
 		f := &r.match.filters[i]
 		scope := Scope{Kinds: f.kindList, Operations: f.effective(r).list()}
+		if f.constraints != nil {
+			scope.Within = f.constraints.scope
+		}
 		if len(scope.Kinds) == 0 { // a filter by user alone: it cannot widen what the rule is about
 			scope.Kinds = r.Kinds()
 		}

@@ -24,13 +24,16 @@ const (
 // An object at rest (a file, an object of a cluster that is audited) is judged as if it were created
 // as it is now: Operation is Create and User is nil. Rules that need more say so instead of guessing.
 type Request struct {
-	UID         string // the admission request's, empty at rest
-	Operation   Operation
+	UID       string // the admission request's, empty at rest
+	Operation Operation
+	// Kind is the one that rules know the object by: of a request on a subresource, the parent's.
 	Kind        schema.GroupVersionKind
 	Resource    schema.GroupVersionResource // zero when unknown
 	SubResource string
-	Namespace   string // empty for cluster-scoped objects
-	Name        string
+	// Sent says what the request was about in its own words; nil where they are the same.
+	Sent      *Sent
+	Namespace string // empty for cluster-scoped objects
+	Name      string
 	// Object is the object as it will be; OldObject as it was. On DELETE only OldObject is set.
 	Object    map[string]any
 	OldObject map[string]any
@@ -41,6 +44,17 @@ type Request struct {
 	Own bool
 	// User is who asks; nil when there is no request.
 	User *authenticationv1.UserInfo
+}
+
+// Sent is a request in its own words, for expressions that read them.
+type Sent struct {
+	// Kind is that of the object that was sent, such as PodExecOptions on pods/exec.
+	Kind schema.GroupVersionKind
+	// RequestKind, RequestResource and RequestSubResource are those of the writer, before the API server converted
+	// the object to a version that it was asked to send.
+	RequestKind        schema.GroupVersionKind
+	RequestResource    schema.GroupVersionResource
+	RequestSubResource string
 }
 
 // Target is the resource that the request is about.

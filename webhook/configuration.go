@@ -3,6 +3,7 @@ package webhook
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"net/url"
 	"slices"
 	"strings"
@@ -106,7 +107,7 @@ var managedBy = [2]string{"app.kubernetes.io/managed-by", "holdfast"}
 func Configure(w Wanted) (Configurations, error) {
 	var out Configurations
 	missing := unserved{}
-	demands := [2]map[Group]demand{{}, {}} // by Hook
+	asked := [2]map[Group]*demands{{}, {}} // by Hook
 	for _, p := range w.Snapshot.Policies() {
 		if !p.Admission {
 			continue
@@ -121,16 +122,16 @@ func Configure(w Wanted) (Configurations, error) {
 				hook = Mutate
 			}
 			g := GroupOf(p)
-			if demands[hook][g] == nil {
-				demands[hook][g] = demand{}
+			if asked[hook][g] == nil {
+				asked[hook][g] = &demands{wide: demand{}, own: demand{}, namespaces: map[string]struct{}{}}
 			}
-			demands[hook][g].add(r, w.Resources, missing)
+			asked[hook][g].add(r, w.Resources, missing)
 		}
 	}
 	out.Unserved = missing.list()
 	meta := metav1.ObjectMeta{Name: w.Name, Labels: map[string]string{managedBy[0]: managedBy[1]}}
 	for _, hook := range []Hook{Validate, Mutate} {
-		entries, err := w.entries(hook, demands[hook])
+		entries, err := w.entries(hook, asked[hook])
 		if err != nil {
 			return out, err
 		}
@@ -152,39 +153,36 @@ func Configure(w Wanted) (Configurations, error) {
 	return out, nil
 }
 
-// entries makes one entry for each group that has something to be asked about. They come in the form for
+// entries makes the entries of each group that has something to be asked about. They come in the form for
 // mutation, which has one field more.
-func (w *Wanted) entries(hook Hook, demands map[Group]demand) ([]admissionregistrationv1.MutatingWebhook, error) {
+func (w *Wanted) entries(hook Hook, asked map[Group]*demands) ([]admissionregistrationv1.MutatingWebhook, error) {
 	var out []admissionregistrationv1.MutatingWebhook
-	groups := make([]Group, 0, len(demands))
-	for g := range demands {
-		groups = append(groups, g)
-	}
-	slices.SortFunc(groups, compareGroups)
-	for _, g := range groups {
-		rules := demands[g].rules()
-		if len(rules) == 0 {
-			continue
-		}
+	for _, g := range slices.SortedFunc(maps.Keys(asked), compareGroups) {
 		client, err := w.Endpoint.client(hook.Path(g), w.CABundle)
 		if err != nil {
 			return nil, err
 		}
-		out = append(out, admissionregistrationv1.MutatingWebhook{
-			Name:                    g.String() + "." + hook.String() + ".holdfast.dev",
-			ClientConfig:            client,
-			Rules:                   rules,
-			FailurePolicy:           ptr(admissionregistrationv1.FailurePolicyType(g.FailurePolicy)),
-			MatchPolicy:             ptr(admissionregistrationv1.Equivalent),
-			NamespaceSelector:       w.namespaces(),
-			ObjectSelector:          &metav1.LabelSelector{},
-			SideEffects:             ptr(admissionregistrationv1.SideEffectClassNone),
-			TimeoutSeconds:          ptr(g.TimeoutSeconds),
-			AdmissionReviewVersions: []string{"v1"},
-			// A rule may depend on what webhooks after this one add, such as a sidecar.
-			ReinvocationPolicy: ptr(admissionregistrationv1.IfNeededReinvocationPolicy),
-			MatchConditions:    w.MatchConditions,
-		})
+		for _, p := range asked[g].parts(w.ExcludedNamespaces) {
+			rules := p.demand.rules()
+			if len(rules) == 0 {
+				continue
+			}
+			out = append(out, admissionregistrationv1.MutatingWebhook{
+				Name:                    g.String() + p.suffix + "." + hook.String() + ".holdfast.dev",
+				ClientConfig:            client,
+				Rules:                   rules,
+				FailurePolicy:           ptr(admissionregistrationv1.FailurePolicyType(g.FailurePolicy)),
+				MatchPolicy:             ptr(admissionregistrationv1.Equivalent),
+				NamespaceSelector:       p.namespaces,
+				ObjectSelector:          &metav1.LabelSelector{},
+				SideEffects:             ptr(admissionregistrationv1.SideEffectClassNone),
+				TimeoutSeconds:          ptr(g.TimeoutSeconds),
+				AdmissionReviewVersions: []string{"v1"},
+				// A rule may depend on what webhooks after this one add, such as a sidecar.
+				ReinvocationPolicy: ptr(admissionregistrationv1.IfNeededReinvocationPolicy),
+				MatchConditions:    w.MatchConditions,
+			})
+		}
 	}
 	return out, nil
 }
@@ -224,18 +222,6 @@ func (w *Wanted) policies() ([]admissionregistrationv1.MutatingWebhook, error) {
 		TimeoutSeconds:          ptr(int32(DefaultTimeoutSeconds)),
 		AdmissionReviewVersions: []string{"v1"},
 	}}, nil
-}
-
-// namespaces leaves the excluded ones out, by the label that the API server itself puts on each.
-func (w *Wanted) namespaces() *metav1.LabelSelector {
-	if len(w.ExcludedNamespaces) == 0 {
-		return &metav1.LabelSelector{}
-	}
-	names := slices.Clone(w.ExcludedNamespaces)
-	slices.Sort(names)
-	return &metav1.LabelSelector{MatchExpressions: []metav1.LabelSelectorRequirement{{
-		Key: "kubernetes.io/metadata.name", Operator: metav1.LabelSelectorOpNotIn, Values: slices.Compact(names),
-	}}}
 }
 
 func validating(entries []admissionregistrationv1.MutatingWebhook) []admissionregistrationv1.ValidatingWebhook {

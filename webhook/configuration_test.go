@@ -153,8 +153,9 @@ func TestExactlyWhatTheBundleNeedsIsAskedFor(t *testing.T) {
 			validating: `CREATE,UPDATE [""] v1 configmaps Namespaced` + "\n" + `CREATE,UPDATE ["apps"] v1 statefulsets Namespaced`,
 		},
 		"all kinds: also of types to come": {
-			policies:   rule("p", kindsOf("'*'"), checks),
-			validating: `CREATE,UPDATE ["*"] * * *`,
+			policies: rule("p", kindsOf("'*'"), checks),
+			validating: `UPDATE [""] v1 pods/ephemeralcontainers Namespaced` + "\n" +
+				`CREATE,UPDATE ["*"] * * *`,
 		},
 		"all kinds and subresources": {
 			policies:   rule("p", kindsOf("'*/*'"), denies),
@@ -163,6 +164,7 @@ func TestExactlyWhatTheBundleNeedsIsAskedFor(t *testing.T) {
 		"what all kinds cover is not repeated": {
 			policies: rule("p", kindsOf("'*'"), checks) + and + rule("q", kindsOf("ConfigMap"), denies),
 			validating: `DELETE [""] v1 configmaps Namespaced` + "\n" +
+				`UPDATE [""] v1 pods/ephemeralcontainers Namespaced` + "\n" +
 				`CREATE,UPDATE ["*"] * * *`,
 		},
 		"policies are joined": {
@@ -183,8 +185,9 @@ func TestExactlyWhatTheBundleNeedsIsAskedFor(t *testing.T) {
 			validating: `CREATE,UPDATE [""] v1 configmaps Namespaced`,
 		},
 		"all kinds for a policy of a namespace": {
-			policies:   strings.Replace(strings.Replace(rule("p", kindsOf("'*'"), checks), "ClusterPolicy", "Policy", 1), "name: p,", "name: p, namespace: team,", 1),
-			validating: `CREATE,UPDATE ["*"] * * Namespaced`,
+			policies: strings.Replace(strings.Replace(rule("p", kindsOf("'*'"), checks), "ClusterPolicy", "Policy", 1), "name: p,", "name: p, namespace: team,", 1),
+			validating: `UPDATE [""] v1 pods/ephemeralcontainers Namespaced` + "\n" +
+				`CREATE,UPDATE ["*"] * * Namespaced`,
 		},
 		"a kind that is not served is left out and told of": {
 			policies:   rule("p", kindsOf("ConfigMap, Squid"), checks) + and + rule("q", kindsOf("Squid, example.com/v1/Whale"), checks),
@@ -194,6 +197,67 @@ func TestExactlyWhatTheBundleNeedsIsAskedFor(t *testing.T) {
 		"nothing that is served": {
 			policies: rule("p", kindsOf("Squid"), checks),
 			unserved: "*/*/Squid: p",
+		},
+		"resources by their plural": {
+			policies:   selecting("p", "{apiGroups: ['', apps], apiVersions: [v1], resources: [deployments, configmaps], operations: [CREATE]}"),
+			validating: `CREATE [""] v1 configmaps Namespaced` + "\n" + `CREATE ["apps"] v1 deployments Namespaced`,
+			unserved:   "apps/v1/configmaps: p; v1/deployments: p",
+		},
+		"a resource alone, without its subresources": {
+			policies:   selecting("p", "{apiGroups: [''], apiVersions: ['*'], resources: [pods], operations: ['*']}"),
+			validating: `CREATE,UPDATE,DELETE [""] v1 pods Namespaced`,
+		},
+		"subresources by their names": {
+			policies: selecting("p", "{apiGroups: ['', apps], apiVersions: ['*'], resources: [pods/exec, pods/status, deployments/scale], operations: ['*']}"),
+			validating: `CONNECT [""] v1 pods/exec Namespaced` + "\n" +
+				`UPDATE [""] v1 pods/status Namespaced` + "\n" +
+				`UPDATE,CONNECT ["apps"] v1 deployments/scale Namespaced`,
+			unserved: "*/deployments/scale: p; apps/*/pods/exec: p; apps/*/pods/status: p",
+		},
+		"a resource and its subresources, as the API server reads it": {
+			policies: selecting("p", "{apiGroups: [''], apiVersions: [v1], resources: ['pods/*'], operations: [UPDATE, CONNECT]}"),
+			validating: `UPDATE [""] v1 pods,pods/ephemeralcontainers,pods/status Namespaced` + "\n" +
+				`CONNECT [""] v1 pods/exec Namespaced`,
+		},
+		"all resources of a group: also those to come": {
+			policies:   selecting("p", "{apiGroups: [apps], apiVersions: [v1], resources: ['*'], operations: [CREATE]}"),
+			validating: `CREATE ["apps"] v1 * *`,
+		},
+		"all resources of a group that is not served is asked for, and told of": {
+			policies:   selecting("p", "{apiGroups: [example.com], apiVersions: ['*'], resources: ['*'], operations: [CREATE]}"),
+			validating: `CREATE ["example.com"] * * *`,
+			unserved:   "example.com/*/*: p",
+		},
+		"all resources": {
+			policies:   selecting("p", "{apiGroups: ['*'], apiVersions: ['*'], resources: ['*'], operations: [CREATE, CONNECT]}"),
+			validating: `CREATE,CONNECT ["*"] * * *`,
+		},
+		"all resources and subresources": {
+			policies:   selecting("p", "{apiGroups: ['*'], apiVersions: ['*'], resources: ['*/*'], operations: ['*']}"),
+			validating: `CREATE,UPDATE,DELETE,CONNECT ["*"] * */* *`,
+		},
+		"one subresource of all": {
+			policies:   selecting("p", "{apiGroups: ['*'], apiVersions: ['*'], resources: ['*/scale'], operations: [UPDATE]}"),
+			validating: `UPDATE ["*"] * */scale *`,
+		},
+		"resources in namespaces": {
+			policies:   selecting("p", "{apiGroups: ['*'], apiVersions: ['*'], resources: ['*'], scope: Namespaced, operations: [CREATE]}"),
+			validating: `CREATE ["*"] * * Namespaced`,
+		},
+		"resources in no namespace": {
+			policies:   selecting("p", "{apiGroups: [''], apiVersions: [v1], resources: [namespaces, pods], scope: Cluster, operations: [CREATE]}"),
+			validating: `CREATE [""] v1 namespaces Cluster`,
+		},
+		"each resourceRule by itself": {
+			policies:   selecting("p", "{apiGroups: [''], apiVersions: [v1], resources: [configmaps], operations: [CREATE]}, {apiGroups: [''], apiVersions: [v1], resources: [services], operations: [DELETE]}"),
+			validating: `CREATE [""] v1 configmaps Namespaced` + "\n" + `DELETE [""] v1 services Namespaced`,
+		},
+		"a namespaced policy in CEL sees nothing outside": {
+			policies:   ofNamespace(selecting("p", "{apiGroups: [''], apiVersions: [v1], resources: [configmaps, namespaces], operations: [CREATE]}")),
+			validating: `CREATE [""] v1 configmaps Namespaced`,
+		},
+		"a namespaced policy in CEL that asks for cluster-scoped resources": {
+			policies: ofNamespace(selecting("p", "{apiGroups: ['*'], apiVersions: ['*'], resources: ['*'], scope: Cluster, operations: [CREATE]}")),
 		},
 		"a policy that is not for admission": {
 			policies: strings.Replace(rule("p", kindsOf("ConfigMap"), checks), "spec:", "spec:\n  admission: false", 1),

@@ -21,6 +21,7 @@ import (
 	authenticationv1 "k8s.io/api/authentication/v1"
 	"sigs.k8s.io/yaml"
 
+	"github.com/holdfast-io/holdfast/bundle"
 	"github.com/holdfast-io/holdfast/engine"
 )
 
@@ -45,9 +46,13 @@ func compile(t testing.TB, documents string) *engine.Snapshot {
 		if strings.TrimSpace(text) == "" {
 			continue
 		}
-		var meta struct{ Kind string }
+		var meta struct{ APIVersion, Kind string }
 		if err := yaml.Unmarshal([]byte(text), &meta); err != nil {
 			t.Fatal(err)
+		}
+		if strings.HasPrefix(meta.APIVersion, bundle.PoliciesGroup+"/") {
+			policies = append(policies, compileObject(t, compiler, text))
+			continue
 		}
 		var source kyvernov1.PolicyInterface = &kyvernov1.ClusterPolicy{}
 		if meta.Kind == "Policy" {
@@ -67,6 +72,20 @@ func compile(t testing.TB, documents string) *engine.Snapshot {
 		t.Fatal(err)
 	}
 	return s
+}
+
+// compileObject compiles a policy in CEL.
+func compileObject(t testing.TB, compiler *engine.Compiler, text string) *engine.Policy {
+	t.Helper()
+	var object map[string]any
+	if err := yaml.Unmarshal([]byte(text), &object); err != nil {
+		t.Fatal(err)
+	}
+	o, problems := bundle.CompileObject(compiler, object)
+	if len(problems) > 0 {
+		t.Fatal(problems)
+	}
+	return o.Policy
 }
 
 // lookups answer with what a test says.

@@ -34,14 +34,18 @@ type request struct {
 	Kind        metav1.GroupVersionKind     `json:"kind"`
 	Resource    metav1.GroupVersionResource `json:"resource"`
 	SubResource string                      `json:"subResource"`
-	Name        string                      `json:"name"`
-	Namespace   string                      `json:"namespace"`
-	Operation   engine.Operation            `json:"operation"`
-	UserInfo    authenticationv1.UserInfo   `json:"userInfo"`
-	Object      json.RawMessage             `json:"object"`
-	OldObject   json.RawMessage             `json:"oldObject"`
-	Options     json.RawMessage             `json:"options"`
-	DryRun      *bool                       `json:"dryRun"`
+	// What was written, before the conversion.
+	RequestKind        *metav1.GroupVersionKind     `json:"requestKind"`
+	RequestResource    *metav1.GroupVersionResource `json:"requestResource"`
+	RequestSubResource string                       `json:"requestSubResource"`
+	Name               string                       `json:"name"`
+	Namespace          string                       `json:"namespace"`
+	Operation          engine.Operation             `json:"operation"`
+	UserInfo           authenticationv1.UserInfo    `json:"userInfo"`
+	Object             json.RawMessage              `json:"object"`
+	OldObject          json.RawMessage              `json:"oldObject"`
+	Options            json.RawMessage              `json:"options"`
+	DryRun             *bool                        `json:"dryRun"`
 }
 
 // decodeReview reads the envelope.
@@ -79,7 +83,7 @@ func (r *request) check() error {
 func (r *request) decode(kind schema.GroupVersionKind) (*engine.Request, error) {
 	out := &engine.Request{
 		UID: r.UID, Operation: r.Operation, Kind: kind, Resource: schema.GroupVersionResource(r.Resource), SubResource: r.SubResource,
-		Namespace: r.Namespace, Name: r.Name, User: &r.UserInfo, DryRun: r.DryRun != nil && *r.DryRun,
+		Namespace: r.Namespace, Name: r.Name, User: &r.UserInfo, DryRun: r.DryRun != nil && *r.DryRun, Sent: r.sent(),
 	}
 	if r.Kind.Group == "" && r.Kind.Kind == "Namespace" {
 		// The API server puts a Namespace into itself. A Namespace at rest is in none, and has to get
@@ -105,6 +109,19 @@ func (r *request) decode(kind schema.GroupVersionKind) (*engine.Request, error) 
 		return nil, fmt.Errorf("the request is to %s and has no object", r.Operation)
 	}
 	return out, nil
+}
+
+// sent is the request in its own words.
+func (r *request) sent() *engine.Sent {
+	out := &engine.Sent{
+		Kind: schema.GroupVersionKind(r.Kind), RequestKind: schema.GroupVersionKind(r.Kind),
+		RequestResource: schema.GroupVersionResource(r.Resource), RequestSubResource: r.SubResource,
+	}
+	if r.RequestKind != nil && r.RequestResource != nil {
+		out.RequestKind, out.RequestResource = schema.GroupVersionKind(*r.RequestKind), schema.GroupVersionResource(*r.RequestResource)
+		out.RequestSubResource = r.RequestSubResource
+	}
+	return out
 }
 
 // describe names the object for people: Pod default/web. A generated name has no end yet.

@@ -67,37 +67,52 @@ func (u unserved) list() []Unserved {
 
 // add takes up what a rule looks at.
 func (d demand) add(r *engine.Rule, resources []Resource, missing unserved) {
-	namespaced := r.Policy.Namespace != ""
 	for _, scope := range r.Scopes() {
+		within, any := narrow(scope.Within, r.Policy)
+		if !any {
+			continue
+		}
 		ops := setOf(scope.Operations)
 		if r.Kind == engine.Mutate {
 			ops &^= setOf([]engine.Operation{engine.Delete}) // nothing remains to be changed
 		}
 		for _, k := range scope.Kinds {
-			if p, ok := everything(k, namespaced); ok {
+			p, written := everything(k, within)
+			if written {
 				d[p] |= ops
-				continue
 			}
-			if !d.addServed(k, ops, resources, namespaced) {
-				missing[k.String()] = append(missing[k.String()], r.Policy.Key())
+			if !d.addServed(k, ops, resources, within) && (!written || p.group != "*") {
+				name := strings.TrimPrefix(k.String(), "/") // the group of the core API is empty
+				missing[name] = append(missing[name], r.Policy.Key())
 			}
 		}
 	}
 }
 
-// everything is the place of a selector of all kinds. It is written as such and not as a list of what is
-// served now, so that it holds for a resource from its first second.
-func everything(k engine.KindSelector, namespaced bool) (place, bool) {
-	name := k.Kind
-	if k.ByName {
-		name = k.Plural
+// narrow is the scope of the resources that a policy looks at; false when there are none: a policy of a namespace
+// sees nothing outside.
+func narrow(within admissionregistrationv1.ScopeType, p *engine.Policy) (admissionregistrationv1.ScopeType, bool) {
+	switch {
+	case p.Namespace != "":
+		return admissionregistrationv1.NamespacedScope, within != admissionregistrationv1.ClusterScope
+	case within == "":
+		return admissionregistrationv1.AllScopes, true
+	default:
+		return within, true
 	}
-	if k.Group.String() != "*" || k.Version.String() != "*" || name.String() != "*" {
+}
+
+// everything is the place of a selector of all kinds, or of all resources of a group. It is written as such and
+// not as a list of what is served now, so that it holds for a resource from its first second.
+func everything(k engine.KindSelector, within admissionregistrationv1.ScopeType) (place, bool) {
+	p := place{group: "*", version: "*", resource: "*", scope: within}
+	switch {
+	case !k.ByName && (k.Group.String() != "*" || k.Version.String() != "*" || k.Kind.String() != "*"):
 		return place{}, false
-	}
-	p := place{group: "*", version: "*", resource: "*", scope: admissionregistrationv1.AllScopes}
-	if namespaced {
-		p.scope = admissionregistrationv1.NamespacedScope
+	case k.ByName && k.Plural.String() != "*":
+		return place{}, false
+	case k.ByName:
+		p.group, p.version = k.Group.String(), k.Version.String() // resourceRules are written as a webhook's rules are
 	}
 	switch sub := k.SubResource; {
 	case sub.String() == "":
@@ -111,7 +126,7 @@ func everything(k engine.KindSelector, namespaced bool) (place, bool) {
 }
 
 // addServed takes up the served resources that the selector selects; false when there are none.
-func (d demand) addServed(k engine.KindSelector, ops operationSet, resources []Resource, namespaced bool) bool {
+func (d demand) addServed(k engine.KindSelector, ops operationSet, resources []Resource, within admissionregistrationv1.ScopeType) bool {
 	found := false
 	for i := range resources {
 		res := &resources[i]
@@ -119,12 +134,12 @@ func (d demand) addServed(k engine.KindSelector, ops operationSet, resources []R
 			continue
 		}
 		found = true
-		if namespaced && !res.Namespaced {
-			continue // a policy of a namespace sees nothing outside
-		}
 		p := place{group: res.Group, version: res.Version, resource: res.path(), scope: admissionregistrationv1.ClusterScope}
 		if res.Namespaced {
 			p.scope = admissionregistrationv1.NamespacedScope
+		}
+		if within != admissionregistrationv1.AllScopes && within != p.scope {
+			continue
 		}
 		for bit, op := range operationOrder {
 			if ops&(1<<bit) != 0 && res.takes(op) {
@@ -142,6 +157,22 @@ func (p place) covers(q place) bool {
 	return (p.group == "*" || p.group == q.group) && (p.version == "*" || p.version == q.version) &&
 		(resource == "*" || resource == wanted) && (sub == "*" || sub == wantedSub) &&
 		(p.scope == admissionregistrationv1.AllScopes || p.scope == q.scope)
+}
+
+// without gives what others do not ask for already.
+func (d demand) without(others demand) demand {
+	out := demand{}
+	for p, ops := range d {
+		for q, asked := range others {
+			if q.covers(p) {
+				ops &^= asked
+			}
+		}
+		if ops != 0 {
+			out[p] = ops
+		}
+	}
+	return out
 }
 
 // entry is a webhook's rule in the making.

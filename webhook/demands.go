@@ -1,0 +1,61 @@
+package webhook
+
+import (
+	"maps"
+	"slices"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/holdfast-io/holdfast/engine"
+)
+
+// namespaceName is the label that the API server itself puts on each namespace.
+const namespaceName = "kubernetes.io/metadata.name"
+
+// demands are what a group of policies has to be asked about: everywhere, and in the namespaces of those policies
+// that rule one.
+type demands struct {
+	wide, own  demand
+	namespaces map[string]struct{} // of own
+}
+
+func (d *demands) add(r *engine.Rule, resources []Resource, missing unserved) {
+	if r.Policy.Namespace == "" {
+		d.wide.add(r, resources, missing)
+		return
+	}
+	d.own.add(r, resources, missing)
+	d.namespaces[r.Policy.Namespace] = struct{}{}
+}
+
+// part is one webhook entry in the making.
+type part struct {
+	// suffix tells the entries of a group apart.
+	suffix     string
+	demand     demand
+	namespaces *metav1.LabelSelector
+}
+
+// parts gives one entry for what is asked everywhere, and one for what is asked in single namespaces and not
+// everywhere anyhow: a tenant's policy is no reason to be called about the writes of all others. Whichever entry
+// asks, all policies of the group answer.
+func (d *demands) parts(excluded []string) []part {
+	out := []part{{demand: d.wide, namespaces: except(excluded)}}
+	own := slices.DeleteFunc(slices.Sorted(maps.Keys(d.namespaces)), func(n string) bool { return slices.Contains(excluded, n) })
+	if len(own) > 0 {
+		out = append(out, part{suffix: ".namespaces", demand: d.own.without(d.wide), namespaces: selectNamespaces(metav1.LabelSelectorOpIn, own)})
+	}
+	return out
+}
+
+// except selects all namespaces but these.
+func except(names []string) *metav1.LabelSelector {
+	if len(names) == 0 {
+		return &metav1.LabelSelector{}
+	}
+	return selectNamespaces(metav1.LabelSelectorOpNotIn, slices.Compact(slices.Sorted(slices.Values(names))))
+}
+
+func selectNamespaces(how metav1.LabelSelectorOperator, names []string) *metav1.LabelSelector {
+	return &metav1.LabelSelector{MatchExpressions: []metav1.LabelSelectorRequirement{{Key: namespaceName, Operator: how, Values: names}}}
+}
