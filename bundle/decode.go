@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"reflect"
+	"strings"
 
 	policiesv1beta1 "github.com/kyverno/api/api/policies.kyverno.io/v1beta1"
 	kyvernov1 "github.com/kyverno/kyverno/api/kyverno/v1"
@@ -70,6 +71,13 @@ func compile(c *engine.Compiler, d *manifest.Document) (Loaded, error) {
 			return err
 		})
 	case policyException:
+		if groupOf(d.Object) == PoliciesGroup {
+			err = into(d, &policiesv1beta1.PolicyException{}, func(src *policiesv1beta1.PolicyException) (err error) {
+				l.Exception, err = c.CompileCELException(src)
+				return err
+			})
+			break
+		}
 		err = into(d, &kyvernov2.PolicyException{}, func(src *kyvernov2.PolicyException) (err error) {
 			l.Exception, err = c.CompileException(src, d.Object)
 			return err
@@ -93,6 +101,12 @@ func into[T any](d *manifest.Document, src *T, compile func(*T) error) error {
 		return fmt.Errorf("cannot be read: %w", err)
 	}
 	return compile(src)
+}
+
+// groupOf is the group of a document: there are exceptions in two.
+func groupOf(document map[string]any) string {
+	group, _, _ := strings.Cut(textAt(document, "apiVersion"), "/")
+	return group
 }
 
 // settle drops what a cluster writes into an object and no author does, and puts the object where it belongs: a

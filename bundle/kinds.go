@@ -40,7 +40,7 @@ func builtKinds(group string) []string {
 	case Group:
 		return []string{clusterPolicy, policy, policyException, clusterCleanupPolicy, cleanupPolicy, globalContextEntry}
 	case PoliciesGroup:
-		return []string{validatingPolicy, namespacedValidatingPolicy, deletingPolicy, namespacedDeletingPolicy}
+		return []string{validatingPolicy, namespacedValidatingPolicy, deletingPolicy, namespacedDeletingPolicy, policyException}
 	default:
 		return nil
 	}
@@ -73,6 +73,8 @@ func policiesVersions(kind string) []version {
 		shape = reflect.TypeFor[policiesv1beta1.ValidatingPolicy]()
 	case namespacedValidatingPolicy:
 		shape = reflect.TypeFor[policiesv1beta1.NamespacedValidatingPolicy]()
+	case policyException:
+		shape = reflect.TypeFor[policiesv1beta1.PolicyException]()
 	case deletingPolicy:
 		shape = reflect.TypeFor[policiesv1beta1.DeletingPolicy]()
 	case namespacedDeletingPolicy:

@@ -90,6 +90,7 @@ func TestEveryKindLoadsInEachVersion(t *testing.T) {
 		{Group, globalContextEntry}:                 "{apiCall: {urlPath: /api, refreshInterval: 1m}}",
 		{PoliciesGroup, validatingPolicy}:           validating,
 		{PoliciesGroup, namespacedValidatingPolicy}: validating,
+		{PoliciesGroup, policyException}:            "{policyRefs: [{name: p, kind: ValidatingPolicy}], matchConditions: [{name: c, expression: 'true'}], expiresAt: 2027-05-01T00:00:00Z}",
 		{PoliciesGroup, deletingPolicy}:             deleting,
 		{PoliciesGroup, namespacedDeletingPolicy}:   deleting,
 	}
@@ -108,6 +109,9 @@ func TestEveryKindLoadsInEachVersion(t *testing.T) {
 			}
 			loaded := slices.Concat(sum.Policies, sum.Exceptions, sum.GlobalContexts)
 			want := kind + "/ns/x"
+			if k == (groupKind{PoliciesGroup, policyException}) {
+				want = kind + "." + PoliciesGroup + "/ns/x"
+			}
 			if clusterScoped(kind) {
 				want = kind + "/x"
 			}

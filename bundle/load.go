@@ -60,11 +60,12 @@ type Loaded struct {
 	place  func(path []any) manifest.Position // where a path of the document is written
 }
 
-// Key is the kind and name, such as ClusterPolicy/require-labels or PolicyException/team-a/legacy.
+// Key is the kind and name, such as ClusterPolicy/require-labels or PolicyException/team-a/legacy, with the group behind
+// the kind where an exception is of policies.kyverno.io.
 func (l *Loaded) Key() string {
 	switch {
 	case l.Exception != nil:
-		return policyException + "/" + l.Exception.Key()
+		return l.Exception.Kind() + "/" + l.Exception.Key()
 	case l.GlobalContext != nil:
 		return globalContextEntry + "/" + l.GlobalContext.Name
 	default:
@@ -255,6 +256,7 @@ func (l *loader) inOrder(list []Loaded) []Loaded {
 			strings.Compare(textAt(a.Document, "metadata", "name"), textAt(b.Document, "metadata", "name")),
 			strings.Compare(textAt(a.Document, "metadata", "namespace"), textAt(b.Document, "metadata", "namespace")),
 			strings.Compare(textAt(a.Document, "kind"), textAt(b.Document, "kind")),
+			strings.Compare(groupOf(a.Document), groupOf(b.Document)),
 		)
 	})
 	for i := 1; i < len(list); i++ {

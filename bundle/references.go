@@ -15,14 +15,24 @@ import (
 // in a cluster; in most cases they are slips, and an exception with a slip excuses nothing.
 func danglingReferences(s *Summary) []Problem {
 	var out []Problem
-	policies := map[string]*engine.Policy{}
+	policies := map[string]map[string]*engine.Policy{} // by kind, empty for those of kyverno.io
 	for i := range s.Policies {
-		if p := s.Policies[i].Policy; p.Kind == clusterPolicy || p.Kind == policy {
-			policies[p.Key()] = p
+		p := s.Policies[i].Policy
+		kind := p.Kind
+		if kind == clusterPolicy || kind == policy {
+			kind = ""
 		}
+		if policies[kind] == nil {
+			policies[kind] = map[string]*engine.Policy{}
+		}
+		policies[kind][p.Key()] = p
 	}
 	for i := range s.Exceptions {
-		out = append(out, danglingExcuses(&s.Exceptions[i], policies)...)
+		if l := &s.Exceptions[i]; groupOf(l.Document) == PoliciesGroup {
+			out = append(out, danglingRefs(l, policies)...)
+		} else {
+			out = append(out, danglingExcuses(l, policies[""])...)
+		}
 	}
 	entries := map[string]*engine.GlobalContext{}
 	for i := range s.GlobalContexts {
@@ -62,6 +72,27 @@ func danglingExcuses(l *Loaded, policies map[string]*engine.Policy) []Problem {
 				out = append(out, l.warning(below(below(path, "ruleNames"), j), fmt.Sprintf("policy %s has no rule %q%s", e.Policy, rule.String(), didYouMean(rule.String(), ruleNames(p)))))
 			}
 		}
+	}
+	return out
+}
+
+// danglingRefs does so for an exception of policies.kyverno.io.
+func danglingRefs(l *Loaded, policies map[string]map[string]*engine.Policy) []Problem {
+	var out []Problem
+	for i, e := range l.Exception.Excuses {
+		among := policies[e.Kind]
+		if among[e.Policy] != nil || versionsOf(PoliciesGroup, e.Kind) == nil { // what is no kind, the compiler has told
+			continue
+		}
+		message := fmt.Sprintf("the bundle has no %s %q", e.Kind, e.Policy)
+		_, name, _ := strings.Cut(e.Policy, "/")
+		elsewhere := slices.DeleteFunc(slices.Sorted(maps.Keys(among)), func(key string) bool { return name == "" || !strings.HasSuffix(key, "/"+name) })
+		if len(elsewhere) > 0 {
+			message += ": a name alone means a policy of the exception's own namespace: did you mean " + elsewhere[0] + "?"
+		} else {
+			message += didYouMean(e.Policy, among)
+		}
+		out = append(out, l.warning([]any{"spec", "policyRefs", i, "name"}, message))
 	}
 	return out
 }

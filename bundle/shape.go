@@ -65,6 +65,10 @@ func (s *shape) check(path []any, value any, t reflect.Type) {
 	_, isList := value.([]any)
 	switch {
 	case slices.Contains(textual[:], t):
+		if text, ok := value.(string); ok {
+			s.text(path, text, t)
+			return
+		}
 		t = reflect.TypeFor[string]()
 	case isList && t == reflect.TypeFor[kyvernov1.ConditionsWrapper](): // the old form
 		t = reflect.TypeFor[[]kyvernov1.Condition]()
@@ -99,6 +103,22 @@ func (s *shape) check(path []any, value any, t reflect.Type) {
 		}
 	}
 	s.scalar(path, value, t)
+}
+
+// text checks the text of a type that decodes itself from one.
+func (s *shape) text(path []any, text string, t reflect.Type) {
+	raw, err := json.Marshal(text)
+	if err == nil {
+		err = json.Unmarshal(raw, reflect.New(t).Interface())
+	}
+	if err == nil {
+		return
+	}
+	want := "a time such as 2026-05-01T00:00:00Z"
+	if t == reflect.TypeFor[metav1.Duration]() {
+		want = "a duration such as 1h30m"
+	}
+	s.wrong(path, "is %q: expected %s", text, want)
 }
 
 // wrapped is the type of what stands in a field whose own type decodes itself.

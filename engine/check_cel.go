@@ -31,6 +31,8 @@ type celCheck struct {
 type celReads struct {
 	oldObject bool
 	namespace bool // more of it than its name
+	// exceptions says that what exceptions allow is read.
+	exceptions bool
 }
 
 // celParams says which objects are parameters.
@@ -96,7 +98,10 @@ func (c *compiler) compileCELSource(src cel.Source, path []any) *cel.Rule {
 }
 
 func readsOf(facts []string) celReads {
-	return celReads{oldObject: slices.Contains(facts, "oldObject"), namespace: slices.Contains(facts, "namespaceObject")}
+	return celReads{
+		oldObject: slices.Contains(facts, "oldObject"), namespace: slices.Contains(facts, "namespaceObject"),
+		exceptions: slices.Contains(facts, "exceptions"),
+	}
 }
 
 func (c *compiler) compileCELParams(spec *kyvernov1.CEL, path []any) *celParams {

@@ -74,7 +74,7 @@ func (c *compiler) compileExcuses(x *Exception, list []kyvernov2.Exception) {
 		if len(e.RuleNames) == 0 {
 			x.warn(at(path, i, "ruleNames"), "is empty, so that nothing is excused: expected names of rules, with wildcards")
 		}
-		x.Excuses = append(x.Excuses, ExcusedRules{e.PolicyName, glob.CompileAll(e.RuleNames)})
+		x.Excuses = append(x.Excuses, ExcusedRules{Policy: e.PolicyName, Rules: glob.CompileAll(e.RuleNames)})
 	}
 }
 

@@ -79,6 +79,11 @@ func (r *Rule) applies(e *evaluation) (bool, *Decision) {
 			return false, r.notAuditable("needs " + fact)
 		}
 	}
+	if r.conditions != nil && r.conditions.reads.exceptions {
+		if d := e.excusal(r); d != nil {
+			return false, d
+		}
+	}
 	met, err := e.meets(r.conditions)
 	return met, r.failed(err)
 }

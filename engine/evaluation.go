@@ -7,6 +7,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
+	"github.com/holdfast-io/holdfast/engine/cel"
 	"github.com/holdfast-io/holdfast/engine/expr"
 )
 
@@ -27,6 +28,7 @@ type evaluation struct {
 
 	exceptions map[*Rule][]excuse // of the snapshot
 	narrow     []*Exception       // those that excuse controls of the podSecurity rule in hand
+	allowed    cel.Exceptions     // what exceptions allow to the expressions of the rule in hand
 
 	nsLabels  map[string]any
 	nsErr     error

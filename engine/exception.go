@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/holdfast-io/holdfast/engine/cel"
 	"github.com/holdfast-io/holdfast/engine/condition"
 	"github.com/holdfast-io/holdfast/engine/glob"
 	"github.com/holdfast-io/holdfast/engine/podsecurity"
@@ -28,16 +29,32 @@ type Exception struct {
 	// controls are all that is excused of a podSecurity rule; nil: the whole rule is.
 	controls []podsecurity.Exclusion
 	needs    needs
+	inCEL    *celExcuse // of policies.kyverno.io; nil: of kyverno.io
 }
 
 // ExcusedRules names rules of one policy.
 type ExcusedRules struct {
-	Policy string // name, or namespace/name of a Policy: as Policy.Key gives it
-	// Rules match the rules' names. A rule that was made for pod controllers has a name of its own.
+	// Kind is that of a policy of policies.kyverno.io; empty for a ClusterPolicy or Policy.
+	Kind   string
+	Policy string // name, or namespace/name of one that is in a namespace: as Policy.Key gives it
+	// Rules match the rules' names. A rule that was made for pod controllers has a name of its own. Of a policy of
+	// policies.kyverno.io they are all meant, and none is named.
 	Rules []glob.Glob
 }
 
-const kindException = "PolicyException"
+// The kinds of exceptions: two of them may bear the same namespace and name.
+const (
+	kindException    = "PolicyException"
+	kindCELException = "PolicyException.policies.kyverno.io"
+)
+
+// Kind is PolicyException, with its group behind it if that is not kyverno.io.
+func (x *Exception) Kind() string {
+	if x.inCEL != nil {
+		return kindCELException
+	}
+	return kindException
+}
 
 // Key is the exception's namespace/name.
 func (x *Exception) Key() string {
@@ -47,13 +64,18 @@ func (x *Exception) Key() string {
 	return x.Namespace + "/" + x.Name
 }
 
-// Names reports whether the exception is about the rule.
+// Names reports whether the exception is about the rule. One of kyverno.io is about policies of kyverno.io alone, and
+// one of policies.kyverno.io about those of that group: policies of other kinds may bear the same name.
 func (x *Exception) Names(r *Rule) bool {
-	if r.Kind == Cleanup { // a cleanup policy may bear the same name
-		return false
-	}
 	return slices.ContainsFunc(x.Excuses, func(e ExcusedRules) bool {
-		return e.Policy == r.Policy.Key() && glob.MatchAny(e.Rules, r.Name)
+		switch {
+		case e.Policy != r.Policy.Key():
+			return false
+		case x.inCEL != nil:
+			return e.Kind == r.Policy.Kind && x.inCEL.isFor(r.Policy)
+		default:
+			return (r.Policy.Kind == kindClusterPolicy || r.Policy.Kind == kindPolicy) && glob.MatchAny(e.Rules, r.Name)
+		}
 	})
 }
 
@@ -90,6 +112,10 @@ func indexExceptions(policies []*Policy, exceptions []*Exception) map[*Rule][]ex
 		for _, x := range byPolicy[p.Key()] {
 			for _, r := range p.Rules {
 				if x.Names(r) {
+					if x.inCEL != nil {
+						index[r] = append(index[r], excuse{Exception: x})
+						continue
+					}
 					read := block{entries: r.context.entries}
 					read.plan(x.needs.refs, nil, nil)
 					index[r] = append(index[r], excuse{x, read.before})
@@ -102,13 +128,13 @@ func indexExceptions(policies []*Policy, exceptions []*Exception) map[*Rule][]ex
 
 // excusal asks the exceptions that name a rule about the object in hand. It gives the decision that takes the
 // place of the rule's own, or nil when the rule is to be evaluated; then e.narrow holds the exceptions that
-// excuse single controls of it.
+// excuse single controls of it, and e.allowed the images and values that exceptions allow to its expressions.
 //
 // All are asked, and the answer is the same in any order (GHSA-gg4x-fgg2-h9w9): the object is excused if any of
 // them excuses it; else an exception that could not be evaluated makes an error, because it is neither an
 // excuse nor none; else one that only a request could answer makes the rule not auditable.
 func (e *evaluation) excusal(r *Rule) *Decision {
-	e.narrow = nil
+	e.narrow, e.allowed = nil, cel.Exceptions{}
 	exceptions := e.exceptions[r]
 	if len(exceptions) == 0 {
 		return nil
@@ -116,12 +142,16 @@ func (e *evaluation) excusal(r *Rule) *Decision {
 	var by []*Exception
 	var failed error
 	missing := ""
+	var allowed cel.Exceptions
 	for i := range exceptions {
 		x := &exceptions[i]
-		if e.atRest && !x.Background {
+		if (e.atRest && !x.Background) || x.expired(e) {
 			continue
 		}
 		v, reason, err := x.covers(e, r)
+		if (v != no || err != nil) && x.expires() {
+			e.asked.unwatched = true // it rests on the time
+		}
 		switch {
 		case err != nil:
 			failed = errors.Join(failed, fmt.Errorf("PolicyException %s: %w", x.Key(), err))
@@ -129,6 +159,9 @@ func (e *evaluation) excusal(r *Rule) *Decision {
 			missing = "PolicyException " + x.Key() + " " + reason
 		case v == yes && x.controls != nil && r.judgesPodSecurity():
 			e.narrow = append(e.narrow, x.Exception)
+		case v == yes && x.inCEL.allows():
+			allowed.AllowedImages = append(allowed.AllowedImages, x.inCEL.allowed.AllowedImages...)
+			allowed.AllowedValues = append(allowed.AllowedValues, x.inCEL.allowed.AllowedValues...)
 		case v == yes:
 			by = append(by, x.Exception)
 		}
@@ -141,6 +174,7 @@ func (e *evaluation) excusal(r *Rule) *Decision {
 	case missing != "":
 		return r.notAuditable(missing)
 	default:
+		e.allowed = allowed
 		return nil
 	}
 }
@@ -155,7 +189,7 @@ func (r *Rule) excusedBy(by []*Exception) *Decision {
 	if len(keys) > 1 {
 		what = "PolicyExceptions "
 	}
-	d := r.decide(Skip, "excused by "+what+strings.Join(keys, ", "))
+	d := r.decide(reportedAs(by), "excused by "+what+strings.Join(keys, ", "))
 	d.Exceptions = keys
 	return d
 }
@@ -172,6 +206,9 @@ func (e *evaluation) excusedControls() []podsecurity.Exclusion {
 // covers reports whether the exception is about the object in hand. Where only a request could tell, it says
 // what is missing.
 func (x *excuse) covers(e *evaluation, r *Rule) (verdict, string, error) {
+	if x.inCEL != nil {
+		return x.inCEL.covers(e)
+	}
 	v, err := x.match.match(e)
 	if err != nil || v == no {
 		return no, "", err

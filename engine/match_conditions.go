@@ -37,14 +37,20 @@ func (e *evaluation) meets(c *celConditions) (bool, error) {
 	}
 	known, ok := e.met[c]
 	if !ok {
-		known.value, _, known.err = c.rule.Match(e.ctx, e.celInput(e.object, c.reads))
-		if known.err != nil {
-			known.err = fmt.Errorf("matchConditions: %w", known.err)
-		}
+		known.value, known.err = e.holds(c)
 		if e.met == nil {
 			e.met = map[*celConditions]answer{}
 		}
 		e.met[c] = known
 	}
 	return known.value == true, known.err
+}
+
+// holds evaluates matchConditions on the object as it is now.
+func (e *evaluation) holds(c *celConditions) (bool, error) {
+	met, _, err := c.rule.Match(e.ctx, e.celInput(e.object, c.reads))
+	if err != nil {
+		return false, fmt.Errorf("matchConditions: %w", err)
+	}
+	return met, nil
 }

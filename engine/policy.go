@@ -18,6 +18,12 @@ const (
 	IgnoreOnError FailurePolicy = "Ignore"
 )
 
+// The kinds of kyverno.io that hold rules.
+const (
+	kindClusterPolicy = "ClusterPolicy"
+	kindPolicy        = "Policy"
+)
+
 // Policy is a compiled policy. It is immutable.
 type Policy struct {
 	Kind      string // ClusterPolicy, Policy, ClusterCleanupPolicy or CleanupPolicy
@@ -40,6 +46,7 @@ type Policy struct {
 	// Admission and Background say at which doors the policy is evaluated.
 	Admission, Background bool
 	applyOne              bool
+	mode                  evaluationMode
 	// Rules are the policy's own rules and the ones generated for pod controllers.
 	Rules []*Rule
 	// Warnings are remarks of the compiler that do not keep the policy from working.

@@ -45,7 +45,7 @@ func Assemble(from Contents) (*Snapshot, error) {
 		return cmp.Or(strings.Compare(a.Name, b.Name), strings.Compare(a.Namespace, b.Namespace), strings.Compare(a.Kind, b.Kind))
 	})
 	s.contents.Exceptions = slices.SortedStableFunc(slices.Values(from.Exceptions), func(a, b *Exception) int {
-		return cmp.Or(strings.Compare(a.Name, b.Name), strings.Compare(a.Namespace, b.Namespace))
+		return cmp.Or(strings.Compare(a.Name, b.Name), strings.Compare(a.Namespace, b.Namespace), strings.Compare(a.Kind(), b.Kind()))
 	})
 	s.contents.GlobalContexts = slices.SortedStableFunc(slices.Values(from.GlobalContexts), func(a, b *GlobalContext) int {
 		return strings.Compare(a.Name, b.Name)
@@ -74,7 +74,7 @@ func (c *Contents) parts() []part {
 		out = append(out, part{p.Kind + " " + p.Key(), p.Digest})
 	}
 	for _, x := range c.Exceptions {
-		out = append(out, part{kindException + " " + x.Key(), x.Digest})
+		out = append(out, part{x.Kind() + " " + x.Key(), x.Digest})
 	}
 	for _, g := range c.GlobalContexts {
 		out = append(out, part{kindGlobalContext + " " + g.Name, g.Digest})
