@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/holdfast-io/holdfast/bundle"
 	"github.com/holdfast-io/holdfast/engine"
@@ -15,6 +16,9 @@ func (s *Source) Check(_ context.Context, object map[string]any) (problems []eng
 	meta, _ := object["metadata"].(map[string]any)
 	k := key{}
 	k.kind, _ = object["kind"].(string)
+	if version, _ := object["apiVersion"].(string); k.kind == policyException && strings.HasPrefix(version, bundle.PoliciesGroup+"/") {
+		k.kind = celException
+	}
 	k.namespace, _ = meta["namespace"].(string)
 	k.name, _ = meta["name"].(string)
 	switch s.keeps(k) {
@@ -40,6 +44,9 @@ func (s *Source) Check(_ context.Context, object map[string]any) (problems []eng
 // later; in most cases they are slips, and an exception with a slip excuses nothing.
 func (s *Source) dangling(x *engine.Exception) (warnings []string) {
 	policies := s.opts.Store.Current().Policies()
+	if x.Kind() == celException {
+		return danglingRefs(x, policies)
+	}
 	for i, excused := range x.Excuses {
 		at := slices.IndexFunc(policies, func(p *engine.Policy) bool {
 			return p.Key() == excused.Policy && hasStatus(p.Kind)
@@ -52,6 +59,18 @@ func (s *Source) dangling(x *engine.Exception) (warnings []string) {
 			if !slices.ContainsFunc(policies[at].Rules, func(r *engine.Rule) bool { return name.Match(r.Name) }) {
 				warnings = append(warnings, fmt.Sprintf("spec.exceptions[%d].ruleNames[%d]: policy %s has no rule %q", i, j, excused.Policy, name.String()))
 			}
+		}
+	}
+	return warnings
+}
+
+// danglingRefs does so for an exception of policies.kyverno.io. Its warnings about kinds are the compiler's.
+func danglingRefs(x *engine.Exception, policies []*engine.Policy) (warnings []string) {
+	for i, excused := range x.Excuses {
+		if len(bundle.Versions(bundle.PoliciesGroup, excused.Kind)) > 0 && !slices.ContainsFunc(policies, func(p *engine.Policy) bool {
+			return p.Kind == excused.Kind && p.Key() == excused.Policy
+		}) {
+			warnings = append(warnings, fmt.Sprintf("spec.policyRefs[%d].name: no %s %q is in force", i, excused.Kind, excused.Policy))
 		}
 	}
 	return warnings

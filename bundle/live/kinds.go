@@ -13,6 +13,7 @@ const (
 	clusterPolicy        = "ClusterPolicy"
 	policy               = "Policy"
 	policyException      = "PolicyException"
+	celException         = "PolicyException." + bundle.PoliciesGroup
 	clusterCleanupPolicy = "ClusterCleanupPolicy"
 	cleanupPolicy        = "CleanupPolicy"
 	globalContextEntry   = "GlobalContextEntry"
@@ -69,6 +70,9 @@ func Types() []schema.GroupVersionResource {
 	}
 	return out
 }
+
+// isException reports whether the kind is one of exceptions, which are in two groups: see engine.Exception.Kind.
+func isException(kind string) bool { return kind == policyException || kind == celException }
 
 // hasStatus says of which kinds the status is written. An exception has none, and that of a cleanup policy
 // tells of its runs.

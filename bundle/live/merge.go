@@ -34,7 +34,7 @@ func contentOfSnapshot(s *engine.Snapshot) map[key]content {
 		out[key{p.Kind, p.Namespace, p.Name}] = content{policy: p}
 	}
 	for _, x := range s.Exceptions() {
-		out[key{policyException, x.Namespace, x.Name}] = content{exception: x}
+		out[key{x.Kind(), x.Namespace, x.Name}] = content{exception: x}
 	}
 	for _, g := range s.GlobalContexts() {
 		out[key{globalContextEntry, "", g.Name}] = content{globalContext: g}
@@ -52,7 +52,7 @@ func (s *Source) keeps(k key) State {
 	switch {
 	case taken && k.namespace != "":
 		return Hidden
-	case k.kind == policyException && !s.opts.ExceptionNamespaces.Count(k.namespace):
+	case isException(k.kind) && !s.opts.ExceptionNamespaces.Count(k.namespace):
 		return Uncounted
 	default:
 		return ""

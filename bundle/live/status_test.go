@@ -256,7 +256,21 @@ func TestWhatIsSaidOfAnObjectBeforeItIsWritten(t *testing.T) {
 		s := play(t, wants("Policy", "team/a", "x")+"---"+wants("ClusterPolicy", "a", "x"), nil)
 		misnamed := strings.NewReplacer("policyName: a", "policyName: b").Replace(exception("holdfast", "slip"))
 		misruled := strings.NewReplacer("[label]", "[lable, autogen-*]").Replace(exception("holdfast", "slip"))
+		inCEL := func(namespace, ref string) string {
+			return "{apiVersion: policies.kyverno.io/v1, kind: PolicyException, metadata: {name: x, namespace: " + namespace + "}, spec: {policyRefs: [" + ref + "]}}"
+		}
 		for name, c := range map[string]struct{ text, problem, warning string }{
+			"an exception in CEL": {
+				inCEL("holdfast", "{name: c, kind: ValidatingPolicy}"), "", `spec.policyRefs[0].name: no ValidatingPolicy "c" is in force`,
+			},
+			"an exception in CEL from a policy of the other group": {
+				inCEL("holdfast", "{name: a, kind: NamespacedValidatingPolicy}"), "", `spec.policyRefs[0].name: no NamespacedValidatingPolicy "holdfast/a" is in force`,
+			},
+			"an exception in CEL elsewhere": {
+				inCEL("team", "{name: a, kind: MutatingAdmissionPolicy}"), "",
+				"PolicyException.policies.kyverno.io/team/x is not in force: PolicyExceptions of the namespace team do not count (--exception-namespaces)\n" +
+					`spec.policyRefs[0].kind: "MutatingAdmissionPolicy" is no kind of policy that this exception excuses from: expected one of DeletingPolicy, NamespacedDeletingPolicy, GeneratingPolicy, NamespacedGeneratingPolicy, ImageValidatingPolicy, NamespacedImageValidatingPolicy, MutatingPolicy, NamespacedMutatingPolicy, ValidatingPolicy, NamespacedValidatingPolicy`,
+			},
 			"a good policy":                     {wants("ClusterPolicy", "b", "y"), "", ""},
 			"a ClusterPolicy like the bundle's": {wants("ClusterPolicy", "a", "y"), "", ""},
 			"a Policy like the bundle's":        {wants("Policy", "team/a", "y"), "metadata.name: is not in force: the bundle that Holdfast was started with has a Policy of this name, and one of the cluster cannot take its place", ""},
