@@ -87,6 +87,8 @@ func compile(c *engine.Compiler, d *manifest.Document) (Loaded, error) {
 			l.GlobalContext, err = c.CompileGlobalContext(src)
 			return err
 		})
+	default:
+		err = l.compileAdmission(c, d)
 	}
 	return l, err
 }

@@ -17,7 +17,7 @@ const (
 	Changed Verb = "changed"
 )
 
-// Change is the difference of one policy between two bundles, or of an exception or a global context entry.
+// Change is the difference of one policy between two bundles, or of an exception, a binding or a global context entry.
 type Change struct {
 	// Policy is the kind and name, such as ClusterPolicy/require-labels or PolicyException/team-a/legacy.
 	Policy string `json:"policy"`
@@ -73,7 +73,7 @@ func Diff(from, to *Summary) []Change {
 
 func byName(s *Summary) map[string]*Loaded {
 	m := map[string]*Loaded{}
-	for _, list := range [][]Loaded{s.Policies, s.Exceptions, s.GlobalContexts} {
+	for _, list := range [][]Loaded{s.Policies, s.Exceptions, s.Bindings, s.GlobalContexts} {
 		for i := range list {
 			m[list[i].Key()] = &list[i]
 		}

@@ -41,6 +41,8 @@ func builtKinds(group string) []string {
 		return []string{clusterPolicy, policy, policyException, clusterCleanupPolicy, cleanupPolicy, globalContextEntry}
 	case PoliciesGroup:
 		return []string{validatingPolicy, namespacedValidatingPolicy, deletingPolicy, namespacedDeletingPolicy, policyException}
+	case AdmissionGroup:
+		return admissionKinds()
 	default:
 		return nil
 	}
@@ -60,6 +62,8 @@ func versionsOf(group, kind string) []version {
 		return kyvernoVersions(kind)
 	case PoliciesGroup:
 		return policiesVersions(kind)
+	case AdmissionGroup:
+		return admissionVersions(kind)
 	default:
 		return nil
 	}
@@ -125,7 +129,8 @@ func Versions(group, kind string) []string {
 
 // clusterScoped reports whether objects of the kind are in no namespace.
 func clusterScoped(kind string) bool {
-	return slices.Contains([]string{clusterPolicy, clusterCleanupPolicy, globalContextEntry, validatingPolicy, deletingPolicy}, kind)
+	return slices.Contains([]string{clusterPolicy, clusterCleanupPolicy, globalContextEntry, validatingPolicy, deletingPolicy}, kind) ||
+		slices.Contains(admissionPolicies[:], kind)
 }
 
 // notPolicies are the kinds of the group kyverno.io that a cluster holds beside policies: requests and
@@ -164,10 +169,10 @@ func classify(apiVersion, kind string) class {
 		return class{key: "kind", problem: fmt.Sprintf("unknown kind %q of %s: expected one of %s", kind, apiVersion, strings.Join(builtKinds(group), ", "))}
 	case group == PoliciesGroup:
 		return class{key: "apiVersion", problem: unbuilt}
-	case group == "admissionregistration.k8s.io" && slices.Contains(admissionPolicies[:], kind):
+	case group == AdmissionGroup && slices.Contains(admissionPolicies[:], kind):
 		return class{key: "apiVersion", problem: unbuilt}
 	case apiVersion == "":
-		for _, group := range []string{Group, PoliciesGroup} {
+		for _, group := range []string{Group, PoliciesGroup, AdmissionGroup} {
 			if versions := versionsOf(group, kind); versions != nil {
 				return class{key: "apiVersion", problem: "apiVersion is missing: expected " + expectedVersions(group, versions)}
 			}

@@ -35,8 +35,9 @@ type Sources struct {
 type Summary struct {
 	// Files is the number of files that were read.
 	Files int
-	// Policies are in the order of the snapshot, and so are exceptions and global context entries.
-	Policies, Exceptions, GlobalContexts []Loaded
+	// Policies are in the order of the snapshot, and so are exceptions, bindings and global context entries. A policy of
+	// the API server is here without its bindings.
+	Policies, Exceptions, Bindings, GlobalContexts []Loaded
 	// Skipped counts the documents that are no policies, by apiVersion and kind.
 	Skipped map[string]int
 	// Warnings do not keep the bundle from working.
@@ -44,10 +45,11 @@ type Summary struct {
 }
 
 // Loaded is one thing in a bundle with the place and the text that it comes from. Exactly one of Policy,
-// Exception and GlobalContext is set.
+// Exception, Binding and GlobalContext is set.
 type Loaded struct {
 	Policy        *engine.Policy
 	Exception     *engine.Exception
+	Binding       *engine.Binding
 	GlobalContext *engine.GlobalContext
 
 	Position manifest.Position
@@ -66,6 +68,8 @@ func (l *Loaded) Key() string {
 	switch {
 	case l.Exception != nil:
 		return l.Exception.Kind() + "/" + l.Exception.Key()
+	case l.Binding != nil:
+		return l.Binding.Kind + "/" + l.Binding.Key()
 	case l.GlobalContext != nil:
 		return globalContextEntry + "/" + l.GlobalContext.Name
 	default:
@@ -78,6 +82,8 @@ func (l *Loaded) Digest() string {
 	switch {
 	case l.Exception != nil:
 		return l.Exception.Digest
+	case l.Binding != nil:
+		return l.Binding.Digest
 	case l.GlobalContext != nil:
 		return l.GlobalContext.Digest
 	default:
@@ -189,6 +195,11 @@ func (l *loader) compile(d *manifest.Document, shape reflect.Type) {
 			l.warn(d, w)
 		}
 		l.summary.Exceptions = append(l.summary.Exceptions, loaded)
+	case loaded.Binding != nil:
+		for _, w := range loaded.Binding.Warnings {
+			l.warn(d, w)
+		}
+		l.summary.Bindings = append(l.summary.Bindings, loaded)
 	case loaded.GlobalContext != nil:
 		l.summary.GlobalContexts = append(l.summary.GlobalContexts, loaded)
 	default:
@@ -231,6 +242,9 @@ func (l *loader) finish() (*engine.Snapshot, *Summary, error) {
 	for _, x := range l.inOrder(l.summary.Exceptions) {
 		contents.Exceptions = append(contents.Exceptions, x.Exception)
 	}
+	for _, b := range l.inOrder(l.summary.Bindings) {
+		contents.Bindings = append(contents.Bindings, b.Binding)
+	}
 	for _, g := range l.inOrder(l.summary.GlobalContexts) {
 		contents.GlobalContexts = append(contents.GlobalContexts, g.GlobalContext)
 	}
@@ -245,6 +259,7 @@ func (l *loader) finish() (*engine.Snapshot, *Summary, error) {
 		l.summary.Warnings = append(l.summary.Warnings, Problem{Message: "the bundle is empty: it holds no policy, so nothing is refused, changed or reported"})
 	}
 	l.summary.Warnings = append(l.summary.Warnings, danglingReferences(&l.summary)...)
+	l.summary.Warnings = append(l.summary.Warnings, looseBindings(&l.summary)...)
 	sortProblems(l.summary.Warnings)
 	return snapshot, &l.summary, nil
 }

@@ -191,9 +191,9 @@ func TestLoadRefuses(t *testing.T) {
 			"apiVersion: policies.kyverno.io/v1\nkind: ImageValidatingPolicy\nmetadata: {name: x}\n",
 			[]string{"b/p.yaml:1:1: ImageValidatingPolicy/x: policies.kyverno.io/v1 ImageValidatingPolicy is not built yet"},
 		},
-		"the API server's own policies": {
+		"a binding of no policy": {
 			"apiVersion: admissionregistration.k8s.io/v1\nkind: ValidatingAdmissionPolicyBinding\nmetadata: {name: x}\n",
-			[]string{"b/p.yaml:1:1: ValidatingAdmissionPolicyBinding/x: admissionregistration.k8s.io/v1 ValidatingAdmissionPolicyBinding is not built yet"},
+			[]string{"b/p.yaml:1:1: ValidatingAdmissionPolicyBinding/x: spec.policyName: is missing: expected the name of a ValidatingAdmissionPolicy"},
 		},
 		"a slip in the kind": {
 			"apiVersion: kyverno.io/v1\nkind: ClusterPolcy\nmetadata: {name: x}\n",

@@ -11,10 +11,11 @@ import (
 )
 
 // Object is a policy, or something beside one, that came as an object and not as text: from a cluster, or in an
-// admission review. Exactly one of Policy, Exception and GlobalContext is set.
+// admission review. Exactly one of Policy, Exception, Binding and GlobalContext is set.
 type Object struct {
 	Policy        *engine.Policy
 	Exception     *engine.Exception
+	Binding       *engine.Binding
 	GlobalContext *engine.GlobalContext
 	// Source is a ClusterPolicy or Policy as its type has it, nil for other kinds. Not to be changed.
 	Source kyvernov1.PolicyInterface
@@ -56,8 +57,11 @@ func CompileObject(compiler *engine.Compiler, object map[string]any) (*Object, [
 	if compiled.Exception != nil {
 		warnings = append(warnings, compiled.Exception.Warnings...)
 	}
+	if compiled.Binding != nil {
+		warnings = append(warnings, compiled.Binding.Warnings...)
+	}
 	return &Object{
-		Policy: compiled.Policy, Exception: compiled.Exception, GlobalContext: compiled.GlobalContext,
+		Policy: compiled.Policy, Exception: compiled.Exception, Binding: compiled.Binding, GlobalContext: compiled.GlobalContext,
 		Source: compiled.source, Document: d.Object, Warnings: warnings,
 	}, nil
 }

@@ -34,7 +34,7 @@ func (r *Reader) Read(file string, data []byte) (loaded []Loaded, refused []Refu
 	return slices.DeleteFunc(all, func(l Loaded) bool { return l.Policy == nil }), refused, err
 }
 
-// ReadAll loads what Read does and the exceptions and global context entries as well.
+// ReadAll loads what Read does and the exceptions, bindings and global context entries as well.
 func (r *Reader) ReadAll(file string, data []byte) (loaded []Loaded, refused []Refused, err error) {
 	documents, errs := manifest.Parse(file, data)
 	if len(errs) > 0 {
@@ -43,7 +43,7 @@ func (r *Reader) ReadAll(file string, data []byte) (loaded []Loaded, refused []R
 	for _, d := range documents {
 		l := loader{compiler: r.compiler, summary: Summary{Skipped: map[string]int{}}}
 		l.document(d)
-		loaded = slices.Concat(loaded, l.summary.Policies, l.summary.Exceptions, l.summary.GlobalContexts)
+		loaded = slices.Concat(loaded, l.summary.Policies, l.summary.Exceptions, l.summary.Bindings, l.summary.GlobalContexts)
 		if len(l.problems) == 0 {
 			continue
 		}

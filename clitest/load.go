@@ -26,13 +26,19 @@ func (t *test) load(ctx context.Context) error {
 }
 
 func (t *test) loadPolicies(ctx context.Context) error {
+	var bindings []*engine.Binding
 	err := t.folder.texts(ctx, t.spec.Policies, func(path string, data []byte) error {
-		found, err := t.library.load(path, data)
-		t.policies = append(t.policies, found...)
+		found, bind, err := t.library.load(path, data)
+		t.policies, bindings = append(t.policies, found...), append(bindings, bind...)
 		return err
 	})
 	if err != nil {
 		return err
+	}
+	for i, p := range t.policies {
+		if t.policies[i], err = p.bound(bindings); err != nil {
+			return fmt.Errorf("binding policy %s: %w", p.name, err)
+		}
 	}
 	var exceptions []*engine.Exception
 	err = t.folder.texts(ctx, t.spec.Exceptions, func(path string, data []byte) error {

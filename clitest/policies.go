@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 
@@ -30,6 +31,7 @@ func newLibrary() (*library, error) {
 type policyFile struct {
 	once     sync.Once
 	policies []*policy
+	bindings []*engine.Binding
 	err      error
 }
 
@@ -41,8 +43,8 @@ type policy struct {
 	problems              []bundle.Problem
 }
 
-// load gives the policies of a text, compiled at its first use. Problems bear the name of that use's file.
-func (l *library) load(path string, data []byte) ([]*policy, error) {
+// load gives the policies and bindings of a text, compiled at its first use. Problems bear the name of that use's file.
+func (l *library) load(path string, data []byte) ([]*policy, []*engine.Binding, error) {
 	// Places in messages begin with the file's name, so that it is part of what makes two texts the same.
 	key := sha256.Sum256(append([]byte(filepath.Base(path)+"\x00"), data...))
 	l.mu.Lock()
@@ -52,36 +54,63 @@ func (l *library) load(path string, data []byte) ([]*policy, error) {
 		l.files[key] = file
 	}
 	l.mu.Unlock()
-	file.once.Do(func() { file.policies, file.err = l.compile(path, data) })
-	return file.policies, file.err
+	file.once.Do(func() { file.err = l.compile(path, data, file) })
+	return file.policies, file.bindings, file.err
 }
 
-func (l *library) compile(path string, data []byte) ([]*policy, error) {
-	loaded, refused, err := l.reader.Read(path, data)
+func (l *library) compile(path string, data []byte, into *policyFile) error {
+	loaded, refused, err := l.reader.ReadAll(path, data)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	var out []*policy
 	for _, p := range loaded {
+		if p.Binding != nil {
+			into.bindings = append(into.bindings, p.Binding)
+		}
+		if p.Policy == nil {
+			continue
+		}
 		p.Policy.Admission = true // a test asks what a policy says, not at which door it stands
 		snapshot, err := engine.NewSnapshot([]*engine.Policy{p.Policy})
 		if err != nil {
-			return nil, err
+			return err
 		}
-		out = append(out, &policy{
+		into.policies = append(into.policies, &policy{
 			kind: p.Policy.Kind, namespace: p.Policy.Namespace, name: p.Policy.Name,
 			compiled: p.Policy, snapshot: snapshot,
 		})
 	}
 	for _, r := range refused {
-		out = append(out, &policy{kind: r.Kind, namespace: r.Namespace, name: r.Name, problems: r.Problems})
+		if strings.HasSuffix(r.Kind, "PolicyBinding") {
+			return &bundle.Error{Problems: r.Problems} // without it, its policy would be another
+		}
+		into.policies = append(into.policies, &policy{kind: r.Kind, namespace: r.Namespace, name: r.Name, problems: r.Problems})
 	}
-	return out, nil
+	return nil
+}
+
+// bound is the policy alone with those of the bindings that are its own. One of the API server's that has none is judged as
+// if it were bound to all that it matches, as by Kyverno's CLI: a test asks what a policy says.
+func (p *policy) bound(bindings []*engine.Binding) (*policy, error) {
+	if p.compiled == nil || !p.compiled.NeedsBinding() {
+		return p, nil
+	}
+	of := slices.DeleteFunc(slices.Clone(bindings), func(b *engine.Binding) bool { return !b.Binds(p.compiled) })
+	if len(of) == 0 {
+		of = append(of, p.compiled.BindEverywhere())
+	}
+	snapshot, err := engine.Assemble(engine.Contents{Policies: []*engine.Policy{p.compiled}, Bindings: of})
+	if err != nil {
+		return nil, err
+	}
+	own := *p
+	own.snapshot, own.compiled = snapshot, snapshot.Policies()[0]
+	return &own, nil
 }
 
 // excused is the policy alone with the exceptions that the test names.
 func (p *policy) excused(exceptions []*engine.Exception) (*policy, error) {
-	if len(exceptions) == 0 || p.compiled == nil {
+	if len(exceptions) == 0 || p.compiled == nil || p.compiled.NeedsBinding() {
 		return p, nil
 	}
 	snapshot, err := engine.Assemble(engine.Contents{Policies: []*engine.Policy{p.compiled}, Exceptions: exceptions})

@@ -105,22 +105,35 @@ func readsOf(facts []string) celReads {
 }
 
 func (c *compiler) compileCELParams(spec *kyvernov1.CEL, path []any) *celParams {
-	ref := spec.ParamRef
-	out := &celParams{namespace: ref.Namespace, name: ref.Name}
-	version, err := schema.ParseGroupVersion(spec.ParamKind.APIVersion)
-	if err != nil || spec.ParamKind.APIVersion == "" {
-		c.problem(at(path, "paramKind", "apiVersion"), fmt.Sprintf("%q is no version: expected one like v1 or example.com/v1", spec.ParamKind.APIVersion))
+	out := &celParams{kind: c.paramKind(spec.ParamKind, at(path, "paramKind"))}
+	c.paramRef(out, spec.ParamRef, at(path, "paramRef"))
+	if err := c.policy.reaches(out.namespace); err != nil && out.namespace != "" {
+		c.problem(at(path, "paramRef", "namespace"), err.Error())
 	}
-	if spec.ParamKind.Kind == "" {
-		c.problem(at(path, "paramKind", "kind"), "is missing")
+	return out
+}
+
+func (c *compiler) paramKind(kind *admissionregistrationv1.ParamKind, path []any) schema.GroupVersionKind {
+	version, err := schema.ParseGroupVersion(kind.APIVersion)
+	if err != nil || kind.APIVersion == "" {
+		c.problem(at(path, "apiVersion"), fmt.Sprintf("%q is no version: expected one like v1 or example.com/v1", kind.APIVersion))
 	}
-	out.kind = version.WithKind(spec.ParamKind.Kind)
+	if kind.Kind == "" {
+		c.problem(at(path, "kind"), "is missing")
+	}
+	return version.WithKind(kind.Kind)
+}
+
+// paramRef reads which objects of a kind are parameters.
+func (c *compiler) paramRef(out *celParams, ref *admissionregistrationv1.ParamRef, path []any) {
+	out.namespace, out.name = ref.Namespace, ref.Name
 	if (ref.Name == "") == (ref.Selector == nil) {
-		c.problem(at(path, "paramRef"), "expected one of name and selector")
+		c.problem(path, "expected one of name and selector")
 	}
 	if ref.Selector != nil {
+		var err error
 		if out.selector, err = metav1.LabelSelectorAsSelector(ref.Selector); err != nil {
-			c.problem(at(path, "paramRef", "selector"), err.Error())
+			c.problem(at(path, "selector"), err.Error())
 		}
 	}
 	if action := ref.ParameterNotFoundAction; action != nil {
@@ -129,13 +142,9 @@ func (c *compiler) compileCELParams(spec *kyvernov1.CEL, path []any) *celParams 
 			out.optional = true
 		case admissionregistrationv1.DenyAction:
 		default:
-			c.problem(at(path, "paramRef", "parameterNotFoundAction"), fmt.Sprintf("unknown value %q: expected Allow or Deny", *action))
+			c.problem(at(path, "parameterNotFoundAction"), fmt.Sprintf("unknown value %q: expected Allow or Deny", *action))
 		}
 	}
-	if err := c.policy.reaches(out.namespace); err != nil && out.namespace != "" {
-		c.problem(at(path, "paramRef", "namespace"), err.Error())
-	}
-	return out
 }
 
 func (k *celCheck) check(x *scope) *Decision {

@@ -55,6 +55,8 @@ type Decision struct {
 	Policy *Policy
 	Rule   *Rule
 	Status Status
+	// Action says what a Fail means. Of an Error of an API server's own policy it says whether failurePolicy Fail would
+	// refuse the write.
 	Action Action
 	// Message is for the person who reads the denial or the report.
 	Message string

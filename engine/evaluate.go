@@ -47,7 +47,7 @@ func atRest(p *Policy) bool      { return p.Background }
 // applies finds out whether the rule is to be evaluated. Without an answer there is a decision instead:
 // an error, or "not auditable".
 func (r *Rule) applies(e *evaluation) (bool, *Decision) {
-	if r.Policy.Namespace != "" && r.Policy.Namespace != e.req.Namespace {
+	if r.Policy.Namespace != "" && r.Policy.Namespace != e.req.Namespace || r.bound != nil && exempt(e.req.Kind) {
 		return false, nil
 	}
 	if e.unasked() && !r.operations.has(e.req.Operation) {
@@ -69,6 +69,11 @@ func (r *Rule) applies(e *evaluation) (bool, *Decision) {
 	excluded, err := r.exclude.match(e)
 	if err != nil || excluded == yes {
 		return false, r.failed(err)
+	}
+	if r.bound != nil {
+		if within, err := r.bound.scope.matches(e); err != nil || !within {
+			return false, r.failed(err)
+		}
 	}
 	// In a test that names no user, a match by user holds and an exclude does not.
 	if e.unasked() {
@@ -108,6 +113,9 @@ func (r *Rule) failed(err error) *Decision {
 	}
 	d := r.decide(Error, "could not be evaluated: "+err.Error())
 	d.Err = err
+	if r.bound != nil { // what is wrong with a binding refuses the write; see Decision.Action
+		d.Action = Enforce
+	}
 	return d
 }
 

@@ -21,7 +21,7 @@ type constraints struct {
 }
 
 func (c *constraints) match(e *evaluation) (bool, error) {
-	namespaced := e.req.Namespace != ""
+	namespaced := e.req.Namespace != "" && !e.isNamespace() // which is in none, whatever a request says
 	switch c.scope {
 	case admissionregistrationv1.NamespacedScope:
 		if !namespaced {
@@ -99,7 +99,12 @@ func (c *compiler) compileLabelSelector(s *metav1.LabelSelector, path []any) lab
 
 func (c *compiler) compileResourceRule(r *admissionregistrationv1.NamedRuleWithOperations, narrow constraints, path []any) filter {
 	f := filter{names: literals(r.ResourceNames), constraints: &narrow}
-	if len(r.Operations) == 0 {
+	switch {
+	case len(r.Operations) > 0:
+	case c.policy.inTree != nil:
+		f.operations = allOperations
+		c.policy.Warnings = append(c.policy.Warnings, Problem{Path: at(path, "operations"), Message: "is empty: an API server refuses the policy; here it is taken for *"}.String())
+	default:
 		c.problem(at(path, "operations"), "is empty: expected CREATE, UPDATE, DELETE, CONNECT or *")
 	}
 	for i, op := range r.Operations {

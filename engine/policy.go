@@ -26,7 +26,7 @@ const (
 
 // Policy is a compiled policy. It is immutable.
 type Policy struct {
-	Kind      string // ClusterPolicy, Policy, ClusterCleanupPolicy or CleanupPolicy
+	Kind      string // such as ClusterPolicy
 	Namespace string // empty for a cluster policy
 	Name      string
 	// Digest names the policy's content: sha256 in hex over its canonical JSON.
@@ -51,6 +51,7 @@ type Policy struct {
 	Rules []*Rule
 	// Warnings are remarks of the compiler that do not keep the policy from working.
 	Warnings []string
+	inTree   *inTree // of an API server's own policy, else nil
 }
 
 // Key is the policy's name as reports show it: name, or namespace/name for a Policy.
@@ -91,6 +92,7 @@ type Rule struct {
 
 	match         matcher
 	exclude       matcher
+	bound         *Binding       // of an API server's own policy, else nil
 	conditions    *celConditions // matchConditions; nil: none
 	operations    operations
 	context       block

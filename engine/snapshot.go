@@ -28,6 +28,8 @@ type Snapshot struct {
 type Contents struct {
 	Policies   []*Policy
 	Exceptions []*Exception
+	// Bindings put policies of the API server in force.
+	Bindings []*Binding
 	// GlobalContexts are entries that rules may read; they are the business of who answers look-ups.
 	GlobalContexts []*GlobalContext
 }
@@ -37,11 +39,14 @@ func NewSnapshot(policies []*Policy) (*Snapshot, error) {
 	return Assemble(Contents{Policies: policies})
 }
 
-// Assemble orders the contents (by name, then namespace, then kind), indexes the rules and computes the
-// digest. Two of the same kind and name are an error.
+// Assemble orders the contents (by name, then namespace, then kind), joins policies with their bindings, indexes the
+// rules and computes the digest. Two of the same kind and name are an error.
 func Assemble(from Contents) (*Snapshot, error) {
 	s := &Snapshot{functions: expr.NewFunctions(), ttl: ttlRule()}
-	s.contents.Policies = slices.SortedStableFunc(slices.Values(from.Policies), func(a, b *Policy) int {
+	s.contents.Bindings = slices.SortedStableFunc(slices.Values(from.Bindings), func(a, b *Binding) int {
+		return cmp.Or(strings.Compare(a.Name, b.Name), strings.Compare(a.Kind, b.Kind))
+	})
+	s.contents.Policies = slices.SortedStableFunc(slices.Values(join(from.Policies, s.contents.Bindings)), func(a, b *Policy) int {
 		return cmp.Or(strings.Compare(a.Name, b.Name), strings.Compare(a.Namespace, b.Namespace), strings.Compare(a.Kind, b.Kind))
 	})
 	s.contents.Exceptions = slices.SortedStableFunc(slices.Values(from.Exceptions), func(a, b *Exception) int {
@@ -75,6 +80,9 @@ func (c *Contents) parts() []part {
 	}
 	for _, x := range c.Exceptions {
 		out = append(out, part{x.Kind() + " " + x.Key(), x.Digest})
+	}
+	for _, b := range c.Bindings {
+		out = append(out, part{b.Kind + " " + b.Key(), b.Digest})
 	}
 	for _, g := range c.GlobalContexts {
 		out = append(out, part{kindGlobalContext + " " + g.Name, g.Digest})
@@ -115,6 +123,9 @@ func (s *Snapshot) Policies() []*Policy { return s.contents.Policies }
 
 // Exceptions lists the exceptions in order. Not to be changed.
 func (s *Snapshot) Exceptions() []*Exception { return s.contents.Exceptions }
+
+// Bindings lists the bindings of the API server's own policies in order. Not to be changed.
+func (s *Snapshot) Bindings() []*Binding { return s.contents.Bindings }
 
 // GlobalContexts lists the global context entries in order of their names. Not to be changed.
 func (s *Snapshot) GlobalContexts() []*GlobalContext { return s.contents.GlobalContexts }

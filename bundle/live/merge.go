@@ -9,6 +9,7 @@ import (
 type content struct {
 	policy        *engine.Policy
 	exception     *engine.Exception
+	binding       *engine.Binding
 	globalContext *engine.GlobalContext
 }
 
@@ -18,13 +19,15 @@ func (c content) addTo(all *engine.Contents) {
 		all.Policies = append(all.Policies, c.policy)
 	case c.exception != nil:
 		all.Exceptions = append(all.Exceptions, c.exception)
+	case c.binding != nil:
+		all.Bindings = append(all.Bindings, c.binding)
 	case c.globalContext != nil:
 		all.GlobalContexts = append(all.GlobalContexts, c.globalContext)
 	}
 }
 
 func contentOfObject(o *bundle.Object) content {
-	return content{o.Policy, o.Exception, o.GlobalContext}
+	return content{o.Policy, o.Exception, o.Binding, o.GlobalContext}
 }
 
 // contentOfSnapshot takes a snapshot apart.
@@ -35,6 +38,9 @@ func contentOfSnapshot(s *engine.Snapshot) map[key]content {
 	}
 	for _, x := range s.Exceptions() {
 		out[key{x.Kind(), x.Namespace, x.Name}] = content{exception: x}
+	}
+	for _, b := range s.Bindings() {
+		out[key{b.Kind, "", b.Name}] = content{binding: b}
 	}
 	for _, g := range s.GlobalContexts() {
 		out[key{globalContextEntry, "", g.Name}] = content{globalContext: g}
