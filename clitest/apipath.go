@@ -86,14 +86,18 @@ func (p *apiPath) kind(w *world) schema.GroupVersionKind {
 		if kind.Group != p.group || kind.Version != p.version {
 			continue
 		}
-		plural, ok := w.plurals[kind]
-		if !ok {
-			guessed, _ := meta.UnsafeGuessKindToResource(kind)
-			plural = guessed.Resource
-		}
-		if plural == p.resource {
+		if w.plural(kind) == p.resource {
 			return kind
 		}
 	}
 	return schema.GroupVersionKind{Group: p.group, Version: p.version}
+}
+
+// plural is the name of a kind's resource.
+func (w *world) plural(kind schema.GroupVersionKind) string {
+	if plural, ok := w.plurals[kind]; ok {
+		return plural
+	}
+	guessed, _ := meta.UnsafeGuessKindToResource(kind)
+	return guessed.Resource
 }

@@ -92,6 +92,19 @@ func namespaceObject(n *corev1.Namespace) (map[string]any, error) {
 	return with(with(tidy(value).(map[string]any), "apiVersion", "v1"), "kind", "Namespace"), nil
 }
 
+// Map finds the kind of a plural name among those of the test.
+func (w *world) Map(_ context.Context, kind schema.GroupVersionKind) (schema.GroupVersionKind, schema.GroupVersionResource, error) {
+	for _, known := range w.known() {
+		if known.GroupVersion() != kind.GroupVersion() {
+			continue
+		}
+		if plural := w.plural(known); known.Kind == kind.Kind || plural == kind.Kind {
+			return known, known.GroupVersion().WithResource(plural), nil
+		}
+	}
+	return kind, schema.GroupVersionResource{}, fmt.Errorf("%s is no kind of the resources of the test: %w", kind.Kind, engine.ErrNoLookup)
+}
+
 // List finds objects among those of the test, in their order.
 func (w *world) List(_ context.Context, kind schema.GroupVersionKind, namespace string, selector labels.Selector) ([]map[string]any, error) {
 	out := []map[string]any{}
@@ -129,6 +142,8 @@ func (w *world) Call(ctx context.Context, call *engine.Call) (any, error) {
 	switch {
 	case ok && (response.Response.StatusCode < 200 || response.Response.StatusCode > 299):
 		return nil, fmt.Errorf("%s %s: the test answers with status %d", call.Method, address, response.Response.StatusCode)
+	case ok && call.Status:
+		return map[string]any{"status": float64(response.Response.StatusCode), "body": response.Response.Body}, nil
 	case ok:
 		return response.Response.Body, nil
 	case call.Path != "" && call.Method == "GET":

@@ -183,11 +183,11 @@ func (e *evaluation) call(p *Policy, call *Call) (any, error) {
 	if call.Body != nil { // two calls with a body are seldom the same
 		return e.in.Lookups.Call(e.ctx, call)
 	}
-	headers := ""
+	as := fmt.Sprintf("\x00%t\x00%s", call.Status, call.CABundle)
 	for _, h := range call.Headers {
-		headers += "\x00" + h.Name + "\x00" + h.Value
+		as += "\x00" + h.Name + "\x00" + h.Value
 	}
-	return e.asked.once("call\x00"+call.Method+"\x00"+call.Path+"\x00"+call.URL+headers, func() (any, error) {
+	return e.asked.once("call\x00"+call.Method+"\x00"+call.Path+"\x00"+call.URL+as, func() (any, error) {
 		return e.in.Lookups.Call(e.ctx, call)
 	})
 }
@@ -212,7 +212,7 @@ func (e *evaluation) image(p *Policy, image *ImageCall) (map[string]any, error) 
 		}
 	}
 	e.asked.unwatched = true
-	value, err := e.asked.once("image\x00"+image.Reference+"\x00"+strings.Join(image.Secrets, ","), func() (any, error) {
+	value, err := e.asked.once("image\x00"+image.Reference+"\x00"+image.Namespace+"\x00"+strings.Join(image.Secrets, ","), func() (any, error) {
 		return e.in.Lookups.Image(e.ctx, image)
 	})
 	data, _ := value.(map[string]any)

@@ -40,10 +40,17 @@ type Lookups interface {
 	Image(ctx context.Context, image *ImageCall) (map[string]any, error)
 }
 
-// Call is one HTTP call of a context entry.
+// Mapper is what Lookups know beside where they know a cluster: which resource a kind has. An ErrNoLookup means that they
+// know it of no kind.
+type Mapper interface {
+	// Map gives the kind and the resource of a kind, which may be named by the plural name of its resource.
+	Map(ctx context.Context, kind schema.GroupVersionKind) (schema.GroupVersionKind, schema.GroupVersionResource, error)
+}
+
+// Call is one HTTP call of a context entry, or of an expression.
 type Call struct {
-	// Path, with its query, is asked of the API server; URL of a service. Exactly one is set. The host of
-	// URL was constant when the policy was compiled.
+	// Path, with its query, is asked of the API server; URL of a service. Exactly one is set. The host of a context
+	// entry's URL was constant when the policy was compiled; an expression computes its own.
 	Path, URL string
 	Method    string // GET or POST
 	// Body is the JSON value to send with POST; nil for none.
@@ -51,6 +58,9 @@ type Call struct {
 	// Headers and CABundle (PEM) are for services alone.
 	Headers  []Header
 	CABundle string
+	// Status asks for an object with the status of the answer (a number) and its body, in place of the body. It is for
+	// services alone.
+	Status bool
 }
 
 // Header is one header of a call.

@@ -143,6 +143,17 @@ func (c *Cluster) SetEntries(entries []*engine.GlobalContext) { c.entries.set(en
 // Entries says how the global context entries are, sorted by name.
 func (c *Cluster) Entries() []EntryStatus { return c.entries.status() }
 
+// Map gives the kind and the resource of a kind, or of the plural name of a resource.
+func (c *Cluster) Map(ctx context.Context, kind schema.GroupVersionKind) (schema.GroupVersionKind, schema.GroupVersionResource, error) {
+	ctx, cancel := context.WithTimeout(ctx, c.objects.timeout)
+	defer cancel()
+	found, err := c.objects.mapper.find(ctx, kind)
+	if err != nil {
+		return schema.GroupVersionKind{}, schema.GroupVersionResource{}, err
+	}
+	return found.GroupVersion().WithKind(found.kind), found.GroupVersionResource, nil
+}
+
 // NamespaceLabels gives the labels of a namespace. They are not to be changed.
 func (c *Cluster) NamespaceLabels(ctx context.Context, namespace string) (found map[string]string, err error) {
 	defer c.metrics.observe(ofNamespace, time.Now(), &err)

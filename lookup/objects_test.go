@@ -279,3 +279,21 @@ func TestAnObjectThatIsTooLargeIsAnError(t *testing.T) {
 		}
 	})
 }
+
+// A kind and the name of its resource lead to one another.
+func TestKindsAndResources(t *testing.T) {
+	w := newWorld(t, object("ConfigMap", "a", "settings", nil))
+	w.start(t)
+	for _, name := range []string{"ConfigMap", "configmaps"} {
+		kind, resource, err := w.Map(t.Context(), schema.GroupVersionKind{Version: "v1", Kind: name})
+		says(t, err, "")
+		if kind != configMaps || resource != (schema.GroupVersionResource{Version: "v1", Resource: "configmaps"}) {
+			t.Errorf("%s: got %v, %v", name, kind, resource)
+		}
+	}
+	_, _, err := w.Map(t.Context(), schema.GroupVersionKind{Version: "v1", Kind: "mermaids"})
+	says(t, err, "the cluster does not serve the kind mermaids of v1")
+	if errors.Is(err, engine.ErrNoLookup) || errors.Is(err, engine.ErrNotFound) {
+		t.Errorf("%v says more than that nobody knows", err)
+	}
+}

@@ -68,6 +68,9 @@ func (s *services) call(ctx context.Context, call *engine.Call) (any, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", what, late(ctx, err, s.timeout))
 	}
+	if call.Status {
+		return map[string]any{"status": float64(response.StatusCode), "body": value}, nil
+	}
 	return value, nil
 }
 

@@ -42,6 +42,13 @@ func TestAServiceIsCalled(t *testing.T) {
 	}
 	_, err = s.call(t.Context(), &engine.Call{URL: server.URL, Method: "POST", Body: map[string]any{"images": []any{"a"}}})
 	says(t, err, "")
+	with := get(server.URL)
+	with.Status = true
+	got, err = s.call(t.Context(), with)
+	says(t, err, "")
+	if diff := cmp.Diff(map[string]any{"status": 200.0, "body": map[string]any{"day": "Sunday", "n": 1.0}}, got); diff != "" {
+		t.Errorf("with its status (-want +got):\n%s", diff)
+	}
 	r := server.all()
 	if r[0].URL.String() != "/a%2Fb?q=1" || r[0].Header.Get("X-Team") != "sea" || r[0].Header.Get("Authorization") != "Basic theirs" {
 		t.Errorf("asked for %s with %v", r[0].URL, r[0].Header)
