@@ -177,7 +177,7 @@ func TestValidatingAutogenVerdicts(t *testing.T) {
 		"what an expression sees of a template": {"validations: [{expression: \"object.kind == 'Pod' && object.metadata.name == 'a' && object.metadata.namespace == 'shop' && request.kind.kind == 'Pod' && request.resource.resource == 'pods' && request.name == 'a'\"}]",
 			"{apiVersion: example.com/v1, kind: JobSet, metadata: {name: a, namespace: shop}, spec: {template: {" + plain + "}}}", " pass"},
 		"conditions are about the Pods": {"matchConditions: [{name: c, expression: \"object.metadata.?labels.app.orValue('') == 'web'\"}], " + noHost,
-			"{apiVersion: example.com/v1, kind: JobSet, metadata: {name: a, namespace: shop}, spec: {one: {metadata: {labels: {app: db}}, " + host + "}}}", ""},
+			"{apiVersion: example.com/v1, kind: JobSet, metadata: {name: a, namespace: shop}, spec: {one: {metadata: {labels: {app: db}}, " + host + "}}}", " skip: matchConditions not met: c"},
 		"and one that meets them": {"matchConditions: [{name: c, expression: \"object.metadata.?labels.app.orValue('') == 'web'\"}], " + noHost,
 			"{apiVersion: example.com/v1, kind: JobSet, metadata: {name: a, namespace: shop}, spec: {one: {metadata: {labels: {app: db}}, " + host + "}, two: {metadata: {labels: {app: web}}, " + host + "}}}",
 			" fail: no host network (pod template at spec.two)"},

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -27,25 +28,24 @@ func (k *templatesCheck) check(x *scope) *Decision {
 			before[t.path] = t.template
 		}
 	}
-	var last *Decision
+	var sum *Decision
 	for _, t := range found {
 		d := k.checkPod(x.rule, e.about(e.podRequest(t.template, before[t.path])))
-		switch {
-		case d == nil:
-		case d.Status == Pass:
-			last = d
-		default:
+		switch unknown := errors.Is(d.Err, ErrNotAuditable); {
+		case d.Status == Fail || d.Status == Error:
 			d.Message += " (pod template at " + t.path + ")"
 			return d
+		case sum == nil || unknown || (d.Status == Pass && sum.Err == nil): // one that is judged says more than one that is skipped
+			sum = d
 		}
 	}
-	return last
+	return sum
 }
 
-// checkPod gives nil if the Pod does not meet the conditions.
+// checkPod judges one Pod.
 func (k *templatesCheck) checkPod(r *Rule, e *evaluation) *Decision {
-	if met, err := e.meets(k.conditions); err != nil || !met {
-		return r.failed(err)
+	if barred, d := k.conditions.bars(r, e); barred {
+		return d
 	}
 	x, err := r.scope(e)
 	if err != nil {

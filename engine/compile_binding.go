@@ -60,11 +60,7 @@ func (c *compiler) compileBinding(policy string, ref *admissionregistrationv1.Pa
 func (c *compiler) compileBindingScope(m *admissionregistrationv1.MatchResources, path []any) *bindingScope {
 	all := *m
 	if len(m.ResourceRules) == 0 {
-		every := []string{"*"}
-		all.ResourceRules = []admissionregistrationv1.NamedRuleWithOperations{{RuleWithOperations: admissionregistrationv1.RuleWithOperations{
-			Operations: []admissionregistrationv1.OperationType{admissionregistrationv1.OperationAll},
-			Rule:       admissionregistrationv1.Rule{APIGroups: every, APIVersions: every, Resources: []string{"*/*"}},
-		}}}
+		all.ResourceRules = everyResource()
 	}
 	out := &bindingScope{}
 	out.match, out.exclude = c.compileMatchConstraints(&all, path)

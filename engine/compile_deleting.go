@@ -19,6 +19,9 @@ func (cc *Compiler) CompileDeleting(src policiesv1beta1.DeletingPolicyLike) (*Po
 	c := cc.celPolicy(src, src.GetKind())
 	c.policy.FailurePolicy, c.policy.Background = IgnoreOnError, true
 	rule := &Rule{Policy: c.policy, Kind: Cleanup, cleanup: &cleanup{}}
+	if m := spec.MatchConstraints; m == nil || len(m.ResourceRules) == 0 { // other policies would select everything
+		c.problem([]any{"spec", "matchConstraints"}, "selects nothing: expected resourceRules")
+	}
 	rule.match, rule.exclude = c.compileMatchConstraints(atRestConstraints(spec.MatchConstraints), []any{"spec", "matchConstraints"})
 	rule.cleanup.schedule = c.compileSchedule(spec.Schedule)
 	rule.cleanup.propagation = c.compilePropagation(spec.DeletionPropagationPolicy)

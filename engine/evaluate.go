@@ -89,8 +89,8 @@ func (r *Rule) applies(e *evaluation) (bool, *Decision) {
 			return false, d
 		}
 	}
-	met, err := e.meets(r.conditions)
-	return met, r.failed(err)
+	barred, d := r.conditions.bars(r, e)
+	return !barred, d
 }
 
 // Selects reports whether one of the rule's kinds is this one.

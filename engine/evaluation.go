@@ -41,8 +41,8 @@ type evaluation struct {
 	images    bool
 	asked     *asked // shared by the evaluations of one request
 	own       asked
-	scope     scope                     // of the rule in hand
-	met       map[*celConditions]answer // of matchConditions
+	scope     scope                    // of the rule in hand
+	met       map[*celConditions]unmet // of matchConditions
 }
 
 func (s *Snapshot) begin(ctx context.Context, req *Request, in *Inputs) *evaluation {

@@ -129,7 +129,7 @@ func TestExceptionsInCEL(t *testing.T) {
 		"the request and who asks":                          {"", []string{exceptionInCEL("x", conditionInCEL("request.operation == 'CREATE' && request.userInfo.username == 'jane'"))}, excused},
 		"another user":                                      {"", []string{exceptionInCEL("x", conditionInCEL("request.userInfo.username == 'joe'"))}, failed},
 		"the namespace":                                     {"", []string{exceptionInCEL("x", conditionInCEL("namespaceObject.metadata.name == 'team-a'"))}, excused},
-		"an object that is not there":                       {"", []string{exceptionInCEL("x", conditionInCEL("oldObject == null"))}, excused},
+		"an object that is not there":                       {"", []string{exceptionInCEL("x", conditionInCEL("!has(oldObject.metadata)"))}, excused},
 		"an image that is allowed":                          {allows, []string{exceptionInCEL("x", "images: [redis, nginx]")}, " pass"},
 		"a value that is allowed":                           {allows, []string{exceptionInCEL("x", "allowedValues: [nginx]")}, " pass"},
 		"an image that is not":                              {allows, []string{exceptionInCEL("x", "images: [redis]")}, failed},
@@ -140,13 +140,13 @@ func TestExceptionsInCEL(t *testing.T) {
 		"an image, of no use to a policy that does not ask": {"", []string{exceptionInCEL("x", "images: [nginx]")}, failed},
 		"what is allowed is known to the conditions of the policy": {
 			"matchConditions: [{name: c, expression: '!(object.spec.containers[0].image in exceptions.allowedImages)'}], " + refusesPodsInCEL,
-			[]string{exceptionInCEL("x", "images: [nginx]")}, "",
+			[]string{exceptionInCEL("x", "images: [nginx]")}, " skip: matchConditions not met: c",
 		},
 		"and is not, where there is none": {
 			"matchConditions: [{name: c, expression: '!(object.spec.containers[0].image in exceptions.allowedImages)'}], " + refusesPodsInCEL, nil, failed,
 		},
 		"an object that the policy's conditions leave out": {
-			"matchConditions: [{name: c, expression: 'false'}], " + refusesPodsInCEL, []string{exceptionInCEL("x", "")}, "",
+			"matchConditions: [{name: c, expression: 'false'}], " + refusesPodsInCEL, []string{exceptionInCEL("x", "")}, " skip: matchConditions not met: c",
 		},
 		"one that cannot be evaluated is neither excuse nor none": {
 			"", []string{exceptionInCEL("z", conditionInCEL("object.spec.nope == 1"))}, " error: could not be evaluated: " + broken,
@@ -274,7 +274,7 @@ func TestExceptionsInCELAtRest(t *testing.T) {
 		"one that reads what was there before": {
 			conditionInCEL("oldObject.metadata.name == 'p'"), " skip: not auditable: PolicyException team-a/x needs oldObject", false,
 		},
-		"one that can do without": {conditionInCEL("oldObject == null || oldObject.metadata.name == 'p'"), " skip: excused by PolicyException team-a/x", false},
+		"one that can do without": {conditionInCEL("!has(oldObject.metadata) || oldObject.metadata.name == 'p'"), " skip: excused by PolicyException team-a/x", false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := excusing(t, mustCompileValidating(t, inCEL(refusesPodsInCEL)), exceptionInCEL("x", c.exception))[0]

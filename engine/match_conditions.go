@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"errors"
 	"fmt"
 
 	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
@@ -13,6 +14,16 @@ type celConditions struct {
 	rule  *cel.Rule
 	reads celReads
 	refs  []string // of the request
+	// told says that what does not meet them is reported: the policy is skipped, as in Kyverno's reports for its CEL kinds.
+	told bool
+	// forgiving says that a condition without a result means the same: failurePolicy Ignore of such a policy.
+	forgiving bool
+}
+
+// unmet is what stands in the way of a policy.
+type unmet struct {
+	reason string // empty: nothing
+	err    error
 }
 
 func (c *compiler) compileMatchConditions(list []admissionregistrationv1.MatchCondition, path []any) *celConditions {
@@ -25,32 +36,65 @@ func (c *compiler) compileMatchConditions(list []admissionregistrationv1.MatchCo
 	if rule == nil {
 		return nil
 	}
-	out := &celConditions{rule: rule, reads: readsOf(rule.References()), refs: c.refs}
+	out := &celConditions{rule: rule, reads: readsOf(rule.References()), refs: c.refs, told: src.Language == cel.Kyverno}
+	out.forgiving = out.told && c.policy.FailurePolicy == IgnoreOnError
 	c.refs = nil
 	return out
 }
 
-// meets reports whether the request meets the matchConditions, which are evaluated once for all rules of a policy.
-func (e *evaluation) meets(c *celConditions) (bool, error) {
+// unmet says what stands in the way of a policy with these conditions, which are evaluated once for all its rules.
+func (e *evaluation) unmet(c *celConditions) unmet {
 	if c == nil {
-		return true, nil
+		return unmet{}
 	}
 	known, ok := e.met[c]
 	if !ok {
-		known.value, known.err = e.holds(c)
+		name, err := e.missed(c)
+		switch {
+		case err != nil && c.forgiving && errors.Is(err, cel.ErrExpression):
+			known.reason = "failurePolicy Ignore, and " + err.Error()
+		case err != nil:
+			known.err = err
+		case name != "":
+			known.reason = "matchConditions not met: " + name
+		}
 		if e.met == nil {
-			e.met = map[*celConditions]answer{}
+			e.met = map[*celConditions]unmet{}
 		}
 		e.met[c] = known
 	}
-	return known.value == true, known.err
+	return known
+}
+
+// bars gives the decision that ends a rule whose conditions are not met; without one it is not told of.
+func (c *celConditions) bars(r *Rule, e *evaluation) (barred bool, d *Decision) {
+	switch u := e.unmet(c); {
+	case u.err != nil:
+		return true, r.failed(u.err)
+	case u.reason == "":
+		return false, nil
+	case c.told:
+		return true, r.decide(Skip, u.reason)
+	default:
+		return true, nil
+	}
 }
 
 // holds evaluates matchConditions on the object as it is now.
 func (e *evaluation) holds(c *celConditions) (bool, error) {
-	met, _, err := c.rule.Match(e.ctx, e.celInput(e.object, c.reads))
-	if err != nil {
-		return false, fmt.Errorf("matchConditions: %w", err)
+	name, err := e.missed(c)
+	return name == "" && err == nil, err
+}
+
+// missed gives the name of the condition that the object as it is now does not meet, or nothing.
+func (e *evaluation) missed(c *celConditions) (string, error) {
+	met, name, err := c.rule.Match(e.ctx, e.celInput(e.object, c.reads))
+	switch {
+	case err != nil:
+		return "", fmt.Errorf("matchConditions: %w", err)
+	case !met && name == "":
+		return "a condition without a name", nil
+	default:
+		return name, nil
 	}
-	return met, nil
 }

@@ -2,12 +2,14 @@ package engine
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 
+	"github.com/holdfast-io/holdfast/engine/cel"
 	"github.com/holdfast-io/holdfast/engine/glob"
 )
 
@@ -18,6 +20,9 @@ type constraints struct {
 	scope      admissionregistrationv1.ScopeType // empty: both
 	namespaces labels.Selector                   // nil: all
 	objects    labels.Selector                   // nil: all
+	names      []string                          // none: all
+	// beginnings says that the names select what will be given a name by the beginning of that, as in Kyverno.
+	beginnings bool
 }
 
 func (c *constraints) match(e *evaluation) (bool, error) {
@@ -31,6 +36,9 @@ func (c *constraints) match(e *evaluation) (bool, error) {
 		if namespaced {
 			return false, nil
 		}
+	}
+	if len(c.names) > 0 && !c.named(e) {
+		return false, nil
 	}
 	if c.objects != nil && !c.objects.Matches(labelMap(e.metadata("labels"))) {
 		old, _ := metadata(e.req.OldObject)["labels"].(map[string]any)
@@ -54,15 +62,35 @@ func (c *constraints) match(e *evaluation) (bool, error) {
 	return c.namespaces.Matches(labelMap(found)), nil
 }
 
+func (c *constraints) named(e *evaluation) bool {
+	meta := metadata(e.object)
+	name := e.req.Name
+	if name == "" {
+		name, _ = meta["name"].(string)
+	}
+	if name != "" || !c.beginnings {
+		return slices.Contains(c.names, name)
+	}
+	generated, _ := meta["generateName"].(string)
+	return slices.ContainsFunc(c.names, func(n string) bool { return strings.HasPrefix(generated, n) })
+}
+
 // isNamespace reports whether the request is about a Namespace itself.
 func (e *evaluation) isNamespace() bool {
 	return e.req.Kind.Kind == "Namespace" && e.req.Kind.Group == ""
 }
 
 // compileMatchConstraints compiles what an API server calls matchResources into what the rule matches and what it
-// excludes. A nil block is a problem.
+// excludes. An API server refuses its own policies without resourceRules, or whose rules leave a list empty. It stores
+// Kyverno's: to Kyverno's engine constraints that are missing select nothing, constraints without resourceRules everything,
+// and a rule with an empty list nothing.
 func (c *compiler) compileMatchConstraints(m *admissionregistrationv1.MatchResources, path []any) (match, exclude matcher) {
-	if m == nil || len(m.ResourceRules) == 0 {
+	lenient := c.celSource.Language == cel.Kyverno
+	switch {
+	case m == nil && lenient:
+		c.warn(path, "is missing: the policy selects nothing")
+		return match, exclude
+	case m == nil || len(m.ResourceRules) == 0 && !lenient:
 		c.problem(path, "selects nothing: expected resourceRules")
 		return match, exclude
 	}
@@ -72,14 +100,44 @@ func (c *compiler) compileMatchConstraints(m *admissionregistrationv1.MatchResou
 	narrow := constraints{
 		namespaces: c.compileLabelSelector(m.NamespaceSelector, at(path, "namespaceSelector")),
 		objects:    c.compileLabelSelector(m.ObjectSelector, at(path, "objectSelector")),
+		beginnings: lenient,
 	}
-	for i := range m.ResourceRules {
-		match.filters = append(match.filters, c.compileResourceRule(&m.ResourceRules[i], narrow, at(path, "resourceRules", i)))
+	rules := m.ResourceRules
+	if len(rules) == 0 {
+		c.warn(at(path, "resourceRules"), "is empty: the policy selects every resource")
+		rules = everyResource()
 	}
-	for i := range m.ExcludeResourceRules {
-		exclude.filters = append(exclude.filters, c.compileResourceRule(&m.ExcludeResourceRules[i], constraints{}, at(path, "excludeResourceRules", i)))
-	}
+	match.filters = c.compileResourceRules(rules, narrow, at(path, "resourceRules"))
+	exclude.filters = c.compileResourceRules(m.ExcludeResourceRules, constraints{beginnings: narrow.beginnings}, at(path, "excludeResourceRules"))
 	return match, exclude
+}
+
+// empty tells of a list of a rule in which nothing stands.
+func (c *compiler) empty(path []any, expected string) {
+	if c.celSource.Language == cel.Kyverno {
+		c.warn(path, "is empty: the rule selects nothing; "+expected)
+		return
+	}
+	c.problem(path, "is empty: "+expected)
+}
+
+func everyResource() []admissionregistrationv1.NamedRuleWithOperations {
+	every := []string{"*"}
+	return []admissionregistrationv1.NamedRuleWithOperations{{RuleWithOperations: admissionregistrationv1.RuleWithOperations{
+		Operations: []admissionregistrationv1.OperationType{admissionregistrationv1.OperationAll},
+		Rule:       admissionregistrationv1.Rule{APIGroups: every, APIVersions: every, Resources: []string{"*/*"}},
+	}}}
+}
+
+// compileResourceRules gives a filter for each rule that can select anything.
+func (c *compiler) compileResourceRules(rules []admissionregistrationv1.NamedRuleWithOperations, narrow constraints, path []any) []filter {
+	var filters []filter
+	for i := range rules {
+		if f := c.compileResourceRule(&rules[i], narrow, at(path, i)); f.operations != 0 && len(f.kindList) > 0 {
+			filters = append(filters, f)
+		}
+	}
+	return filters
 }
 
 func (c *compiler) compileLabelSelector(s *metav1.LabelSelector, path []any) labels.Selector {
@@ -98,14 +156,15 @@ func (c *compiler) compileLabelSelector(s *metav1.LabelSelector, path []any) lab
 }
 
 func (c *compiler) compileResourceRule(r *admissionregistrationv1.NamedRuleWithOperations, narrow constraints, path []any) filter {
-	f := filter{names: literals(r.ResourceNames), constraints: &narrow}
+	narrow.names = r.ResourceNames
+	f := filter{constraints: &narrow}
 	switch {
 	case len(r.Operations) > 0:
 	case c.policy.inTree != nil:
 		f.operations = allOperations
 		c.policy.Warnings = append(c.policy.Warnings, Problem{Path: at(path, "operations"), Message: "is empty: an API server refuses the policy; here it is taken for *"}.String())
 	default:
-		c.problem(at(path, "operations"), "is empty: expected CREATE, UPDATE, DELETE, CONNECT or *")
+		c.empty(at(path, "operations"), "expected CREATE, UPDATE, DELETE, CONNECT or *")
 	}
 	for i, op := range r.Operations {
 		if op == admissionregistrationv1.OperationAll {
@@ -132,7 +191,7 @@ func (c *compiler) compileResourceRule(r *admissionregistrationv1.NamedRuleWithO
 		list []string
 	}{{"apiGroups", r.APIGroups}, {"apiVersions", r.APIVersions}, {"resources", r.Resources}} {
 		if len(part.list) == 0 {
-			c.problem(at(path, part.name), "is empty: expected at least one, or *")
+			c.empty(at(path, part.name), "expected at least one, or *")
 		}
 	}
 	for _, group := range r.APIGroups {
@@ -161,12 +220,4 @@ func wildOrLiteral(s string) glob.Glob {
 		return glob.Compile(s)
 	}
 	return glob.Exactly(s)
-}
-
-func literals(list []string) []glob.Glob {
-	var out []glob.Glob
-	for _, s := range list {
-		out = append(out, glob.Exactly(s))
-	}
-	return out
 }

@@ -60,6 +60,7 @@ type Rule struct {
 	target      *program // nil: none
 	fresh       bool     // variables are evaluated anew for each mutation
 	facts       []string
+	language    Language
 	namespace   string // of the policy
 	// requestObjects says that the request is read with its object and oldObject, or as a whole.
 	requestObjects bool
@@ -103,7 +104,7 @@ func (c *Compiler) Compile(src Source) (*Rule, error) {
 	}
 	s := &session{
 		env: env, structs: structs, src: &src,
-		rule:  &Rule{names: make(map[string]int, len(src.Variables)), namespace: src.Namespace, fresh: src.Language == Kubernetes},
+		rule:  &Rule{names: make(map[string]int, len(src.Variables)), language: src.Language, namespace: src.Namespace, fresh: src.Language == Kubernetes},
 		facts: map[string]bool{}, read: make(map[string]reading, len(src.Variables)), used: map[string]bool{}, times: make(map[string]int, len(src.Variables)),
 	}
 	s.compileVariables()

@@ -17,7 +17,8 @@ import (
 
 // Input is what expressions may read. Values are as encoding/json decodes them; they are read in place and never changed.
 type Input struct {
-	// Object is the object as it will be, nil on DELETE; OldObject as it was, nil on CREATE.
+	// Object is the object as it will be, nil on DELETE; OldObject as it was, nil on CREATE. To an expression of
+	// Kubernetes' language what is not there is null, to one of Kyverno's it is an object without fields.
 	Object, OldObject map[string]any
 	// Request gives the fields of the admission request, and is asked once at most, when an expression reads one. A
 	// field that is left out is one that the request does not have. Nil means no fields at all.
@@ -254,9 +255,9 @@ func (e *evaluation) Parent() cel.Activation { return nil }
 func (e *evaluation) ResolveName(name string) (any, bool) {
 	switch name {
 	case varObject:
-		return orNull(e.in.Object), true
+		return e.orAbsent(e.in.Object), true
 	case varOldObject:
-		return orNull(e.in.OldObject), true
+		return e.orAbsent(e.in.OldObject), true
 	case varParams:
 		return orNull(e.in.Params), true
 	case varVariables:
@@ -300,6 +301,14 @@ func (e *evaluation) askNamespace() any {
 		return types.WrapErr(e.outside)
 	}
 	return orNull(namespace)
+}
+
+// orAbsent makes a missing object what it is in the language of the rule.
+func (e *evaluation) orAbsent(o map[string]any) any {
+	if o == nil && e.rule.language == Kyverno {
+		return map[string]any{}
+	}
+	return orNull(o)
 }
 
 // orNull makes a missing object the nil that is null to CEL.
