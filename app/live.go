@@ -55,7 +55,8 @@ func (o *ServeOptions) policies(l livePolicies) (policySource, error) {
 	source, err := live.New(live.Options{
 		Client: l.clients.dynamic, Served: policyTypes{l.served, l.served.Subscribe()}, Store: l.snapshots,
 		Changing: func(next *engine.Snapshot) { l.lookups.SetEntries(next.GlobalContexts()) }, Changed: l.changed,
-		ExceptionNamespaces: o.exceptionNamespaces(), Logger: l.log, Metrics: l.metrics,
+		ExceptionNamespaces: o.exceptionNamespaces(), Access: ownAccess{l.clients.kube}, Reconciles: o.Reconcile,
+		Logger: l.log, Metrics: l.metrics,
 	})
 	if err != nil {
 		return nil, err

@@ -15,10 +15,10 @@ import (
 func (s *Source) Check(_ context.Context, object map[string]any) (problems []engine.Problem, warnings []string) {
 	meta, _ := object["metadata"].(map[string]any)
 	k := key{}
-	k.kind, _ = object["kind"].(string)
-	if version, _ := object["apiVersion"].(string); k.kind == policyException && strings.HasPrefix(version, bundle.PoliciesGroup+"/") {
-		k.kind = celException
-	}
+	apiVersion, _ := object["apiVersion"].(string)
+	group, _, _ := strings.Cut(apiVersion, "/")
+	name, _ := object["kind"].(string)
+	k.kind = kindOf(group, name)
 	k.namespace, _ = meta["namespace"].(string)
 	k.name, _ = meta["name"].(string)
 	switch s.keeps(k) {
@@ -49,7 +49,7 @@ func (s *Source) dangling(x *engine.Exception) (warnings []string) {
 	}
 	for i, excused := range x.Excuses {
 		at := slices.IndexFunc(policies, func(p *engine.Policy) bool {
-			return p.Key() == excused.Policy && hasStatus(p.Kind)
+			return p.Key() == excused.Policy && (p.Kind == clusterPolicy || p.Kind == policy)
 		})
 		if at < 0 {
 			warnings = append(warnings, fmt.Sprintf("spec.exceptions[%d].policyName: no policy %q is in force", i, excused.Policy))

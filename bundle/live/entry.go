@@ -80,9 +80,9 @@ func (e *entry) message(k key) string {
 	case Uncounted:
 		return uncounted(k)
 	case Outdated:
-		return fmt.Sprintf("%s. The version before it, of generation %d, stays in force.", list(e.problems), e.goodGeneration)
+		return fmt.Sprintf("%s The version before it, of generation %d, stays in force.", sentence(list(e.problems)), e.goodGeneration)
 	case Broken:
-		return list(e.problems) + ". Nothing of it is in force."
+		return sentence(list(e.problems)) + " Nothing of it is in force."
 	default:
 		return list(e.good.Warnings)
 	}
@@ -110,6 +110,14 @@ func list(problems []engine.Problem) string {
 		text = strings.ToValidUTF8(text[:maxMessage], "") + "…"
 	}
 	return text
+}
+
+// sentence ends a text as sentences end.
+func sentence(text string) string {
+	if strings.HasSuffix(text, "?") || strings.HasSuffix(text, ".") {
+		return text
+	}
+	return text + "."
 }
 
 // contentOf names what a policy is compiled from: not its status, nor what the server counts.

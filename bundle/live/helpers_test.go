@@ -96,6 +96,9 @@ func play(t *testing.T, files string, objects []string, change ...func(*scene, *
 		served: &served{changed: make(chan struct{}, 1)}, store: bundle.NewStore(base), metrics: prometheus.NewPedanticRegistry(),
 		client: fake.NewSimpleDynamicClientWithCustomListKinds(runtime.NewScheme(), map[schema.GroupVersionResource]string{
 			clusterPolicies: "ClusterPolicyList", policies: "PolicyList", exceptions: "PolicyExceptionList", contexts: "GlobalContextEntryList",
+			validatingPolicies: "ValidatingPolicyList", ofNamespaces: "NamespacedValidatingPolicyList", celExceptions: "PolicyExceptionList",
+			inPoliciesGroup("v1beta1", "validatingpolicies"): "ValidatingPolicyList", inPoliciesGroup("v1alpha1", "validatingpolicies"): "ValidatingPolicyList",
+			admissionPolicies: "ValidatingAdmissionPolicyList", admissionBindings: "ValidatingAdmissionPolicyBindingList",
 		}, there...),
 	}
 	s.served.set(clusterPolicies, policies, exceptions, contexts)
@@ -153,6 +156,7 @@ func object(t *testing.T, text string) *unstructured.Unstructured {
 func (s *scene) on(u *unstructured.Unstructured) dynamic.ResourceInterface {
 	r := map[string]schema.GroupVersionResource{
 		clusterPolicy: clusterPolicies, policy: policies, policyException: exceptions, globalContextEntry: contexts,
+		"ValidatingPolicy": validatingPolicies, "NamespacedValidatingPolicy": ofNamespaces,
 	}[u.GetKind()]
 	return s.client.Resource(r).Namespace(u.GetNamespace())
 }

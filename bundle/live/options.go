@@ -1,6 +1,7 @@
 package live
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -24,6 +25,11 @@ type Served interface {
 	Changed() <-chan struct{}
 }
 
+// Access tells what we may do with objects of a type, in whatever namespace; * stands for all groups or resources.
+type Access interface {
+	Allowed(ctx context.Context, verb string, resource schema.GroupResource) (bool, error)
+}
+
 // Options are what a Source needs.
 type Options struct {
 	Client dynamic.Interface
@@ -43,6 +49,10 @@ type Options struct {
 	// Grace is how long the status of a new version says nothing while the webhook configurations are on
 	// their way. Default: 3 s.
 	Grace time.Duration
+	// Access tells what we may do, for the status of policies in CEL. Default: nil, and their status says nothing of it.
+	Access Access
+	// Reconciles says that what rules want of other objects is carried out, which takes rights.
+	Reconciles bool
 	// Logger is required.
 	Logger *slog.Logger
 	// Metrics registers holdfast_policies and holdfast_policy_watch_failures_total; nil for none.

@@ -66,7 +66,7 @@ func (s *Source) Unready() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, name := range slices.Sorted(maps.Keys(s.watchers)) {
-		if w := s.watchers[name]; !w.informer.HasSynced() {
+		if w := s.watchers[name]; w.holdsUp() {
 			text := "the policies of the cluster have not been read yet: " + w.resource.GroupResource().String()
 			if failure := w.failure.Load(); failure != nil {
 				text += ": " + *failure
@@ -157,7 +157,7 @@ func (s *Source) synced() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, w := range s.watchers {
-		if !w.informer.HasSynced() {
+		if w.holdsUp() {
 			return false
 		}
 	}

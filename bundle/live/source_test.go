@@ -83,7 +83,11 @@ func (s *scene) label(p *engine.Policy) string {
 	for _, e := range s.entries {
 		if e.good != nil && e.good.Policy == p {
 			spec := e.good.Document["spec"].(map[string]any)
-			rule := spec["rules"].([]any)[0].(map[string]any)
+			rules, ok := spec["rules"].([]any)
+			if !ok {
+				return ""
+			}
+			rule := rules[0].(map[string]any)
 			message, _ := rule["validate"].(map[string]any)["message"].(string)
 			return strings.TrimPrefix(message, "no ")
 		}

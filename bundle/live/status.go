@@ -6,9 +6,9 @@ import (
 	"reflect"
 
 	kyvernov1 "github.com/kyverno/kyverno/api/kyverno/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
+	"github.com/holdfast-io/holdfast/bundle"
 	"github.com/holdfast-io/holdfast/engine"
 )
 
@@ -16,8 +16,10 @@ import (
 type verdict struct {
 	ready   bool
 	message string
-	// inForce is the source of the version that the status describes, nil for none.
-	inForce kyvernov1.PolicyInterface
+	// inForce is the version that the status describes, nil for none.
+	inForce *bundle.Object
+	// rights is about what the policy needs of ours, of a policy in CEL.
+	rights rights
 }
 
 // readyMessage is the one that Kyverno writes, so that two that agree do not overwrite one another.
@@ -27,7 +29,7 @@ const readyMessage = "Ready"
 // configuration is still on its way, nothing can be said yet.
 func (s *Source) judge(k key, e *entry) (v verdict, known bool) {
 	if e.counts() {
-		v.inForce = e.good.Source
+		v.inForce = e.good
 	}
 	if e.state() != InForce {
 		v.message = e.message(k)
@@ -46,17 +48,40 @@ func (s *Source) judge(k key, e *entry) (v verdict, known bool) {
 
 // status gives the status that the object is to have, in the place of the one that it has, and whether they
 // differ. What others write into it, such as conditions of theirs, stays.
-func (v *verdict) status(u *unstructured.Unstructured) (out map[string]any, differs bool, err error) {
-	var before, after kyvernov1.PolicyStatus
-	raw, err := json.Marshal(u.Object["status"])
+func (v *verdict) status(k key, u *unstructured.Unstructured) (out map[string]any, differs bool, err error) {
+	was, err := normalStatus(k, u.Object["status"])
 	if err != nil {
-		return nil, false, fmt.Errorf("reading the status: %w", err)
+		return nil, false, err
 	}
-	for _, into := range []*kyvernov1.PolicyStatus{&before, &after} {
-		if json.Unmarshal(raw, into) != nil {
-			*into = kyvernov1.PolicyStatus{} // not a status: it gets one
-		}
+	if statusOf(k.kind) == celStatus {
+		out, err = v.celStatus(k, u)
+	} else {
+		out, err = v.readyStatus(u)
 	}
+	return out, u.Object["status"] == nil || !reflect.DeepEqual(was, out), err
+}
+
+// normalStatus writes a status as its type has it.
+func normalStatus(k key, status any) (map[string]any, error) {
+	var into any = &kyvernov1.PolicyStatus{}
+	if statusOf(k.kind) == celStatus {
+		into = &policyStatus{}
+	}
+	readStatus(status, into)
+	return asJSON(into)
+}
+
+// readStatus reads what there is. What is no status is left as it was.
+func readStatus(status any, into any) {
+	if raw, err := json.Marshal(status); err == nil {
+		_ = json.Unmarshal(raw, into) // it gets one
+	}
+}
+
+// readyStatus is that of kyverno.io.
+func (v *verdict) readyStatus(u *unstructured.Unstructured) (map[string]any, error) {
+	var after kyvernov1.PolicyStatus
+	readStatus(u.Object["status"], &after)
 	after.SetReady(v.ready, v.message)
 	for i := range after.Conditions {
 		if c := &after.Conditions[i]; c.Type == kyvernov1.PolicyConditionReady {
@@ -65,19 +90,13 @@ func (v *verdict) status(u *unstructured.Unstructured) (out map[string]any, diff
 	}
 	after.Autogen, after.RuleCount = kyvernov1.AutogenStatus{}, kyvernov1.RuleCountStatus{}
 	if v.inForce != nil {
-		if after.Autogen.Rules, err = engine.AutogenRules(v.inForce); err != nil {
-			return nil, false, fmt.Errorf("generating rules for pod controllers: %w", err)
+		var err error
+		if after.Autogen.Rules, err = engine.AutogenRules(v.inForce.Source); err != nil {
+			return nil, fmt.Errorf("generating rules for pod controllers: %w", err)
 		}
-		after.RuleCount = count(v.inForce.GetSpec().Rules)
+		after.RuleCount = count(v.inForce.Source.GetSpec().Rules)
 	}
-	if out, err = asJSON(&after); err != nil {
-		return nil, false, err
-	}
-	was, err := asJSON(&before)
-	if err != nil {
-		return nil, false, err
-	}
-	return out, u.Object["status"] == nil || !reflect.DeepEqual(was, out), nil
+	return asJSON(&after)
 }
 
 // count counts the rules as written by what they do.
@@ -100,8 +119,8 @@ func count(rules []kyvernov1.Rule) (n kyvernov1.RuleCountStatus) {
 	return n
 }
 
-func asJSON(s *kyvernov1.PolicyStatus) (map[string]any, error) {
-	raw, err := json.Marshal(s)
+func asJSON(status any) (map[string]any, error) {
+	raw, err := json.Marshal(status)
 	if err != nil {
 		return nil, fmt.Errorf("writing the status: %w", err)
 	}
@@ -114,20 +133,29 @@ func asJSON(s *kyvernov1.PolicyStatus) (map[string]any, error) {
 
 // onlyGeneration reports whether two statuses differ in nothing but the generation that was seen. Kyverno's
 // controller does not write it, and takes it away.
-func onlyGeneration(u *unstructured.Unstructured, wanted map[string]any) bool {
-	var a, b kyvernov1.PolicyStatus
-	for _, part := range []struct {
-		from any
-		to   *kyvernov1.PolicyStatus
-	}{{u.Object["status"], &a}, {wanted, &b}} {
-		raw, err := json.Marshal(part.from)
-		if err != nil || json.Unmarshal(raw, part.to) != nil {
-			return false
+func onlyGeneration(k key, u *unstructured.Unstructured, wanted map[string]any) bool {
+	was, err := normalStatus(k, u.Object["status"])
+	return err == nil && reflect.DeepEqual(timeless(was), timeless(wanted))
+}
+
+// timeless is a status without what tells when and of which generation its conditions are.
+func timeless(value any) any {
+	switch value := value.(type) {
+	case map[string]any:
+		out := make(map[string]any, len(value))
+		for k, v := range value {
+			if k != "observedGeneration" && k != "lastTransitionTime" {
+				out[k] = timeless(v)
+			}
 		}
-		for i := range part.to.Conditions {
-			part.to.Conditions[i].ObservedGeneration = 0
-			part.to.Conditions[i].LastTransitionTime = metav1.Time{}
+		return out
+	case []any:
+		out := make([]any, len(value))
+		for i, v := range value {
+			out[i] = timeless(v)
 		}
+		return out
+	default:
+		return value
 	}
-	return reflect.DeepEqual(a, b)
 }

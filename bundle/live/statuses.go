@@ -2,6 +2,7 @@ package live
 
 import (
 	"context"
+	"reflect"
 	"sync"
 	"time"
 
@@ -37,6 +38,8 @@ type written struct {
 	verdict    verdict
 	at         time.Time
 	patience   time.Duration // before it is written again
+	// stored is what the API server made of it: it may fill in defaults.
+	stored any
 }
 
 // WriteStatuses writes the status of the policies, whenever it changes, until ctx ends. One replica does so
@@ -74,7 +77,7 @@ func (s *Source) Applied(snapshot *engine.Snapshot) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for k, e := range s.entries {
-		if name := k.String(); s.statuses != nil && e.counts() && hasStatus(k.kind) && applied[name] == e.good.Policy.Digest && s.applied[name] != applied[name] {
+		if name := k.String(); s.statuses != nil && e.counts() && statusOf(k.kind) != noStatus && applied[name] == e.good.Policy.Digest && s.applied[name] != applied[name] {
 			s.statuses.queue.Add(k)
 		}
 	}
@@ -125,11 +128,11 @@ func (w *statuses) write(ctx context.Context, k key) (again time.Duration, err e
 	e, watcher := s.entries[k], s.watchers[k.kind]
 	var v verdict
 	known := false
-	if e != nil && hasStatus(k.kind) {
+	if e != nil && statusOf(k.kind) != noStatus {
 		v, known = s.judge(k, e)
 	}
 	s.mu.Unlock()
-	if e == nil || watcher == nil || !hasStatus(k.kind) {
+	if e == nil || watcher == nil || statusOf(k.kind) == noStatus {
 		delete(w.wrote, k)
 		return 0, nil
 	}
@@ -138,6 +141,12 @@ func (w *statuses) write(ctx context.Context, k key) (again time.Duration, err e
 		return 0, nil // a newer one is about to be taken up, which comes here again
 	}
 	before := w.wrote[k]
+	if known && v.inForce != nil && statusOf(k.kind) == celStatus {
+		if v.rights, again, err = s.rights(ctx, v.inForce.Policy); err != nil {
+			return 0, err
+		}
+		v.ready = v.ready && v.rights.missing == ""
+	}
 	if !known {
 		// What is said once it is known makes two writes of one.
 		if before.generation != e.generation || before.verdict.ready {
@@ -148,36 +157,40 @@ func (w *statuses) write(ctx context.Context, k key) (again time.Duration, err e
 			return left, nil
 		}
 	}
-	status, differs, err := v.status(u)
+	status, differs, err := v.status(k, u)
 	if err != nil || !differs {
-		return 0, err
+		return again, err
 	}
 	next := written{generation: e.generation, verdict: v, at: time.Now(), patience: firstRepair}
 	if before.generation == e.generation && before.verdict == v {
-		if onlyGeneration(u, status) {
-			return 0, nil
+		if onlyGeneration(k, u, status) || reflect.DeepEqual(u.Object["status"], before.stored) {
+			return again, nil
 		}
 		if left := before.patience - time.Since(before.at); left > 0 {
 			return left, nil
 		}
 		next.patience = min(2*before.patience, lastRepair)
 	}
-	if err := w.put(ctx, watcher, u, status); err != nil {
+	if next.stored, err = w.put(ctx, watcher, u, status); err != nil {
 		return 0, err
 	}
 	w.wrote[k] = next
 	s.opts.Logger.InfoContext(ctx, "wrote the status of a policy", "policy", k.String(), "generation", e.generation, "ready", v.ready)
-	return 0, nil
+	return again, nil
 }
 
-// put writes through the status subresource, on the version that was read.
-func (w *statuses) put(ctx context.Context, watcher *watcher, u *unstructured.Unstructured, status map[string]any) error {
+// put writes through the status subresource, on the version that was read, and gives what is there then.
+func (w *statuses) put(ctx context.Context, watcher *watcher, u *unstructured.Unstructured, status map[string]any) (any, error) {
 	object := u.DeepCopy()
 	object.Object["status"] = status
-	_, err := w.source.opts.Client.Resource(watcher.resource).Namespace(u.GetNamespace()).
+	now, err := w.source.opts.Client.Resource(watcher.resource).Namespace(u.GetNamespace()).
 		UpdateStatus(ctx, object, metav1.UpdateOptions{FieldManager: fieldManager})
-	if apierrors.IsNotFound(err) {
-		return nil // it has gone meanwhile
+	switch {
+	case apierrors.IsNotFound(err):
+		return nil, nil // it has gone meanwhile
+	case err != nil:
+		return nil, err
+	default:
+		return now.Object["status"], nil
 	}
-	return err
 }

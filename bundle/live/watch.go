@@ -82,6 +82,12 @@ func (w *watcher) end() {
 	w.running.Wait()
 }
 
+// holdsUp reports whether the start has to wait for what is watched. The API server's own policies concern the audit
+// alone, so that who may not read them can answer requests all the same; the log and the metrics tell.
+func (w *watcher) holdsUp() bool {
+	return !w.informer.HasSynced() && (w.resource.Group != admissionGroup || w.failure.Load() == nil)
+}
+
 func (w *watcher) objects() []*unstructured.Unstructured {
 	list := w.informer.GetStore().List()
 	out := make([]*unstructured.Unstructured, 0, len(list))

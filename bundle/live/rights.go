@@ -1,0 +1,120 @@
+package live
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	"github.com/holdfast-io/holdfast/engine"
+)
+
+// rights say whether we may do what a policy needs outside of admission.
+type rights struct {
+	// message is for the status; empty when nothing is known.
+	message string
+	// missing lists the rights that we lack.
+	missing string
+}
+
+const (
+	// Rights are given and taken away without a word to us. What is missing is asked about again after a minute, so
+	// that it shows soon that it was given; what is there, more seldom.
+	recheckMissing, recheckGranted = time.Minute, 10 * time.Minute
+	// grantedMessage and noBackgroundMessage are Kyverno's.
+	grantedMessage      = "Policy is ready for reporting."
+	noBackgroundMessage = "Background scanning disabled; reporting permissions not required."
+)
+
+// right is something that we may do, or may not.
+type right struct {
+	verb     string
+	resource schema.GroupResource
+}
+
+func (r right) String() string { return r.verb + " " + r.resource.String() }
+
+// rights finds out whether we may do what the policy needs, and when to look again.
+func (s *Source) rights(ctx context.Context, p *engine.Policy) (out rights, again time.Duration, err error) {
+	if s.opts.Access == nil {
+		return out, 0, nil
+	}
+	needed, open := neededRights(p, s.opts.Reconciles)
+	var missing []string
+	for _, r := range needed {
+		allowed, err := s.opts.Access.Allowed(ctx, r.verb, r.resource)
+		if err != nil {
+			return out, 0, fmt.Errorf("asking whether we may %s: %w", r, err)
+		}
+		if !allowed {
+			missing = append(missing, r.String())
+		}
+	}
+	switch out.missing = strings.Join(missing, ", "); {
+	case out.missing != "":
+		out.message = "Policy is not ready for reporting, missing permissions: " + out.missing + "."
+		again = recheckMissing
+	case !p.Background && len(needed) == 0:
+		out.message = noBackgroundMessage
+	default:
+		out.message = grantedMessage
+		again = recheckGranted
+	}
+	if open {
+		out.message += " What it generates or changes is known only when it is evaluated: whether that may be written, the log and holdfast_reconcile_failures_total tell."
+	}
+	return out, again, nil
+}
+
+// neededRights lists what the policy needs: to read what it matches, for the audit, and to write what it makes. Open
+// says that it writes what only an evaluation can tell. What is looked up is not known beforehand either, and answers
+// of the look-up tell.
+func neededRights(p *engine.Policy, reconciles bool) (needed []right, open bool) {
+	add := func(resource schema.GroupResource, verbs ...string) {
+		for _, verb := range verbs {
+			needed = append(needed, right{verb, resource})
+		}
+	}
+	for _, r := range p.Rules {
+		if auditable, _ := r.Auditable(); p.Background && auditable {
+			for _, k := range r.Kinds() {
+				if k.SubResource.Match("") {
+					add(resourceOf(k), "list", "watch")
+				}
+			}
+		}
+		if !reconciles {
+			continue
+		}
+		open = open || r.ChangesOthers()
+		kinds, more := r.Generates()
+		open = open || more
+		for _, kind := range kinds {
+			resource, _ := meta.UnsafeGuessKindToResource(kind)
+			add(resource.GroupResource(), "get", "create", "update", "delete")
+		}
+	}
+	slices.SortFunc(needed, func(a, b right) int {
+		if c := strings.Compare(a.resource.String(), b.resource.String()); c != 0 {
+			return c
+		}
+		return strings.Compare(a.verb, b.verb)
+	})
+	return slices.Compact(needed), open
+}
+
+// resourceOf is the resource that is selected, as rights name it: * where a wildcard is.
+func resourceOf(k engine.KindSelector) schema.GroupResource {
+	out := schema.GroupResource{Group: "*", Resource: "*"}
+	if k.Group.Literal() {
+		out.Group = k.Group.String()
+	}
+	if k.ByName && k.Plural.Literal() {
+		out.Resource = k.Plural.String()
+	}
+	return out
+}
