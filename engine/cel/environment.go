@@ -205,8 +205,16 @@ func (p *provider) FindStructFieldType(typeName, field string) (*types.FieldType
 	return &types.FieldType{Type: t}, true
 }
 
-// NewValue refuses to make values of the declared types: they come from outside.
+// NewValue refuses to make values of the declared types: they come from outside. A service account is made to be compared
+// with another.
 func (p *provider) NewValue(typeName string, fields map[string]ref.Val) ref.Val {
+	if typeName == typeAccount && p.language == Kyverno {
+		account := map[string]any{"Name": "", "Namespace": ""}
+		for name, v := range fields {
+			account[name] = v
+		}
+		return object(account)
+	}
 	if p.fields(typeName) != nil {
 		return types.NewErr("a %s cannot be made by an expression", typeName)
 	}

@@ -1,6 +1,7 @@
 package cel
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"math"
@@ -152,7 +153,7 @@ func functionNames() []string {
 	return slices.Sorted(maps.Keys(names))
 }
 
-// at reads an argument that the checker knows to be a text.
+// argText reads an argument that the checker knows to be a text.
 func argText(args []ref.Val, i int) string {
 	s, _ := args[i].(types.String)
 	return string(s)
@@ -160,9 +161,10 @@ func argText(args []ref.Val, i int) string {
 
 // argTexts reads an argument that is a map of texts.
 func argTexts(args []ref.Val, i int) (map[string]string, error) {
+	wrong := errors.New("expected a map of texts")
 	m, ok := args[i].(traits.Mapper)
 	if !ok {
-		return nil, fmt.Errorf("argument %d is no map", i)
+		return nil, wrong
 	}
 	out := map[string]string{}
 	for it := m.Iterator(); it.HasNext() == types.True; {
@@ -170,7 +172,7 @@ func argTexts(args []ref.Val, i int) (map[string]string, error) {
 		k, ok1 := key.(types.String)
 		v, ok2 := m.Get(key).(types.String)
 		if !ok1 || !ok2 {
-			return nil, fmt.Errorf("argument %d is no map of texts", i)
+			return nil, wrong
 		}
 		out[string(k)] = string(v)
 	}

@@ -2,6 +2,7 @@ package cel
 
 import (
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"math"
 	"time"
@@ -51,7 +52,7 @@ func plain(v ref.Val, budget *int) (any, error) {
 	case types.Timestamp:
 		return v.Format(time.RFC3339Nano), nil
 	case types.Duration:
-		return v.Duration.String(), nil
+		return float64(v.Duration), nil // nanoseconds, as Go writes them
 	case traits.Mapper:
 		return plainMap(v, budget)
 	case traits.Lister:
@@ -100,11 +101,11 @@ func plainArg(args []ref.Val, i int) (map[string]any, error) {
 	budget := maxText
 	v, err := plain(args[i], &budget)
 	if err != nil {
-		return nil, fmt.Errorf("argument %d: %w", i, err)
+		return nil, fmt.Errorf("the object: %w", err)
 	}
 	object, ok := v.(map[string]any)
 	if !ok {
-		return nil, fmt.Errorf("argument %d is no object", i)
+		return nil, errors.New("expected an object")
 	}
 	return object, nil
 }

@@ -38,7 +38,7 @@ func jsonFunctions() []function {
 func unmarshal(args []ref.Val) ref.Val {
 	text, ok := args[1].(types.String)
 	if !ok {
-		return types.MaybeNoSuchOverloadErr(args[1])
+		return failed("json.unmarshal", noText(args[1]))
 	}
 	if len(text) > maxText {
 		return tooLarge(len(text))
@@ -126,7 +126,7 @@ func gzipFunctions() []function {
 func compress(args []ref.Val) ref.Val {
 	text, ok := args[0].(types.String)
 	if !ok {
-		return types.MaybeNoSuchOverloadErr(args[0])
+		return failed("gzip.compress", noText(args[0]))
 	}
 	if len(text) > maxText {
 		return tooLarge(len(text))
@@ -160,4 +160,8 @@ func decompress(args []ref.Val) ref.Val {
 		return failed("gzip.decompress", fmt.Errorf("the text is longer than %d bytes", maxText))
 	}
 	return types.String(text)
+}
+
+func noText(v ref.Val) error {
+	return fmt.Errorf("a value of type %s: expected string", v.Type().TypeName())
 }
