@@ -50,6 +50,16 @@ func compile(c *engine.Compiler, d *manifest.Document) (Loaded, error) {
 			l.Policy, err = c.CompileValidating(src)
 			return err
 		})
+	case mutatingPolicy:
+		err = into(d, &policiesv1beta1.MutatingPolicy{}, func(src *policiesv1beta1.MutatingPolicy) (err error) {
+			l.Policy, err = c.CompileMutating(src)
+			return err
+		})
+	case namespacedMutatingPolicy:
+		err = into(d, &policiesv1beta1.NamespacedMutatingPolicy{}, func(src *policiesv1beta1.NamespacedMutatingPolicy) (err error) {
+			l.Policy, err = c.CompileMutating(src)
+			return err
+		})
 	case deletingPolicy:
 		err = into(d, &policiesv1beta1.DeletingPolicy{}, func(src *policiesv1beta1.DeletingPolicy) (err error) {
 			l.Policy, err = c.CompileDeleting(src)

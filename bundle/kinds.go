@@ -30,6 +30,8 @@ const (
 
 	validatingPolicy           = "ValidatingPolicy"
 	namespacedValidatingPolicy = "NamespacedValidatingPolicy"
+	mutatingPolicy             = "MutatingPolicy"
+	namespacedMutatingPolicy   = "NamespacedMutatingPolicy"
 	deletingPolicy             = "DeletingPolicy"
 	namespacedDeletingPolicy   = "NamespacedDeletingPolicy"
 )
@@ -40,7 +42,7 @@ func builtKinds(group string) []string {
 	case Group:
 		return []string{clusterPolicy, policy, policyException, clusterCleanupPolicy, cleanupPolicy, globalContextEntry}
 	case PoliciesGroup:
-		return []string{validatingPolicy, namespacedValidatingPolicy, deletingPolicy, namespacedDeletingPolicy, policyException}
+		return []string{validatingPolicy, namespacedValidatingPolicy, mutatingPolicy, namespacedMutatingPolicy, deletingPolicy, namespacedDeletingPolicy, policyException}
 	case AdmissionGroup:
 		return admissionKinds()
 	default:
@@ -77,6 +79,10 @@ func policiesVersions(kind string) []version {
 		shape = reflect.TypeFor[policiesv1beta1.ValidatingPolicy]()
 	case namespacedValidatingPolicy:
 		shape = reflect.TypeFor[policiesv1beta1.NamespacedValidatingPolicy]()
+	case mutatingPolicy:
+		shape = reflect.TypeFor[policiesv1beta1.MutatingPolicy]()
+	case namespacedMutatingPolicy:
+		shape = reflect.TypeFor[policiesv1beta1.NamespacedMutatingPolicy]()
 	case policyException:
 		shape = reflect.TypeFor[policiesv1beta1.PolicyException]()
 	case deletingPolicy:
@@ -129,7 +135,7 @@ func Versions(group, kind string) []string {
 
 // clusterScoped reports whether objects of the kind are in no namespace.
 func clusterScoped(kind string) bool {
-	return slices.Contains([]string{clusterPolicy, clusterCleanupPolicy, globalContextEntry, validatingPolicy, deletingPolicy}, kind) ||
+	return slices.Contains([]string{clusterPolicy, clusterCleanupPolicy, globalContextEntry, validatingPolicy, mutatingPolicy, deletingPolicy}, kind) ||
 		slices.Contains(admissionPolicies[:], kind)
 }
 

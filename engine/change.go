@@ -14,7 +14,10 @@ import (
 // mutation is the mutate part of a rule.
 type mutation struct {
 	change  changer
-	targets []target // of a rule that changes existing objects, and not the one that it matches
+	targets targets // of a rule that changes existing objects, and not the one that it matches; nil: none
+	// unchanged is what the rule says at admission of an object that is as it wants it: Skip, or Pass.
+	unchanged Status
+	reinvoke  reinvocation
 	// existing makes triggers count that are older than the policy.
 	existing bool
 }
@@ -40,7 +43,7 @@ func (p patch) apply(x *scope, target mutate.Target) mutate.Result {
 var selfTarget = []string{"target"}
 
 func (c *compiler) compileMutation(m *kyvernov1.Mutation, spec *kyvernov1.Spec, path []any) *mutation {
-	out := &mutation{existing: spec.MutateExistingOnPolicyUpdate}
+	out := &mutation{existing: spec.MutateExistingOnPolicyUpdate, unchanged: Skip}
 	if m.MutateExistingOnPolicyUpdate != nil {
 		out.existing = *m.MutateExistingOnPolicyUpdate
 	}

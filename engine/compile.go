@@ -14,6 +14,7 @@ import (
 	"github.com/holdfast-io/holdfast/engine/cel"
 	"github.com/holdfast-io/holdfast/engine/condition"
 	"github.com/holdfast-io/holdfast/engine/expr"
+	"github.com/holdfast-io/holdfast/engine/merge"
 	"github.com/holdfast-io/holdfast/engine/mutate"
 	"github.com/holdfast-io/holdfast/engine/pattern"
 )
@@ -32,6 +33,7 @@ const (
 type Compiler struct {
 	schema *mutate.Schema
 	cel    *cel.Compiler
+	types  *merge.Types
 }
 
 // NewCompiler builds the patch schema.
@@ -40,7 +42,7 @@ func NewCompiler() (*Compiler, error) {
 	if err != nil {
 		return nil, fmt.Errorf("making the policy compiler: %w", err)
 	}
-	return &Compiler{schema, cel.NewCompiler()}, nil
+	return &Compiler{schema, cel.NewCompiler(), merge.NewTypes()}, nil
 }
 
 // Compile compiles a kyverno.io/v1 ClusterPolicy or Policy. All that is wrong with it comes back in one
@@ -114,6 +116,7 @@ type compiler struct {
 	meets         *celConditions // matchConditions of the policy, nil for none
 	schema        *mutate.Schema
 	cel           *cel.Compiler
+	types         *merge.Types
 	celSource     cel.Source     // what every expression of the policy has in common: language, namespace
 	document      map[string]any // the policy as written, or nil
 	hidden        []any          // conditions that read otherwise in the document

@@ -62,7 +62,7 @@ func (c *compiler) addValidating(spec *policiesv1beta1.ValidatingPolicySpec, con
 // celPolicy begins the compilation of a policy whose expressions have Kyverno's libraries.
 func (cc *Compiler) celPolicy(src metav1.Object, kind string) *compiler {
 	p := newPolicy(src, kind)
-	c := &compiler{schema: cc.schema, cel: cc.cel, policy: p, celSource: cel.Source{Language: cel.Kyverno, Namespace: p.Namespace}}
+	c := &compiler{schema: cc.schema, cel: cc.cel, types: cc.types, policy: p, celSource: cel.Source{Language: cel.Kyverno, Namespace: p.Namespace}}
 	if p.Name == "" {
 		c.problem([]any{"metadata", "name"}, "is missing")
 	}

@@ -21,7 +21,9 @@ type evaluation struct {
 	object  map[string]any // what the rules judge: changes as mutate rules apply
 	before  map[string]any // what it was at first
 	changed bool
-	atRest  bool // an audit: mutate rules find drift
+	version int           // of the object: how often it was changed
+	seen    map[*Rule]int // the version that the rules which are reinvoked have left behind
+	atRest  bool          // an audit: mutate rules find drift
 	name    string
 	// resource is what the request is about.
 	resource Resource
@@ -181,6 +183,7 @@ func (e *evaluation) newDocument() map[string]any {
 // replace makes the mutated object the one that further rules see.
 func (e *evaluation) replace(object map[string]any) {
 	e.object, e.changed = object, true
+	e.version++
 	e.images = false
 	if e.root != nil {
 		e.root["request"].(map[string]any)["object"] = object

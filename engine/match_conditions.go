@@ -27,10 +27,14 @@ type unmet struct {
 }
 
 func (c *compiler) compileMatchConditions(list []admissionregistrationv1.MatchCondition, path []any) *celConditions {
+	return c.compileConditionsWith(c.celSource, list, path)
+}
+
+// compileConditionsWith compiles matchConditions that may read the variables of a source.
+func (c *compiler) compileConditionsWith(src cel.Source, list []admissionregistrationv1.MatchCondition, path []any) *celConditions {
 	if len(list) == 0 {
 		return nil
 	}
-	src := c.celSource
 	src.Conditions, src.Paths.Conditions = list, path
 	rule := c.compileCELSource(src, path)
 	if rule == nil {

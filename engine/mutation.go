@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 
@@ -8,7 +9,8 @@ import (
 )
 
 func (e *evaluation) mutate(rules []*Rule, at func(*Policy) bool) []Decision {
-	return e.each(rules, at, func(r *Rule) *Decision { return r.change(e) })
+	decisions := e.each(rules, at, func(r *Rule) *Decision { return r.change(e) })
+	return e.reinvoke(rules, at, decisions)
 }
 
 // change applies a matching mutate rule to the object in hand.
@@ -29,20 +31,26 @@ func (r *Rule) change(e *evaluation) *Decision {
 	alone := !e.changed
 	earlier := e.object
 	res := r.mutate.change.apply(x, mutate.Target{Object: earlier, GVK: e.req.Kind})
+	e.note(r)
 	switch res.Outcome {
 	case mutate.Skip:
 		return r.decide(Skip, res.Message)
 	case mutate.Error:
-		return r.failed(res.Err)
+		return r.unresolved(res.Err)
 	case mutate.Unchanged:
 		if e.atRest {
 			return r.decide(Pass, "")
 		}
-		return r.decide(Skip, "the object is as the rule wants it")
+		d := r.decide(r.mutate.unchanged, "the object is as the rule wants it")
+		d.Annotations = res.Annotations
+		return d
 	}
 	e.replace(res.Object)
+	e.note(r)
 	if !e.atRest {
-		return r.decide(Pass, "mutated")
+		d := r.decide(Pass, mutated)
+		d.Annotations = res.Annotations
+		return d
 	}
 	if d := r.settles(e, res.Object); d != nil {
 		return d
@@ -54,10 +62,26 @@ func (r *Rule) change(e *evaluation) *Decision {
 	return r.drift(e.before, after)
 }
 
+// mutated is the message of a rule that changes the object of a request.
+const mutated = "mutated"
+
+// unresolved is the decision of a change without a result: an error, unless only a request could give one.
+func (r *Rule) unresolved(err error) *Decision {
+	if errors.Is(err, ErrNotAuditable) {
+		d := r.decide(Skip, err.Error())
+		d.Err = err
+		return d
+	}
+	return r.failed(err)
+}
+
 // settles finds a rule that changes what it has just made, and would do so for ever: its drift cannot be
 // cleared.
 func (r *Rule) settles(e *evaluation, made map[string]any) *Decision {
 	again := &evaluation{ctx: e.ctx, req: e.req, in: e.in, env: e.env, object: made, before: made, name: e.name, asked: e.asked}
+	if u := again.unmet(r.conditions); u.err != nil || u.reason != "" {
+		return nil
+	}
 	x, d := r.prepare(again)
 	if d != nil {
 		return nil // its preconditions do not hold any more: it has come to rest
@@ -80,6 +104,9 @@ func (r *Rule) settles(e *evaluation, made map[string]any) *Decision {
 // nothing to change there, because it builds on them, what they make together.
 func (r *Rule) changeAlone(e *evaluation) map[string]any {
 	own := &evaluation{ctx: e.ctx, req: e.req, in: e.in, env: e.env, object: e.before, before: e.before, name: e.name, asked: e.asked}
+	if u := own.unmet(r.conditions); u.err != nil || u.reason != "" {
+		return e.object
+	}
 	x, d := r.prepare(own)
 	if d != nil {
 		return e.object

@@ -23,8 +23,8 @@ type target struct {
 	preconditions *condition.Conditions
 }
 
-func (c *compiler) compileTargets(list []kyvernov1.TargetResourceSpec, path []any) []target {
-	out := make([]target, len(list))
+func (c *compiler) compileTargets(list []kyvernov1.TargetResourceSpec, path []any) targetList {
+	out := make(targetList, len(list))
 	for i := range list {
 		src, where, t := &list[i], at(path, i), &out[i]
 		if src.Kind == "" {
@@ -113,6 +113,15 @@ func (t *target) list(x *scope, kind schema.GroupVersionKind, spec *kyvernov1.Ta
 	return out, nil
 }
 
+// targets says which existing objects a rule changes when it matches another.
+type targets interface {
+	// decide applies the rule's change to what is selected.
+	decide(x *scope) []Decision
+}
+
+// targetList is targets of a kyverno.io rule.
+type targetList []target
+
 // eachTarget applies the rule's change to what its targets select. A decision is about one target, or about
 // targets that could not be found.
 func (r *Rule) eachTarget(e *evaluation) []Decision {
@@ -120,9 +129,14 @@ func (r *Rule) eachTarget(e *evaluation) []Decision {
 	if d != nil {
 		return []Decision{*d}
 	}
+	return r.mutate.targets.decide(x)
+}
+
+func (list targetList) decide(x *scope) []Decision {
+	r := x.rule
 	var out []Decision
-	for i := range r.mutate.targets {
-		t := &r.mutate.targets[i]
+	for i := range list {
+		t := &list[i]
 		objects, kind, err := t.find(x)
 		if err != nil {
 			out = append(out, *r.failed(fmt.Errorf("targets[%d]: %w", i, err)))
@@ -137,13 +151,18 @@ func (r *Rule) eachTarget(e *evaluation) []Decision {
 
 // changeTarget passes with a change that is to be made, and skips a target that is as the rule wants it.
 func (r *Rule) changeTarget(x *scope, t *target, kind schema.GroupVersionKind, object map[string]any) *Decision {
-	meta := metadata(object)
-	name, _ := meta["name"].(string)
-	namespace, _ := meta["namespace"].(string)
-	change := Change{Action: UpdateObject, Kind: kind, Namespace: namespace, Name: name, Current: object, Object: object, Existing: r.mutate.existing}
+	change := r.changeOf(kind, object)
 	d := r.decideTarget(x, t, &change)
 	d.Changes = []Change{change}
 	return d
+}
+
+// changeOf is a change of a target that changes nothing yet.
+func (r *Rule) changeOf(kind schema.GroupVersionKind, object map[string]any) Change {
+	meta := metadata(object)
+	name, _ := meta["name"].(string)
+	namespace, _ := meta["namespace"].(string)
+	return Change{Action: UpdateObject, Kind: kind, Namespace: namespace, Name: name, Current: object, Object: object, Existing: r.mutate.existing}
 }
 
 func (r *Rule) decideTarget(x *scope, t *target, change *Change) *Decision {
@@ -163,24 +182,32 @@ func (r *Rule) decideTarget(x *scope, t *target, change *Change) *Decision {
 	if err := in.load(t.context.body); err != nil {
 		return r.failed(err)
 	}
-	made := r.mutate.change.apply(in, mutate.Target{Object: change.Current, GVK: change.Kind})
+	return r.wanted(in, change)
+}
+
+// wanted completes a change with what the rule makes of the target.
+func (r *Rule) wanted(x *scope, change *Change) *Decision {
+	made := r.mutate.change.apply(x, mutate.Target{Object: change.Current, GVK: change.Kind})
 	switch made.Outcome {
 	case mutate.Error:
 		return r.failed(made.Err)
 	case mutate.Skip:
 		return r.decide(Skip, made.Message)
 	case mutate.Unchanged:
-		return r.decide(Skip, "the target is as the rule wants it")
+		return r.decide(Skip, asWanted)
 	}
-	if change.Patch, err = mutate.Diff(change.Current, made.Object); err != nil {
+	patch, err := mutate.Diff(change.Current, made.Object)
+	switch {
+	case err != nil:
 		return r.failed(fmt.Errorf("computing the patch: %w", err))
+	case len(patch) == 0:
+		return r.decide(Skip, asWanted)
 	}
-	if len(change.Patch) == 0 {
-		return r.decide(Skip, "the target is as the rule wants it")
-	}
-	change.Object = made.Object
-	return r.decide(Pass, "mutated")
+	change.Patch, change.Object = patch, made.Object
+	return r.decide(Pass, mutated)
 }
+
+const asWanted = "the target is as the rule wants it"
 
 // driftOfTargets is the finding of a rule with targets: those that are not as it wants them.
 func (r *Rule) driftOfTargets(e *evaluation) *Decision {

@@ -58,4 +58,6 @@ type Result struct {
 	Message string
 	// Err is set when Outcome is Error.
 	Err error
+	// Annotations are notes for the audit log of the request, of a change that takes any. Patches make none.
+	Annotations map[string]string
 }

@@ -28,6 +28,7 @@ import (
 	resourcev1 "k8s.io/api/resource/v1"
 	schedulingv1 "k8s.io/api/scheduling/v1"
 	storagev1 "k8s.io/api/storage/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -114,12 +115,25 @@ func NewSchema() (*Schema, error) {
 		}
 	}
 	// Kinds of every API server whose types live elsewhere and hold no mergeable list but metadata's.
-	meta := b.shape(reflect.TypeFor[struct {
+	plain := b.shape(reflect.TypeFor[struct {
 		metav1.ObjectMeta `json:"metadata"`
 	}]())
-	s.kinds[schema.GroupVersionKind{Group: "apiextensions.k8s.io", Version: "v1", Kind: "CustomResourceDefinition"}] = meta
-	s.kinds[schema.GroupVersionKind{Group: "apiregistration.k8s.io", Version: "v1", Kind: "APIService"}] = meta
+	s.kinds[schema.GroupVersionKind{Group: "apiextensions.k8s.io", Version: "v1", Kind: "CustomResourceDefinition"}] = plain
+	s.kinds[schema.GroupVersionKind{Group: "apiregistration.k8s.io", Version: "v1", Kind: "APIService"}] = plain
 	return s, nil
+}
+
+// Kind gives the built-in kind that an API server serves under a plural name.
+func (s *Schema) Kind(resource schema.GroupVersionResource) (schema.GroupVersionKind, bool) {
+	for kind := range s.kinds {
+		if kind.GroupVersion() != resource.GroupVersion() {
+			continue
+		}
+		if plural, _ := meta.UnsafeGuessKindToResource(kind); plural == resource {
+			return kind, true
+		}
+	}
+	return schema.GroupVersionKind{}, false
 }
 
 // lookup gives the shape of a kind, nil for one that is not built in: its lists are replaced.
