@@ -47,6 +47,7 @@ func atRest(p *Policy) bool      { return p.Background }
 // applies finds out whether the rule is to be evaluated. Without an answer there is a decision instead:
 // an error, or "not auditable".
 func (r *Rule) applies(e *evaluation) (bool, *Decision) {
+	e.policy = r.Policy
 	if r.Policy.Namespace != "" && r.Policy.Namespace != e.req.Namespace || r.bound != nil && exempt(e.req.Kind) {
 		return false, nil
 	}

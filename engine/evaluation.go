@@ -43,6 +43,7 @@ type evaluation struct {
 	images    bool
 	asked     *asked // shared by the evaluations of one request
 	own       asked
+	policy    *Policy                  // of the rule in hand
 	scope     scope                    // of the rule in hand
 	met       map[*celConditions]unmet // of matchConditions
 }
@@ -64,7 +65,7 @@ func (s *Snapshot) begin(ctx context.Context, req *Request, in *Inputs) *evaluat
 // about is an evaluation of another request in the place of this one: of the same name, and of the same world.
 func (e *evaluation) about(req *Request) *evaluation {
 	return &evaluation{
-		ctx: e.ctx, req: req, in: e.in, env: e.env, object: req.subject(), name: e.name, resource: req.Target(), asked: e.asked,
+		ctx: e.ctx, req: req, in: e.in, env: e.env, object: req.subject(), name: e.name, resource: req.Target(), asked: e.asked, policy: e.policy,
 		exceptions: e.exceptions, atRest: e.atRest,
 	}
 }
