@@ -60,6 +60,16 @@ func compile(c *engine.Compiler, d *manifest.Document) (Loaded, error) {
 			l.Policy, err = c.CompileMutating(src)
 			return err
 		})
+	case generatingPolicy:
+		err = into(d, &policiesv1beta1.GeneratingPolicy{}, func(src *policiesv1beta1.GeneratingPolicy) (err error) {
+			l.Policy, err = c.CompileGenerating(src, d.Object)
+			return err
+		})
+	case namespacedGeneratingPolicy:
+		err = into(d, &policiesv1beta1.NamespacedGeneratingPolicy{}, func(src *policiesv1beta1.NamespacedGeneratingPolicy) (err error) {
+			l.Policy, err = c.CompileGenerating(src, d.Object)
+			return err
+		})
 	case deletingPolicy:
 		err = into(d, &policiesv1beta1.DeletingPolicy{}, func(src *policiesv1beta1.DeletingPolicy) (err error) {
 			l.Policy, err = c.CompileDeleting(src)

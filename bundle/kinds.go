@@ -34,6 +34,8 @@ const (
 	namespacedMutatingPolicy   = "NamespacedMutatingPolicy"
 	deletingPolicy             = "DeletingPolicy"
 	namespacedDeletingPolicy   = "NamespacedDeletingPolicy"
+	generatingPolicy           = "GeneratingPolicy"
+	namespacedGeneratingPolicy = "NamespacedGeneratingPolicy"
 )
 
 // builtKinds lists the kinds of a group that are built.
@@ -42,7 +44,10 @@ func builtKinds(group string) []string {
 	case Group:
 		return []string{clusterPolicy, policy, policyException, clusterCleanupPolicy, cleanupPolicy, globalContextEntry}
 	case PoliciesGroup:
-		return []string{validatingPolicy, namespacedValidatingPolicy, mutatingPolicy, namespacedMutatingPolicy, deletingPolicy, namespacedDeletingPolicy, policyException}
+		return []string{
+			validatingPolicy, namespacedValidatingPolicy, mutatingPolicy, namespacedMutatingPolicy, generatingPolicy, namespacedGeneratingPolicy,
+			deletingPolicy, namespacedDeletingPolicy, policyException,
+		}
 	case AdmissionGroup:
 		return admissionKinds()
 	default:
@@ -85,6 +90,10 @@ func policiesVersions(kind string) []version {
 		shape = reflect.TypeFor[policiesv1beta1.NamespacedMutatingPolicy]()
 	case policyException:
 		shape = reflect.TypeFor[policiesv1beta1.PolicyException]()
+	case generatingPolicy:
+		shape = reflect.TypeFor[policiesv1beta1.GeneratingPolicy]()
+	case namespacedGeneratingPolicy:
+		shape = reflect.TypeFor[policiesv1beta1.NamespacedGeneratingPolicy]()
 	case deletingPolicy:
 		shape = reflect.TypeFor[policiesv1beta1.DeletingPolicy]()
 	case namespacedDeletingPolicy:
@@ -135,7 +144,7 @@ func Versions(group, kind string) []string {
 
 // clusterScoped reports whether objects of the kind are in no namespace.
 func clusterScoped(kind string) bool {
-	return slices.Contains([]string{clusterPolicy, clusterCleanupPolicy, globalContextEntry, validatingPolicy, mutatingPolicy, deletingPolicy}, kind) ||
+	return slices.Contains([]string{clusterPolicy, clusterCleanupPolicy, globalContextEntry, validatingPolicy, mutatingPolicy, generatingPolicy, deletingPolicy}, kind) ||
 		slices.Contains(admissionPolicies[:], kind)
 }
 

@@ -81,6 +81,7 @@ func TestEveryKindLoadsInEachVersion(t *testing.T) {
 	const match = "match: {any: [{resources: {kinds: [Pod]}}]}"
 	const validating = "{matchConstraints: {resourceRules: [{apiGroups: [''], apiVersions: [v1], operations: [CREATE], resources: [pods]}]}, validations: [{expression: 'true'}]}"
 	const mutating = "{matchConstraints: {resourceRules: [{apiGroups: [''], apiVersions: [v1], operations: [CREATE], resources: [pods]}]}, mutations: [{patchType: ApplyConfiguration, applyConfiguration: {expression: 'Object{}'}}]}"
+	const generating = "{matchConstraints: {resourceRules: [{apiGroups: [''], apiVersions: [v1], operations: [CREATE], resources: [pods]}]}, generate: [{template: {value: '{apiVersion: v1, kind: ConfigMap, metadata: {name: a}}'}}]}"
 	const deleting = "{schedule: '@daily', matchConstraints: {resourceRules: [{apiGroups: [''], apiVersions: [v1], resources: [pods]}]}}"
 	specs := map[groupKind]string{
 		{Group, clusterPolicy}:                      "{rules: [{name: r, " + match + ", preconditions: {all: [{key: a, operator: Equals, value: a}]}, validate: {deny: {conditions: {any: [{key: a, operator: AnyIn, value: [b]}]}}}}]}",
@@ -94,6 +95,8 @@ func TestEveryKindLoadsInEachVersion(t *testing.T) {
 		{PoliciesGroup, policyException}:            "{policyRefs: [{name: p, kind: ValidatingPolicy}], matchConditions: [{name: c, expression: 'true'}], expiresAt: 2027-05-01T00:00:00Z}",
 		{PoliciesGroup, mutatingPolicy}:             mutating,
 		{PoliciesGroup, namespacedMutatingPolicy}:   mutating,
+		{PoliciesGroup, generatingPolicy}:           generating,
+		{PoliciesGroup, namespacedGeneratingPolicy}: generating,
 		{PoliciesGroup, deletingPolicy}:             deleting,
 		{PoliciesGroup, namespacedDeletingPolicy}:   deleting,
 	}

@@ -156,7 +156,7 @@ func (t *test) generate(ctx context.Context, p *policy, o *object, operation str
 		for _, d := range p.snapshot.Generate(ctx, req, in) {
 			v := newVerdict(p, o, &d)
 			v.generates = true
-			v.unmade = errors.As(d.Err, new(*engine.GenerateError))
+			v.unmade = d.Rule.Name != "" && errors.As(d.Err, new(*engine.GenerateError)) // a GeneratingPolicy has no rules
 			for i := range d.Changes {
 				if d.Changes[i].Object != nil {
 					v.generated = append(v.generated, changed(&d.Changes[i]))

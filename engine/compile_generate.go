@@ -19,6 +19,7 @@ import (
 // trigger.
 type generation struct {
 	parts []generationPart
+	cel   *celGeneration // of a GeneratingPolicy, which has no parts
 	// synchronize keeps what was generated as the rule wants it, and deletes it with its trigger or source;
 	// orphan leaves it when the rule itself goes.
 	synchronize, orphan bool

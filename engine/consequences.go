@@ -6,9 +6,17 @@ import (
 )
 
 // FollowsRequests reports whether the rule wants something of other objects that only a request can tell: it
-// reads who asks, is about subresources alone, or its policy is off in the background. What other rules want,
-// the audit finds.
-func (r *Rule) FollowsRequests() bool {
+// reads who asks, is about subresources alone, generates when its trigger is deleted, or its policy is off in the
+// background. What other rules want, the audit finds.
+func (r *Rule) FollowsRequests() bool { return r.follows(Delete) || r.followsAll() }
+
+// follows reports whether the rule follows requests with this operation. At a deletion the audit sees nothing that it
+// could generate for.
+func (r *Rule) follows(op Operation) bool {
+	return r.operations.has(op) && (r.followsAll() || op == Delete && r.Kind == Generate)
+}
+
+func (r *Rule) followsAll() bool {
 	if r.Kind != Generate && !r.ChangesOthers() {
 		return false
 	}
@@ -27,7 +35,7 @@ func (m *matcher) needsUser() bool {
 
 // HasConsequences reports whether a rule that follows requests may look at such a request, by the index alone.
 func (s *Snapshot) HasConsequences(resource *Resource, op Operation) bool {
-	return s.following.matches(resource, op)
+	return slices.ContainsFunc(s.following.rules(resource), func(r *Rule) bool { return r.follows(op) && r.Selects(resource) })
 }
 
 // Consequences gives what the rules that follow requests want of other objects once this one has been carried
@@ -36,7 +44,8 @@ func (s *Snapshot) Consequences(ctx context.Context, req *Request, in *Inputs) [
 	e := s.begin(ctx, req, in)
 	var out []Decision
 	chance := e.watchChance()
-	unjudged := e.each(s.following.rules(&e.resource), atAdmission, func(r *Rule) *Decision {
+	rules := slices.DeleteFunc(slices.Clone(s.following.rules(&e.resource)), func(r *Rule) bool { return !r.follows(req.Operation) })
+	unjudged := e.each(rules, atAdmission, func(r *Rule) *Decision {
 		if req.Own && !r.ownToo {
 			return nil // else rules would follow one another for ever
 		}

@@ -91,6 +91,9 @@ func (g *generator) decide() *Decision {
 			g.errs = append(g.errs, err)
 		}
 	}
+	if c := r.generate.cel; c != nil {
+		return c.annotate(g, x, g.conclude())
+	}
 	return g.conclude()
 }
 

@@ -89,9 +89,7 @@ func (g *generator) sibling(d *downstream) (bool, error) {
 		return true, nil
 	}
 	p := g.rule.Policy
-	found, err := g.e.list(p, d.kind, d.namespace, labels.SelectorFromSet(labels.Set{
-		labelPolicy: p.Name, labelPolicyNamespace: p.Namespace, labelRule: g.rule.Name, labelTriggerUID: trigger,
-	}))
+	found, err := g.e.list(p, d.kind, d.namespace, labels.SelectorFromSet(g.rule.GeneratedBy(trigger)))
 	if err != nil {
 		return false, fmt.Errorf("looking for what the rule generated of kind %s: %w", d.kind.Kind, err)
 	}
@@ -157,7 +155,7 @@ func (g *generator) claim(d *downstream, current map[string]any) (wanted map[str
 	case has.Get(labelPolicy) != "":
 		if other := g.snapshot.maker(has); other != nil {
 			dropPrefix(set, labelPrefix)
-			rival = fmt.Sprintf("by rule %s of policy %s", other.Name, other.Policy.Key())
+			rival = "by " + ruleText(other)
 		}
 	}
 	return wanted, rival

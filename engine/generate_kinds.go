@@ -8,6 +8,9 @@ func (r *Rule) Generates() (kinds []schema.GroupVersionKind, open bool) {
 	if r.generate == nil {
 		return nil, false
 	}
+	if c := r.generate.cel; c != nil {
+		return c.kinds, c.open
+	}
 	for i := range r.generate.parts {
 		p := r.generate.parts[i].make
 		if p.list != nil {
@@ -39,7 +42,13 @@ func (r *Rule) Synchronizes() bool { return r.generate != nil && r.generate.sync
 // GeneratedBy selects, by their labels, the objects that the rule has made; with the UID of a trigger, for
 // that one.
 func (r *Rule) GeneratedBy(triggerUID string) map[string]string {
-	by := map[string]string{labelPolicy: r.Policy.Name, labelPolicyNamespace: r.Policy.Namespace, labelRule: r.Name}
+	by := map[string]string{labelPolicy: r.Policy.Name}
+	if r.Name != "" || r.Policy.Namespace != "" {
+		by[labelPolicyNamespace] = r.Policy.Namespace
+	}
+	if r.Name != "" {
+		by[labelRule] = r.Name
+	}
 	if triggerUID != "" {
 		by[labelTriggerUID] = triggerUID
 	}

@@ -45,7 +45,12 @@ func (g *generator) label(to map[string]any) {
 	}
 	to[labelManagedBy] = managedBy
 	p := g.rule.Policy
-	to[labelPolicy], to[labelPolicyNamespace], to[labelRule] = p.Name, p.Namespace, g.rule.Name
+	to[labelPolicy] = p.Name
+	if g.rule.Name != "" { // the peer's GeneratingPolicies, which have no rules, have no labels for them
+		to[labelPolicyNamespace], to[labelRule] = p.Namespace, g.rule.Name
+	} else if p.Namespace != "" {
+		to[labelPolicyNamespace] = p.Namespace
+	}
 	kind := g.e.req.Kind
 	to[labelTriggerGroup], to[labelTriggerVersion], to[labelTriggerKind] = kind.Group, kind.Version, kind.Kind
 	to[labelTriggerNamespace] = g.triggerNamespace()

@@ -91,11 +91,11 @@ func (o *orphanCheck) check(before *Snapshot) (*Orphan, error) {
 		if err := o.reached(); err != nil {
 			return nil, err
 		}
-		return o.orphan(fmt.Sprintf("rule %s of policy %s is gone", o.rule.Name, o.rule.Policy.Key())), nil
+		return o.orphan(ruleText(o.rule) + " is gone"), nil
 	}
 	trigger := triggerOf(has)
 	if !o.rule.generate.synchronize ||
-		!o.rule.operations.has(Create) || // it generates when its trigger goes
+		!o.rule.operations.has(Create) || o.rule.operations.has(Delete) || // it generates when its trigger goes
 		!o.rule.Selects(&Resource{Kind: trigger.kind}) || // it has become a rule about something else
 		trigger.unknown() || !o.mayMake() {
 		return nil, nil
@@ -126,6 +126,9 @@ func (o *orphanCheck) mayMake() bool {
 	fits := func(t *expr.Template, text string) bool {
 		plain, ok := constant(t)
 		return !ok || plain == text
+	}
+	if made := o.rule.generate.cel; made != nil {
+		return made.mayMake(&c)
 	}
 	for i := range o.rule.generate.parts {
 		p := o.rule.generate.parts[i].make
@@ -223,7 +226,16 @@ func (o *orphanCheck) checkTrigger(i identity, trigger map[string]any) (*Orphan,
 		return o.orphan(fmt.Sprintf("%s no longer meets the preconditions of the rule", objectText(i.kind, namespace, e.name))), nil
 	}
 	source := sourceOf(labelsOf(o.object))
-	if source.unknown() || o.isWanted(e, x) {
+	if source.unknown() && o.rule.generate.cel == nil {
+		return nil, nil
+	}
+	wanted, told := o.isWanted(e, x)
+	switch {
+	case wanted:
+		return nil, nil
+	case told && o.rule.generate.cel != nil:
+		return o.orphan(fmt.Sprintf("%s generates it no longer for %s", ruleText(o.rule), objectText(i.kind, namespace, e.name))), nil
+	case source.unknown():
 		return nil, nil
 	}
 	found, err := o.find(source)
@@ -237,15 +249,24 @@ func (o *orphanCheck) checkTrigger(i identity, trigger map[string]any) (*Orphan,
 }
 
 // isWanted reports whether the rule would generate the object, as it does from a source of the same name that
-// has taken the place of the one that is gone.
-func (o *orphanCheck) isWanted(e *evaluation, x *scope) bool {
+// has taken the place of the one that is gone. If not, told says whether all that the rule would generate is known:
+// nothing stood in the way, and no name is made up anew each time.
+func (o *orphanCheck) isWanted(e *evaluation, x *scope) (wanted, told bool) {
 	g := &generator{e: e, rule: o.rule, snapshot: o.snapshot, chance: e.watchChance()}
 	g.produce(x)
 	c := o.change()
 	for _, d := range g.wanted {
 		if d.kind == c.Kind && d.namespace == c.Namespace && d.name == c.Name {
-			return true
+			return true, true
 		}
 	}
-	return false
+	return false, len(g.errs) == 0 && !*g.chance
+}
+
+// ruleText names a rule in messages; a GeneratingPolicy, which has one, by itself.
+func ruleText(r *Rule) string {
+	if r.Name == "" {
+		return "policy " + r.Policy.Key()
+	}
+	return fmt.Sprintf("rule %s of policy %s", r.Name, r.Policy.Key())
 }

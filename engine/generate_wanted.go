@@ -37,6 +37,10 @@ var errTooMany = fmt.Errorf("the rule generates more than %d objects for one tri
 // produce evaluates what the rule wants. Errors are gathered: what stands in the way of one object does not
 // keep the others from being made.
 func (g *generator) produce(x *scope) {
+	if c := g.rule.generate.cel; c != nil {
+		c.produce(g, x)
+		return
+	}
 	for i := range g.rule.generate.parts {
 		part := &g.rule.generate.parts[i]
 		if part.loop == nil {
@@ -193,21 +197,21 @@ func (p *production) fromData(g *generator, x *scope, d *downstream) error {
 		}
 		maps.Copy(object, values)
 	}
+	return g.spell(d, object, "data.")
+}
+
+// spell takes up an object that the rule spells out. The map is the generator's own; messages call its fields what
+// they are called below the prefix.
+func (g *generator) spell(d *downstream, object map[string]any, prefix string) error {
 	given, ok := object["metadata"].(map[string]any)
 	if !ok && object["metadata"] != nil {
-		return fmt.Errorf("generating %s: data.metadata is %s: expected an object", d, describe(object["metadata"]))
+		return fmt.Errorf("generating %s: %smetadata is %s: expected an object", d, prefix, describe(object["metadata"]))
 	}
-	meta := maps.Clone(given)
-	if meta == nil {
-		meta = map[string]any{}
-	}
-	for _, field := range serverFields {
-		delete(meta, field)
-	}
+	meta := ownMetadata(given)
 	for _, field := range []string{"labels", "annotations"} {
 		texts, err := textMap(meta[field])
 		if err != nil {
-			return fmt.Errorf("generating %s: data.metadata.%s: %w", d, field, err)
+			return fmt.Errorf("generating %s: %smetadata.%s: %w", d, prefix, field, err)
 		}
 		if texts != nil {
 			meta[field] = texts

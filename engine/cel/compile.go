@@ -29,6 +29,8 @@ type Source struct {
 	Annotations []admissionregistrationv1.AuditAnnotation
 	// Mutations change the object, in their order.
 	Mutations []Mutation
+	// Generations say what is to be generated, in Kyverno's language.
+	Generations []Generation
 	// Target, if any, gives other objects that the rule is about.
 	Target string
 	// Params tells whether there is a parameter for expressions to read.
@@ -47,7 +49,7 @@ const (
 )
 
 // Paths are the paths of a Source's lists in the document: keys (string) and indexes (int).
-type Paths struct{ Conditions, Variables, Validations, Annotations, Mutations, Target []any }
+type Paths struct{ Conditions, Variables, Validations, Annotations, Mutations, Generations, Target []any }
 
 // Rule is a compiled Source. It is immutable and safe for concurrent use.
 type Rule struct {
@@ -57,6 +59,9 @@ type Rule struct {
 	validations []validation
 	annotations []annotation
 	mutations   []mutation
+	generations []generation
+	makes       []Made   // of generations
+	makesMore   bool     // the generations may make more than that
 	target      *program // nil: none
 	fresh       bool     // variables are evaluated anew for each mutation
 	facts       []string
@@ -112,6 +117,7 @@ func (c *Compiler) Compile(src Source) (*Rule, error) {
 	s.compileValidations()
 	s.compileAnnotations()
 	s.compileMutations()
+	s.compileGenerations()
 	s.compileTarget()
 	if len(s.problems) > 0 {
 		return nil, &CompileError{s.problems}

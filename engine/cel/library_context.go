@@ -113,7 +113,7 @@ const maxGenerated = 1000
 
 func generatorFunctions() []function {
 	cluster, namespaced := ofCluster, ofNamespace
-	list := parameter{"objects", types.NewListType(dataType)}
+	list := parameter{"objects", types.NewListType(types.DynType)} // a null among them is told of where it is found
 	return []function{{
 		names: pascal("Apply"), on: generatorType,
 		is:      "Notes objects to be generated, in a namespace or, with an empty one, in none. A namespaced policy generates in its own.",
@@ -143,10 +143,13 @@ func generate(on ref.Val, namespace string, v ref.Val) ref.Val {
 			return failed("generator.Apply", fmt.Errorf("object %d: %w", i, err))
 		}
 		object, ok := v.(map[string]any)
-		if !ok {
+		switch {
+		case v == nil:
+			return failed("generator.Apply", fmt.Errorf("element %d is null: there is no such object", i))
+		case !ok:
 			return failed("generator.Apply", fmt.Errorf("element %d is no object", i))
 		}
 		wanted = append(wanted, object)
 	}
-	return asking(on).ask("generator.Apply", func(w World) (any, error) { return true, w.Generate(namespace, wanted) })
+	return asking(on).tell("generator.Apply", func(w World) (any, error) { return true, w.Generate(namespace, wanted) })
 }

@@ -72,6 +72,9 @@ func (e *evaluation) ask(what string, call func(World) (any, error)) ref.Val {
 
 // tell asks what the World knows without looking it up: such a call is not counted.
 func (e *evaluation) tell(what string, call func(World) (any, error)) ref.Val {
+	if e.outside != nil {
+		return types.WrapErr(e.outside)
+	}
 	answer, err := any(nil), e.ctx.Err()
 	switch {
 	case err != nil:
