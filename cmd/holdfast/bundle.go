@@ -10,16 +10,17 @@ import (
 func (c *cli) bundle() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "bundle",
-		Short: "Check, name and compare bundles of policies",
+		Short: "Check, name, compare and translate bundles of policies",
 		Long: `A bundle is what a set of policy files compiles to. Its digest names what the policies say: the order
 of files, comments and formatting do not change it.`,
 		Example: `  holdfast bundle check policies/
   holdfast bundle digest policies/
-  holdfast bundle diff before/ after/`,
+  holdfast bundle diff before/ after/
+  holdfast bundle migrate policies/`,
 		Args: noCommand,
 		RunE: help,
 	}
-	cmd.AddCommand(c.bundleCheck(), c.bundleDigest(), c.bundleDiff())
+	cmd.AddCommand(c.bundleCheck(), c.bundleDigest(), c.bundleDiff(), c.bundleMigrate())
 	return cmd
 }
 

@@ -1,0 +1,249 @@
+package migrate
+
+import (
+	"slices"
+	"strings"
+
+	kyvernov1 "github.com/kyverno/kyverno/api/kyverno/v1"
+	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
+)
+
+// pair and fields hold YAML in the order in which people write it.
+type pair struct {
+	key   string
+	value any
+}
+
+type fields []pair
+
+// add appends a field, unless it has nothing to say.
+func (o *fields) add(key string, value any) {
+	switch v := value.(type) {
+	case nil:
+		return
+	case string:
+		if v == "" {
+			return
+		}
+	case []any:
+		if len(v) == 0 {
+			return
+		}
+	case fields:
+		if len(v) == 0 {
+			return
+		}
+	}
+	*o = append(*o, pair{key, value})
+}
+
+// plainValue gives the JSON value.
+func plainValue(v any) any {
+	switch v := v.(type) {
+	case fields:
+		m := make(map[string]any, len(v))
+		for _, p := range v {
+			m[p.key] = plainValue(p.value)
+		}
+		return m
+	case []any:
+		list := make([]any, len(v))
+		for i := range v {
+			list[i] = plainValue(v[i])
+		}
+		return list
+	default:
+		return v
+	}
+}
+
+func texts(list []string) []any {
+	out := make([]any, len(list))
+	for i, s := range list {
+		out[i] = s
+	}
+	return out
+}
+
+// draft is a CEL policy in the making.
+type draft struct {
+	name        string
+	selection   *selection
+	variables   []any
+	validations []any
+	annotations []any // auditAnnotations
+	conditions  []condition
+	autogen     []string // controllers; nil: not said
+}
+
+// header is what all policies that are made of one have in common.
+type header struct {
+	kind, namespace string
+	labels          map[string]string
+	annotations     map[string]string
+}
+
+func headerOf(src kyvernov1.PolicyInterface) header {
+	h := header{kind: "ValidatingPolicy", namespace: src.GetNamespace(), labels: src.GetLabels(), annotations: map[string]string{}}
+	if h.namespace != "" {
+		h.kind = "NamespacedValidatingPolicy"
+	}
+	for key, value := range src.GetAnnotations() {
+		switch key {
+		case annotationAutogen, "kubectl.kubernetes.io/last-applied-configuration":
+		case "kyverno.io/kyverno-version", "policies.kyverno.io/minversion", "kyverno.io/kubernetes-version":
+			// of the kind that it was
+		default:
+			h.annotations[key] = value
+		}
+	}
+	return h
+}
+
+// annotationOrder is how people write the annotations of a policy; others follow.
+var annotationOrder = [...]string{
+	"policies.kyverno.io/title", "policies.kyverno.io/category", "policies.kyverno.io/severity", "policies.kyverno.io/subject", "policies.kyverno.io/description",
+}
+
+func (h header) metadata(name string) fields {
+	var meta fields
+	meta.add("name", name)
+	meta.add("namespace", h.namespace)
+	var annotations, labels fields
+	for _, key := range annotationOrder {
+		annotations.add(key, h.annotations[key])
+	}
+	for _, key := range sortedKeys(h.annotations) {
+		if !slices.Contains(annotationOrder[:], key) {
+			annotations = append(annotations, pair{key, h.annotations[key]})
+		}
+	}
+	for _, key := range sortedKeys(h.labels) {
+		labels = append(labels, pair{key, h.labels[key]})
+	}
+	meta.add("labels", labels)
+	meta.add("annotations", annotations)
+	return meta
+}
+
+// settings are what a policy says beside its rules.
+type settings struct {
+	actions       []string
+	failurePolicy string
+	timeout       int32
+	admission     bool
+	background    bool
+}
+
+func (s *settings) enforced() bool { return s.actions[0] == "Deny" }
+
+func settingsOf(src kyvernov1.PolicyInterface, r *kyvernov1.Rule) (settings, error) {
+	spec := src.GetSpec()
+	out := settings{admission: spec.AdmissionProcessingEnabled(), background: spec.BackgroundProcessingEnabled()}
+	if len(spec.Rules) > 1 && spec.GetApplyRules() == kyvernov1.ApplyOne {
+		return out, &refused{[]any{"spec", "applyRules"}, "One: a rule that is evaluated only if no other was"}
+	}
+	action, overrides := string(spec.ValidationFailureAction), spec.ValidationFailureActionOverrides
+	if v := r.Validation; v.FailureAction != nil {
+		action, overrides = string(*v.FailureAction), nil
+	}
+	if len(r.Validation.FailureActionOverrides) > 0 {
+		overrides = r.Validation.FailureActionOverrides
+	}
+	enforce := strings.EqualFold(action, "enforce")
+	for _, o := range overrides {
+		if strings.EqualFold(string(o.Action), "enforce") != enforce {
+			return out, refuse("failureActionOverrides: a CEL policy has one action for all namespaces")
+		}
+	}
+	switch {
+	case enforce:
+		out.actions = []string{"Deny"}
+	case spec.EmitWarning != nil && *spec.EmitWarning:
+		out.actions = []string{"Audit", "Warn"}
+	default:
+		out.actions = []string{"Audit"}
+	}
+	failure := spec.FailurePolicy
+	if w := spec.WebhookConfiguration; w != nil {
+		if len(w.MatchConditions) > 0 {
+			return out, &refused{[]any{"spec", "webhookConfiguration", "matchConditions"}, "conditions of the webhook, which are not evaluated where the policy is"}
+		}
+		if w.FailurePolicy != nil {
+			failure = w.FailurePolicy
+		}
+	}
+	if failure != nil {
+		out.failurePolicy = string(*failure)
+	}
+	if t := spec.GetWebhookTimeoutSeconds(); t != nil {
+		out.timeout = *t
+	}
+	return out, nil
+}
+
+// document writes the policy.
+func (d *draft) document(h header, s settings) fields {
+	var doc, spec fields
+	doc.add("apiVersion", "policies.kyverno.io/v1")
+	doc.add("kind", h.kind)
+	doc.add("metadata", h.metadata(d.name))
+	spec.add("validationActions", texts(s.actions))
+	spec.add("failurePolicy", s.failurePolicy)
+	if s.timeout > 0 {
+		spec.add("webhookConfiguration", fields{{"timeoutSeconds", int(s.timeout)}})
+	}
+	var evaluation fields
+	if !s.admission {
+		evaluation.add("admission", fields{{"enabled", false}})
+	}
+	if !s.background {
+		evaluation.add("background", fields{{"enabled", false}})
+	}
+	spec.add("evaluation", evaluation)
+	if d.autogen != nil {
+		spec = append(spec, pair{"autogen", fields{{"podControllers", fields{{"controllers", texts(d.autogen)}}}}})
+	}
+	var rules []any
+	for _, r := range d.selection.rules {
+		rules = append(rules, fields{
+			{"apiGroups", texts(r.groups)}, {"apiVersions", texts(r.versions)}, {"operations", texts(r.operations)}, {"resources", texts(r.resources)},
+		})
+	}
+	spec.add("matchConstraints", fields{{"resourceRules", rules}})
+	var conditions []any
+	for _, c := range slices.Concat(d.selection.conditions, d.conditions) {
+		conditions = append(conditions, fields{{"name", c.name}, {"expression", c.test.Lines()}})
+	}
+	spec.add("matchConditions", conditions)
+	spec.add("variables", d.variables)
+	spec.add("validations", d.validations)
+	spec.add("auditAnnotations", d.annotations)
+	doc.add("spec", spec)
+	return doc
+}
+
+// validation writes one entry of validations.
+func validation(test expression, message string) fields {
+	var out fields
+	out.add("message", message)
+	out.add("expression", test.Lines())
+	return out
+}
+
+// name makes the name of an object of the words.
+func name(words ...string) string {
+	text := strings.ToLower(strings.Join(words, "-"))
+	text = strings.Map(func(c rune) rune {
+		if c >= 'a' && c <= 'z' || c >= '0' && c <= '9' || c == '.' || c == '-' {
+			return c
+		}
+		return '-'
+	}, text)
+	const longest = 253
+	return strings.Trim(text[:min(len(text), longest)], "-.")
+}
+
+var allOperations = []string{
+	string(admissionregistrationv1.Create), string(admissionregistrationv1.Update), string(admissionregistrationv1.Delete), string(admissionregistrationv1.Connect),
+}
