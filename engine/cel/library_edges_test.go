@@ -81,11 +81,11 @@ func TestEdgesOfTheLibraries(t *testing.T) {
 		// what is asked with arguments that are wrong
 		"resource.List('v1', 'pods', 'a', object.spec.mixed).items == []": "resource.List: the labels: expected a map of texts",
 		"http.Get('https://a', object.spec.mixed).ok == true":             "http: the headers: expected a map of texts",
-		"http.Post('https://a', type(1)).ok == true":                             "http.Post: the body: a value of type type has no place in JSON",
-		"resource.Post('v1', 'tokenreviews', {'a': type(1)}).a == 1":             "resource.Post: the object: a value of type type has no place in JSON",
-		"generator.Apply('a', [dyn({'a': 1}), dyn(2)])":                          "generator.Apply: element 1 is no object",
-		"generator.Apply('a', [{1: 2}])":                                         "compile",
-		"resource.Get(object.spec.count, 'pods', 'a', 'b') == null":              "no such overload: Get(resource.Context, int, string, string, string)",
+		"http.Post('https://a', type(1)).ok == true":                      "http.Post: the body: a value of type type has no place in JSON",
+		"resource.Post('v1', 'tokenreviews', {'a': type(1)}).a == 1":      "resource.Post: the object: a value of type type has no place in JSON",
+		"generator.Apply('a', [dyn({'a': 1}), dyn(2)])":                   "generator.Apply: element 1 is no object",
+		"generator.Apply('a', [{1: 2}])":                                  "compile",
+		"resource.Get(object.spec.count, 'pods', 'a', 'b') == null":       "no such overload: Get(resource.Context, int, string, string, string)",
 	} {
 		t.Run(expression, func(t *testing.T) {
 			rule, err := NewCompiler().Compile(kyverno(expression))
