@@ -92,7 +92,7 @@ func (t *test) result(ctx context.Context, r *result) []Case {
 			return t.all(r, status, reason)
 		}
 	}
-	if r.Rule != "" && !slices.ContainsFunc(policies, func(p *policy) bool { return p.hasRule(r.Rule) }) {
+	if !slices.ContainsFunc(policies, func(p *policy) bool { return p.hasRule(r.Rule) }) {
 		return t.all(r, Fail, fmt.Sprintf("the policy has no rule %s", r.Rule))
 	}
 	var out []Case
@@ -140,7 +140,13 @@ func (r *result) policyKind() string {
 }
 
 func (p *policy) hasRule(name string) bool {
-	return slices.ContainsFunc(p.compiled.Rules, func(r *engine.Rule) bool { return isRule(r.Name, name) })
+	return slices.ContainsFunc(p.compiled.Rules, func(r *engine.Rule) bool { return p.means(r.Name, name) })
+}
+
+// means reports whether a result means a rule of the policy, by the name that it gives, if it gives one. The policies in
+// CEL have no rules by name, and what is written there is not looked at, as in Kyverno's CLI.
+func (p *policy) means(rule, written string) bool {
+	return written == "" || isRule(rule, written) || p.kind != "ClusterPolicy" && p.kind != "Policy"
 }
 
 // isRule reports whether a rule is the one that is written, or was made from it for pod controllers.
@@ -184,7 +190,7 @@ func (t *test) notApplied(ctx context.Context, c *Case, r *result, o *object) {
 		c.Status, c.Reason = Pass, none+", which passes as it is"
 		if r.generated() != nil {
 			c.Status, c.Reason = Fail, none+": nothing is generated"
-		} else if file := r.patched(); file != "" {
+		} else if file := r.patched(); file != "" && t.folder.has(ctx, file) {
 			t.comparePatched(ctx, c, r, &verdict{object: o}, file)
 		}
 	default:
@@ -194,13 +200,14 @@ func (t *test) notApplied(ctx context.Context, c *Case, r *result, o *object) {
 
 // verdictsOn are the verdicts that a result is about: on the object itself, and on it as a target of others.
 func (t *test) verdictsOn(ctx context.Context, r *result, o *object) []verdict {
+	policies := t.policiesOf(r)
 	var out []verdict
 	for _, trigger := range t.objects {
 		if trigger != o && !slices.Contains(t.targets, o) {
 			continue
 		}
 		for _, v := range t.judge(ctx, trigger, r.Operation) {
-			if v.object.same(o) && v.policy.is(r.Policy) && (r.Rule == "" || isRule(v.rule, r.Rule)) {
+			if v.object.same(o) && slices.Contains(policies, v.policy) && v.policy.means(v.rule, r.Rule) {
 				out = append(out, v)
 			}
 		}

@@ -2,6 +2,7 @@ package clitest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -81,6 +82,12 @@ func (f *folder) text(ctx context.Context, name string) (path string, data []byt
 	}
 	data, err = files[0].Read(ctx)
 	return path, data, err
+}
+
+// has reports whether there is such a file.
+func (f *folder) has(ctx context.Context, name string) bool {
+	_, _, err := f.text(ctx, name)
+	return !errors.Is(err, fs.ErrNotExist)
 }
 
 // texts reads files, and those of folders, in order.

@@ -222,6 +222,9 @@ func (w *celWorld) HTTP(call cel.HTTPCall) (any, error) {
 	out := map[string]any{"body": whole["body"]}
 	if fields, ok := whole["body"].(map[string]any); ok {
 		out = maps.Clone(fields)
+		if _, own := fields["body"]; !own && w.e.in.Given != nil {
+			out["body"] = whole["body"] // the answers of a test have their body there, in Kyverno's CLI
+		}
 	}
 	out["statusCode"] = whole["status"]
 	return out, nil
