@@ -49,7 +49,7 @@ func functionsPage() []byte {
 	b.WriteString(functionsHead)
 	fmt.Fprintf(&b, "Bounds: a text that a function makes or reads is at most %d bytes long, and YAML, a random text and a certificate have the\n"+
 		"bounds of the [JMESPath functions](functions.md). The expressions of a rule look up at most %d things in one evaluation, and\n"+
-		"one call generates at most %d objects.\n", maxText, maxCalls, maxGenerated)
+		"generate at most %d objects.\n", maxText, maxCalls, maxGenerated)
 	for _, l := range libraries() {
 		fmt.Fprintf(&b, "\n## %s\n\n| function | what it does | example |\n|---|---|---|\n", l.name)
 		for _, f := range l.functions {

@@ -143,6 +143,7 @@ type evaluation struct {
 	request, namespace             any
 	requestAsked, namespaceIsAsked bool
 	calls                          int   // to the World
+	generated, generatedText       int   // objects, and what they hold
 	outside                        error // of a look-up, or the end of the time
 	exhausted                      bool
 }

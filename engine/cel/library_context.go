@@ -108,8 +108,12 @@ func imageDataFunctions() []function {
 	}}
 }
 
-// maxGenerated is how many objects one call may generate. A rule that makes a thousand objects of one makes a mess.
-const maxGenerated = 1000
+// What the expressions of a rule may generate in one evaluation: a rule that makes more objects of one makes a mess, and
+// what they hold is kept until they are written.
+const (
+	maxGenerated     = 5000
+	maxGeneratedText = 4 * maxText
+)
 
 func generatorFunctions() []function {
 	cluster, namespaced := ofCluster, ofNamespace
@@ -132,10 +136,13 @@ func generate(on ref.Val, namespace string, v ref.Val) ref.Val {
 	if !ok {
 		return types.MaybeNoSuchOverloadErr(v)
 	}
-	if size, ok := l.Size().(types.Int); !ok || size > maxGenerated {
-		return failed("generator.Apply", fmt.Errorf("%v objects are more than %d", l.Size(), maxGenerated))
+	e := asking(on)
+	size, _ := l.Size().(types.Int)
+	if e.generated += int(min(size, maxGenerated+1)); e.generated > maxGenerated {
+		return failed("generator.Apply", fmt.Errorf("the expressions of the rule generate more than %d objects", maxGenerated))
 	}
-	budget := maxText
+	budget := maxGeneratedText - e.generatedText
+	before := budget
 	var wanted []map[string]any
 	for it, i := l.Iterator(), 0; it.HasNext() == types.True; i++ {
 		v, err := plain(it.Next(), &budget)
@@ -151,5 +158,6 @@ func generate(on ref.Val, namespace string, v ref.Val) ref.Val {
 		}
 		wanted = append(wanted, object)
 	}
-	return asking(on).tell("generator.Apply", func(w World) (any, error) { return true, w.Generate(namespace, wanted) })
+	e.generatedText += before - budget
+	return e.tell("generator.Apply", func(w World) (any, error) { return true, w.Generate(namespace, wanted) })
 }

@@ -94,7 +94,7 @@ func plainList(l traits.Lister, budget *int) (any, error) {
 	return out, nil
 }
 
-var errTooLarge = fmt.Errorf("the value is larger than %d bytes", maxText)
+var errTooLarge = errors.New("the value is too large")
 
 // plainArg makes a JSON object of an argument.
 func plainArg(args []ref.Val, i int) (map[string]any, error) {
