@@ -190,7 +190,7 @@ func coverageOf(swept []audit.Coverage) []report.Coverage {
 	for i := range swept {
 		c := &swept[i]
 		apiVersion, kind := c.Type.Kind.ToAPIVersionAndKind()
-		entry := report.Coverage{Source: "cluster", APIVersion: apiVersion, Kind: kind, Objects: c.Objects, Error: c.Error}
+		entry := report.Coverage{Source: "cluster", APIVersion: apiVersion, Kind: kind, Objects: c.Objects, Error: c.Error, Skipped: c.Skipped}
 		if !c.Listed.IsZero() {
 			entry.Listed = &c.Listed
 		}

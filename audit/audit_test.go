@@ -29,6 +29,7 @@ import (
 	clienttesting "k8s.io/client-go/testing"
 	"sigs.k8s.io/yaml"
 
+	"github.com/holdfast-io/holdfast/bundle"
 	"github.com/holdfast-io/holdfast/engine"
 )
 
@@ -58,6 +59,10 @@ func compile(t testing.TB, documents ...string) *engine.Snapshot {
 	}
 	var policies []*engine.Policy
 	for _, text := range documents {
+		if strings.Contains(text, bundle.PoliciesGroup+"/") {
+			policies = append(policies, compileObject(t, compiler, text))
+			continue
+		}
 		source := &kyvernov1.ClusterPolicy{}
 		if err := yaml.UnmarshalStrict([]byte(text), source); err != nil {
 			t.Fatal(err)
@@ -73,6 +78,20 @@ func compile(t testing.TB, documents ...string) *engine.Snapshot {
 		t.Fatal(err)
 	}
 	return s
+}
+
+// compileObject compiles a policy in CEL.
+func compileObject(t testing.TB, compiler *engine.Compiler, text string) *engine.Policy {
+	t.Helper()
+	var object map[string]any
+	if err := yaml.Unmarshal([]byte(text), &object); err != nil {
+		t.Fatal(err)
+	}
+	o, problems := bundle.CompileObject(compiler, object)
+	if len(problems) > 0 {
+		t.Fatal(problems)
+	}
+	return o.Policy
 }
 
 type snapshots struct {
@@ -460,7 +479,25 @@ func TestTypesComeAndGo(t *testing.T) {
 		c.expect(t, "a type that is no longer the preferred version", "")
 		c.discovery.set(nil, podType)
 		time.Sleep(30 * time.Second)
-		c.expect(t, "a type that vanishes", "deployments.v1.apps: 0")
+		c.expect(t, "a type that vanishes while a policy names it", "")
+		const why = "the cluster serves deployments.v1.apps no more"
+		if coverage := c.Coverage(); len(coverage) != 3 || coverage[1].Error != why || !coverage[1].Stale || coverage[1].Watching || coverage[1].Objects != 1 || coverage[2].Skipped == "" {
+			t.Errorf("coverage: %+v", coverage)
+		}
+		time.Sleep(time.Hour)
+		c.expect(t, "a type that stays away", "pods.v1: 0")
+		c.discovery.set(nil, podType, deployV1)
+		time.Sleep(30 * time.Second)
+		c.expect(t, "a type that comes back", "d fail, deployments.v1.apps: 1")
+		if coverage := c.Coverage(); len(coverage) != 2 || coverage[1].Stale {
+			t.Errorf("coverage: %+v", coverage)
+		}
+		c.discovery.set(nil, podType)
+		time.Sleep(30 * time.Second)
+		c.expect(t, "a type that vanishes again", "")
+		c.snapshots.Store(compile(t, policyFor("p", "Pod")))
+		c.BundleChanged()
+		c.expect(t, "a type that no policy names any more", "deployments.v1.apps: 0, pods.v1: 0")
 		if coverage := c.Coverage(); len(coverage) != 1 {
 			t.Errorf("coverage: %+v", coverage)
 		}

@@ -15,8 +15,10 @@ type Auditor struct {
 	book    coverageBook
 	metrics *metrics
 	poke    chan struct{}
-	// dependents is made anew by each Run.
+	// dependents and abandoned are made anew by each Run. Abandoned are types that are served no more and that
+	// policies name still.
 	dependents *dependents
+	abandoned  map[Type]bool
 }
 
 // New checks the options and makes an Auditor.
@@ -41,8 +43,9 @@ func (a *Auditor) BundleChanged() {
 	}
 }
 
-// Coverage says what has been seen, per type, in a fixed order.
-func (a *Auditor) Coverage() []Coverage { return a.book.list() }
+// Coverage says what has been seen, per type, in a fixed order, and last what policies name and the cluster does not
+// serve.
+func (a *Auditor) Coverage() []Coverage { return append(a.book.list(), a.book.unservedList()...) }
 
 // DiscoveryError is the last error of finding out which types the cluster serves, or empty.
 func (a *Auditor) DiscoveryError() string {
@@ -55,7 +58,7 @@ func (a *Auditor) DiscoveryError() string {
 // called while it runs.
 func (a *Auditor) Run(ctx context.Context) error {
 	defer a.book.reset()
-	a.dependents = newDependents()
+	a.dependents, a.abandoned = newDependents(), map[Type]bool{}
 	watchers := map[Type]*watcher{}
 	things := &things{auditor: a, running: map[schema.GroupVersionKind]context.CancelFunc{}}
 	defer things.wait()
@@ -99,9 +102,14 @@ func (a *Auditor) matchWatchers(ctx context.Context, types []Type, err error, wa
 		return // keep what runs: a server that is away has not lost its types
 	}
 	keep := map[Type]bool{}
-	for _, t := range wanted(types, a.opts.Snapshots.Current()) {
+	snapshot := a.opts.Snapshots.Current()
+	for _, t := range wanted(types, snapshot) {
 		t.Preferred = false // which version the server prefers is no part of what a type is
 		keep[t] = true
+	}
+	if err == nil {
+		a.book.setUnserved(unserved(types, snapshot))
+		a.settle(keep)
 	}
 	for t, w := range watchers {
 		if keep[t] || err != nil {
@@ -110,11 +118,15 @@ func (a *Auditor) matchWatchers(ctx context.Context, types []Type, err error, wa
 		w.stop()
 		<-w.done
 		delete(watchers, t)
+		found := len(w.records)
 		for uid := range w.records {
 			w.drop(uid)
 		}
-		a.book.forget(t)
-		a.opts.Sink.Listed(t, func(string) bool { return false })
+		if found > 0 && lost(t, keep, snapshot) {
+			a.abandon(t)
+		} else {
+			a.forget(t)
+		}
 	}
 	for t := range keep {
 		if watchers[t] != nil {

@@ -20,12 +20,16 @@ type Coverage struct {
 	Stale      bool
 	StaleSince time.Time
 	Error      string
+	// Skipped says why nothing is seen where that is as it should be: the cluster does not serve what policies name.
+	Skipped string
 }
 
 // coverageBook keeps the coverage of all types for the goroutines that watch them.
 type coverageBook struct {
 	mu    sync.Mutex
 	types map[Type]*Coverage
+	// unserved is what policies name and the cluster does not serve.
+	unserved []Coverage
 	// discovery is the last error of finding the types.
 	discovery string
 }
@@ -54,7 +58,7 @@ func (b *coverageBook) forget(t Type) {
 func (b *coverageBook) reset() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.types, b.discovery = nil, ""
+	b.types, b.unserved, b.discovery = nil, nil, ""
 }
 
 func (b *coverageBook) list() []Coverage {
@@ -64,8 +68,32 @@ func (b *coverageBook) list() []Coverage {
 	for _, c := range b.types {
 		out = append(out, *c)
 	}
-	slices.SortFunc(out, func(x, y Coverage) int {
-		return strings.Compare(x.Type.Resource.String(), y.Type.Resource.String())
-	})
+	slices.SortFunc(out, compareCoverage)
 	return out
+}
+
+func compareCoverage(x, y Coverage) int {
+	return strings.Compare(x.Type.Resource.String(), y.Type.Resource.String())
+}
+
+// stale says that what is known of the type may be out of date from now on.
+func (b *coverageBook) stale(t Type, why string) {
+	b.update(t, func(c *Coverage) {
+		c.Watching, c.Error = false, why
+		if !c.Stale {
+			c.Stale, c.StaleSince = true, time.Now()
+		}
+	})
+}
+
+func (b *coverageBook) setUnserved(list []Coverage) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.unserved = list
+}
+
+func (b *coverageBook) unservedList() []Coverage {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.unserved
 }

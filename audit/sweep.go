@@ -95,6 +95,9 @@ func Once(ctx context.Context, opts Options, found func(Finding)) ([]Coverage, e
 		}
 		coverage = append(coverage, c)
 	}
+	if err == nil {
+		coverage = append(coverage, unserved(types, snapshot)...)
+	}
 	return coverage, errors.Join(problems...)
 }
 

@@ -4,6 +4,8 @@ import (
 	"slices"
 	"strings"
 
+	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
+
 	"github.com/holdfast-io/holdfast/engine"
 )
 
@@ -56,10 +58,27 @@ func rulesFor(s *engine.Snapshot, t Type) []*engine.Rule {
 			continue
 		}
 		for _, r := range p.Rules {
-			if r.Selects(&engine.Resource{Kind: t.Kind, Plural: t.Resource.Resource}) {
+			if t.isFor(r) {
 				out = append(out, r)
 			}
 		}
 	}
 	return out
+}
+
+// isFor reports whether the rule may look at objects of the type.
+func (t Type) isFor(r *engine.Rule) bool {
+	return slices.ContainsFunc(r.Scopes(), func(scope engine.Scope) bool {
+		switch scope.Within {
+		case admissionregistrationv1.NamespacedScope:
+			if !t.Namespaced {
+				return false
+			}
+		case admissionregistrationv1.ClusterScope:
+			if t.Namespaced {
+				return false
+			}
+		}
+		return slices.ContainsFunc(scope.Kinds, func(k engine.KindSelector) bool { return t.selectedBy(&k) })
+	})
 }

@@ -156,13 +156,7 @@ func (w *watcher) run(ctx context.Context) {
 func (w *watcher) stale(err error) {
 	w.auditor.metrics.failures.WithLabelValues(w.typ.label()).Inc()
 	w.auditor.opts.Logger.Warn("The audit of a type is interrupted; its reports stay as they are", "resource", w.typ.label(), "error", err)
-	w.auditor.book.update(w.typ, func(c *Coverage) {
-		c.Watching = false
-		c.Error = err.Error()
-		if !c.Stale {
-			c.Stale, c.StaleSince = true, time.Now()
-		}
-	})
+	w.auditor.book.stale(w.typ, err.Error())
 }
 
 // sweep lists and judges all objects.
