@@ -37,7 +37,7 @@ func TestLanguageOfKyverno(t *testing.T) {
 	for expression, want := range map[string]string{
 		"exceptions.allowedImage.size() == 0": "compiling CEL: /0/expression: CEL at 1:11: undefined field 'allowedImage': did you mean allowedImages?",
 		"authorizer == null":                  "compiling CEL: /0/expression: CEL at 1:1: undeclared reference to 'authorizer'",
-		"resouce == null":                     "compiling CEL: /0/expression: CEL at 1:1: undeclared reference to 'resouce': did you mean resource?",
+		"resorce == null":                     "compiling CEL: /0/expression: CEL at 1:1: undeclared reference to 'resorce': did you mean resource?",
 	} {
 		_, err := NewCompiler().Compile(kyverno(expression))
 		if err == nil {
