@@ -16,8 +16,8 @@ type expression struct {
 type operation uint8
 
 const (
-	atom operation = iota // a call, a name: binds closest
-	relation              // a == b
+	atom     operation = iota // a call, a name: binds closest
+	relation                  // a == b
 	conjunction
 	disjunction
 	negation

@@ -42,6 +42,9 @@ type targetKind struct {
 	typ        *fieldType
 }
 
+// custom reports whether the kind is none of Kubernetes' own, so that little is known of it.
+func (t targetKind) custom() bool { return t.typ.fields == customType().fields }
+
 // translateSelection translates match and exclude. Operations are those that a filter means which names none.
 func translateSelection(r *kyvernov1.Rule, implied []string, object string) (*selection, error) {
 	s := &selection{object: object}
@@ -343,7 +346,7 @@ func (s *selection) beside(f kyvernov1.ResourceFilter) (expression, error) {
 // namespaceTest asks for the labels of the namespace, of objects that have one.
 func (s *selection) namespaceTest(sel *metav1.LabelSelector) (expression, error) {
 	for _, t := range s.target {
-		if t.typ.fields == nil || !t.namespaced || t.typ.fields == customType().fields {
+		if !t.namespaced || t.custom() {
 			return expression{}, refuse("a namespaceSelector on %s, of which it is not known that it is in a namespace", t.kind.Kind)
 		}
 	}

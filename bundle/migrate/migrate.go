@@ -119,7 +119,7 @@ func (m *Migrator) rule(ctx context.Context, object *bundle.Object, index int) (
 	var requests []request
 	for i := range drafts[len(drafts)-1].parts {
 		part := &drafts[len(drafts)-1].parts[i]
-		requests = append(requests, madeRequests(part.rule, part.draft.selection)...)
+		requests = append(requests, madeRequests(part.rule, part.draft.selection, part.draft.shape)...)
 		requests = append(requests, m.given(part.draft.selection)...)
 	}
 	// The first way to write the rule on which nothing contradicts it is taken.
@@ -182,14 +182,14 @@ func (m *Migrator) drafts(object *bundle.Object, index int) ([]way, settings, er
 	src := object.Source
 	r := &src.GetSpec().Rules[index]
 	if r.Validation == nil {
-		_, err := translateRule(r, "", false)
+		_, err := translateRule(r, "", false, nil)
 		return nil, settings{}, err
 	}
 	s, err := settingsOf(src, r)
 	if err != nil {
 		return nil, s, err
 	}
-	main, err := translateRule(r, policyName(src.GetName(), r.Name), s.enforced())
+	main, err := translateRule(r, policyName(src.GetName(), r.Name), s.enforced(), operationsOf(object, r.Name))
 	if err != nil {
 		return nil, s, err
 	}
@@ -211,7 +211,7 @@ func (m *Migrator) drafts(object *bundle.Object, index int) ([]way, settings, er
 	with, without := *main, *main
 	with.autogen, without.autogen = []string{}, []string{}
 	for _, g := range made {
-		d, err := translateRule(&g, policyName(src.GetName(), g.Name), s.enforced())
+		d, err := translateRule(&g, policyName(src.GetName(), g.Name), s.enforced(), operationsOf(object, r.Name))
 		if err != nil {
 			return nil, s, err
 		}
@@ -234,6 +234,19 @@ func (m *Migrator) drafts(object *bundle.Object, index int) ([]way, settings, er
 	short.parts = append([]part{{r, &with}}, short.parts...)
 	long.parts = append([]part{{r, &without}}, long.parts...)
 	return []way{short, long}, s, nil
+}
+
+// operationsOf lists the operations on which the rule is evaluated.
+func operationsOf(object *bundle.Object, rule string) []string {
+	var out []string
+	for _, r := range object.Policy.Rules {
+		if r.Name == rule {
+			for _, op := range r.Operations() {
+				out = append(out, string(op))
+			}
+		}
+	}
+	return out
 }
 
 func policyName(policy, rule string) string {

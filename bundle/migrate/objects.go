@@ -3,7 +3,6 @@ package migrate
 import (
 	"hash/fnv"
 	"maps"
-	"math/rand/v2"
 	"slices"
 	"strings"
 
@@ -16,13 +15,13 @@ import (
 const maxObjects = 400
 
 // madeRequests gives requests on objects that the rule's own text suggests.
-func madeRequests(r *kyvernov1.Rule, s *selection) []request {
+func madeRequests(r *kyvernov1.Rule, s *selection, of *shape) []request {
 	seed := fnv.New64a()
 	_, _ = seed.Write([]byte(r.Name)) // a hash does not fail
-	random := &sampler{rand.New(rand.NewPCG(seed.Sum64(), 1))}
+	random := newSampler(seed.Sum64())
 	var out []request
 	for _, target := range s.target {
-		bodies := random.bodies(r, target.typ)
+		bodies := random.bodies(r, target.typ, of)
 		var before map[string]any
 		for i, body := range bodies {
 			for j, meta := range metadataOf(r, target) {
@@ -47,8 +46,11 @@ func madeRequests(r *kyvernov1.Rule, s *selection) []request {
 	return out
 }
 
-func (s *sampler) bodies(r *kyvernov1.Rule, t *fieldType) []map[string]any {
+func (s *sampler) bodies(r *kyvernov1.Rule, t *fieldType, of *shape) []map[string]any {
 	var list []any
+	if of != nil {
+		list = s.members(of, t)
+	}
 	v := r.Validation
 	if tree := decoded(v.GetPattern()); tree != nil {
 		list = s.node(tree, t)

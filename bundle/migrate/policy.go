@@ -74,6 +74,7 @@ type draft struct {
 	annotations []any // auditAnnotations
 	conditions  []condition
 	autogen     []string // controllers; nil: not said
+	shape       *shape   // what expressions say of the object, for the proof; nil where a pattern does
 }
 
 // header is what all policies that are made of one have in common.

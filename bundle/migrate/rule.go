@@ -10,7 +10,7 @@ import (
 )
 
 // translateRule writes a rule as a CEL policy of the name.
-func translateRule(r *kyvernov1.Rule, policyName string, enforced bool) (*draft, error) {
+func translateRule(r *kyvernov1.Rule, policyName string, enforced bool, operations []string) (*draft, error) {
 	switch {
 	case r.Mutation != nil:
 		return nil, under(refuse("mutate rules are not translated yet"), "mutate")
@@ -23,12 +23,15 @@ func translateRule(r *kyvernov1.Rule, policyName string, enforced bool) (*draft,
 	case len(r.Context) > 0:
 		return nil, under(refuse("variables of the context"), "context")
 	}
-	return translateValidation(r, policyName, enforced)
+	return translateValidation(r, policyName, enforced, operations)
 }
 
-func translateValidation(r *kyvernov1.Rule, policyName string, enforced bool) (*draft, error) {
+func translateValidation(r *kyvernov1.Rule, policyName string, enforced bool, operations []string) (*draft, error) {
 	v := r.Validation
 	d := &draft{name: policyName}
+	if v.CEL != nil {
+		return d, d.celRule(r, enforced, operations)
+	}
 	implied := allOperations[:2]
 	var body func(object reference) (verdicts, error)
 	var path string
@@ -38,7 +41,9 @@ func translateValidation(r *kyvernov1.Rule, policyName string, enforced bool) (*
 		body = func(object reference) (verdicts, error) { return translatePattern(decoded(v.GetPattern()), object) }
 	case v.GetAnyPattern() != nil:
 		path = "anyPattern"
-		body = func(object reference) (verdicts, error) { return translateAnyPattern(decoded(v.GetAnyPattern()), object) }
+		body = func(object reference) (verdicts, error) {
+			return translateAnyPattern(decoded(v.GetAnyPattern()), object)
+		}
 	default:
 		return nil, under(refuse("%s is not translated yet", bodyOf(v)), "validate", bodyOf(v))
 	}
@@ -78,6 +83,21 @@ func translateValidation(r *kyvernov1.Rule, policyName string, enforced bool) (*
 		d.allowExisting(before, was.holds, got.holds)
 	}
 	return d, nil
+}
+
+// celRule translates a rule whose expressions are CEL already.
+func (d *draft) celRule(r *kyvernov1.Rule, enforced bool, operations []string) error {
+	var err error
+	if d.selection, err = translateSelection(r, operations, "object"); err != nil {
+		return err
+	}
+	if enforced && (r.Validation.AllowExistingViolations == nil || *r.Validation.AllowExistingViolations) {
+		return under(refuse("allowExistingViolations of a rule in CEL"), "validate", "allowExistingViolations")
+	}
+	if d.shape, err = shapeOfCEL(r); err != nil {
+		return err
+	}
+	return under(d.translateCEL(r), "validate", "cel")
 }
 
 // allowExisting leaves out updates of objects that violated the rule before, and still do.

@@ -30,12 +30,7 @@ func (s *sampler) node(tree any, t *fieldType) []any {
 }
 
 func (s *sampler) object(tree map[string]any, t *fieldType) []any {
-	base := map[string]any{}
-	type choice struct {
-		key    string
-		values []any
-	}
-	var choices []choice
+	var choices, forbidden []choice
 	for _, key := range slices.Sorted(maps.Keys(tree)) {
 		kind, name, ok := pattern.MatchAnchor(key)
 		if !ok {
@@ -46,34 +41,16 @@ func (s *sampler) object(tree map[string]any, t *fieldType) []any {
 		if len(values) == 0 {
 			continue
 		}
-		if kind != pattern.Negation {
-			base[name] = values[0]
+		if kind == pattern.Negation {
+			forbidden = append(forbidden, choice{name, values})
+			continue
 		}
 		choices = append(choices, choice{name, values})
 	}
-	out := []any{base}
-	with := func(key string, value any) map[string]any {
-		m := maps.Clone(base)
-		m[key] = value
-		return m
-	}
-	for _, c := range choices {
-		for _, value := range c.values {
-			out = append(out, with(c.key, value))
-		}
-		without := maps.Clone(base)
-		delete(without, c.key)
-		out = append(out, without)
-	}
-	out = append(out, map[string]any{})
-	// what differs in several places at once
-	for range min(40, len(choices)*len(choices)*4) {
-		m := map[string]any{}
-		for _, c := range choices {
-			if s.random.IntN(4) > 0 {
-				m[c.key] = c.values[s.random.IntN(len(c.values))]
-			}
-		}
+	out := s.combined(choices)
+	for _, value := range forbidden {
+		m := maps.Clone(out[0].(map[string]any))
+		m[value.key] = value.values[0]
 		out = append(out, m)
 	}
 	if t == nil {
