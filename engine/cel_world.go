@@ -23,20 +23,12 @@ import (
 type celWorld struct {
 	e *evaluation
 	p *Policy
-	// generated is what generator.Apply was called with.
-	generated []celGenerated
-}
-
-// celGenerated are objects that an expression wants, in the order of its calls.
-type celGenerated struct {
-	namespace string // empty for objects that have none
-	objects   []map[string]any
 }
 
 var _ cel.World = (*celWorld)(nil)
 
 // world is what the expressions of a policy may ask in this evaluation.
-func (e *evaluation) world(p *Policy) *celWorld { return &celWorld{e: e, p: p} }
+func (e *evaluation) world(p *Policy) *celWorld { return &celWorld{e, p} }
 
 // Get looks up one object; nil where it does not exist.
 func (w *celWorld) Get(apiVersion, resource, namespace, name string) (map[string]any, error) {
@@ -259,13 +251,9 @@ func (w *celWorld) Image(reference string) (map[string]any, error) {
 	return out, nil
 }
 
-// Generate notes objects; who evaluates the policy makes them, or finds that they are missing.
-func (w *celWorld) Generate(namespace string, objects []map[string]any) error {
-	if err := w.p.reaches(namespace); err != nil {
-		return err
-	}
-	w.generated = append(w.generated, celGenerated{namespace, objects})
-	return nil
+// Generate is for generatorWorld: nothing else generates.
+func (w *celWorld) Generate(string, []map[string]any) error {
+	return errors.New("only a GeneratingPolicy generates")
 }
 
 // Now is the time of the evaluation. A decision that rests on it can change by itself.

@@ -38,6 +38,10 @@ func (s *session) compile(text string, path []any, want ...*types.Type) (express
 		s.problem(path, "authorizer is not built yet")
 		return expression{}, false
 	}
+	if slices.Contains(out.facts, varGenerator) && len(s.src.Generations) == 0 {
+		s.problem(path, "generator is read, but nothing is generated here: expected a GeneratingPolicy")
+		return expression{}, false
+	}
 	s.rule.requestObjects = s.rule.requestObjects || out.requestObjects && s.src.Language == Kyverno
 	var most int
 	if out.times, most = nesting(checked.NativeRep(), s.times); most > maxNesting {

@@ -2,13 +2,17 @@ package cel
 
 import (
 	"slices"
+	"strings"
 	"testing"
 )
 
-// kyverno is a Source of Kyverno's language with a single validation.
+// kyverno is a Source of Kyverno's language with a single validation; with a generation too if it reads the generator.
 func kyverno(expression string) Source {
 	src := one(expression)
 	src.Language = Kyverno
+	if strings.Contains(expression, varGenerator+".") {
+		src.Generations = []Generation{{Expression: "true"}}
+	}
 	return src
 }
 
@@ -45,6 +49,13 @@ func TestLanguageOfKyverno(t *testing.T) {
 		}
 		same(t, expression, err.Error(), want)
 	}
+	src := kyverno("generator.Apply('', [{'kind': 'A'}])")
+	src.Generations = nil
+	_, err := NewCompiler().Compile(src)
+	if err == nil {
+		t.Fatal("a validation generates")
+	}
+	same(t, "generator", err.Error(), "compiling CEL: /0/expression: generator is read, but nothing is generated here: expected a GeneratingPolicy")
 	if _, err := NewCompiler().Compile(one("exceptions.allowedImages.size() == 0")); err == nil {
 		t.Error("the language of Kubernetes knows exceptions")
 	}

@@ -128,8 +128,17 @@ func list1(on ref.Val, api, resource, namespace string, labels []ref.Val) ref.Va
 	}
 	return asking(on).ask(called("List", api, resource, namespace, ""), func(w World) (any, error) {
 		found, err := w.List(api, resource, namespace, with)
-		return map[string]any{"apiVersion": api, "kind": "List", "items": objects(found)}, err
+		return map[string]any{"apiVersion": api, "kind": listKind(found), "items": objects(found)}, err
 	})
+}
+
+// listKind is the kind of a list, as far as its objects tell: PodList of Pods.
+func listKind(found []map[string]any) string {
+	if len(found) == 0 {
+		return "List"
+	}
+	kind, _ := found[0]["kind"].(string)
+	return kind + "List"
 }
 
 func post1(on ref.Val, api, resource, namespace string, object []ref.Val) ref.Val {
