@@ -149,6 +149,11 @@ func Serve(ctx context.Context, opts ServeOptions, streams IO) (exit Exit, err e
 		follow(ctx, news, registrar.Poke, auditor.BundleChanged, replaced(snapshots, keeper))
 		return nil
 	})
+	types := served.Subscribe()
+	parts.start("news of what is served", func(ctx context.Context) error {
+		follow(ctx, types, auditor.TypesChanged)
+		return nil
+	})
 	parts.start("audit", func(ctx context.Context) error {
 		if !ready(ctx, certificates, lookups, policies) {
 			return nil

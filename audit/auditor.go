@@ -15,6 +15,7 @@ type Auditor struct {
 	book    coverageBook
 	metrics *metrics
 	poke    chan struct{}
+	types   chan struct{}
 	// dependents and abandoned are made anew by each Run. Abandoned are types that are served no more and that
 	// policies name still.
 	dependents *dependents
@@ -26,7 +27,7 @@ func New(opts Options) (*Auditor, error) {
 	if err := opts.Validate(); err != nil {
 		return nil, err
 	}
-	a := &Auditor{opts: opts, poke: make(chan struct{}, 1), dependents: newDependents()}
+	a := &Auditor{opts: opts, poke: make(chan struct{}, 1), types: make(chan struct{}, 1), dependents: newDependents()}
 	var err error
 	if a.metrics, err = newMetrics(opts.Metrics, &a.book); err != nil {
 		return nil, err
@@ -39,6 +40,15 @@ func New(opts Options) (*Auditor, error) {
 func (a *Auditor) BundleChanged() {
 	select {
 	case a.poke <- struct{}{}:
+	default: // one is waiting already
+	}
+}
+
+// TypesChanged tells the auditor that Discovery has other types than before. It does not wait. What is not told, is
+// found at the next Rediscover.
+func (a *Auditor) TypesChanged() {
+	select {
+	case a.types <- struct{}{}:
 	default: // one is waiting already
 	}
 }
@@ -70,7 +80,7 @@ func (a *Auditor) Run(ctx context.Context) error {
 	ticker := time.NewTicker(a.opts.Rediscover)
 	defer ticker.Stop()
 	for {
-		types, err := a.types(ctx)
+		types, err := a.discover(ctx)
 		a.matchWatchers(ctx, types, err, watchers, &running)
 		if a.opts.Metadata != nil && len(types) > 0 {
 			things.match(ctx, types)
@@ -80,6 +90,7 @@ func (a *Auditor) Run(ctx context.Context) error {
 			return nil
 		case <-ticker.C:
 		case <-a.dependents.newKinds:
+		case <-a.types:
 		case <-a.poke:
 			for _, w := range watchers {
 				w.resweep()
@@ -88,8 +99,8 @@ func (a *Auditor) Run(ctx context.Context) error {
 	}
 }
 
-// types asks what the cluster serves. An error may come with a partial answer.
-func (a *Auditor) types(ctx context.Context) ([]Type, error) {
+// discover asks what the cluster serves. An error may come with a partial answer.
+func (a *Auditor) discover(ctx context.Context) ([]Type, error) {
 	types, err := a.opts.Discovery.Types(ctx)
 	a.discovered(ctx, err)
 	return types, err

@@ -101,7 +101,7 @@ func TestATypeThatComesAfterItsPolicy(t *testing.T) {
 			t.Errorf("coverage: %+v", coverage)
 		}
 		c.discovery.set(nil, deployV1)
-		time.Sleep(31 * time.Second)
+		c.TypesChanged() // which is told at once
 		c.expect(t, "a type that appears", "d fail, deployments.v1.apps: 1")
 		if coverage := c.Coverage(); len(coverage) != 1 || coverage[0].Skipped != "" || coverage[0].Objects != 1 {
 			t.Errorf("coverage: %+v", coverage)

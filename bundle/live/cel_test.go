@@ -3,6 +3,8 @@ package live
 import (
 	"context"
 	"errors"
+	"maps"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -25,10 +27,12 @@ func inPoliciesGroup(version, name string) schema.GroupVersionResource {
 var (
 	validatingPolicies  = inPoliciesGroup("v1", "validatingpolicies")
 	ofNamespaces        = inPoliciesGroup("v1", "namespacedvalidatingpolicies")
+	mutatingPolicies    = inPoliciesGroup("v1", "mutatingpolicies")
+	generatingPolicies  = inPoliciesGroup("v1", "generatingpolicies")
 	celExceptions       = inPoliciesGroup("v1", "policyexceptions")
 	admissionPolicies   = schema.GroupVersionResource{Group: admissionGroup, Version: "v1", Resource: "validatingadmissionpolicies"}
 	admissionBindings   = schema.GroupVersionResource{Group: admissionGroup, Version: "v1", Resource: "validatingadmissionpolicybindings"}
-	servedWithPolicies  = []schema.GroupVersionResource{clusterPolicies, validatingPolicies, ofNamespaces, celExceptions}
+	servedWithPolicies  = []schema.GroupVersionResource{clusterPolicies, validatingPolicies, ofNamespaces, celExceptions, mutatingPolicies, generatingPolicies}
 	servedWithAdmission = []schema.GroupVersionResource{validatingPolicies, admissionPolicies, admissionBindings}
 )
 
@@ -231,6 +235,89 @@ func TestWhatTheConditionsOfPoliciesInCELSay(t *testing.T) {
 
 // fold is a text without the places at which YAML breaks its lines.
 func fold(text string) string { return strings.Join(strings.Fields(text), " ") }
+
+const mutates = `
+apiVersion: policies.kyverno.io/v1
+kind: MutatingPolicy
+metadata: {name: m}
+spec:
+  matchConstraints: {resourceRules: [{apiGroups: [""], apiVersions: [v1], resources: [pods], operations: [CREATE]}]}
+  mutations: [{patchType: ApplyConfiguration, applyConfiguration: {expression: "Object{metadata: Object.metadata{labels: Object.metadata.labels{a: 'b'}}}"}}]
+`
+
+const mutatesExisting = `
+apiVersion: policies.kyverno.io/v1
+kind: MutatingPolicy
+metadata: {name: m}
+spec:
+  matchConstraints: {resourceRules: [{apiGroups: [""], apiVersions: [v1], resources: [configmaps], operations: [CREATE]}]}
+  targetMatchConstraints: {resourceRules: [{apiGroups: [""], apiVersions: [v1], resources: [secrets], operations: [CREATE]}]}
+  evaluation: {mutateExisting: {enabled: true}}
+  mutations: [{patchType: ApplyConfiguration, applyConfiguration: {expression: "Object{metadata: Object.metadata{labels: Object.metadata.labels{a: 'b'}}}"}}]
+`
+
+const generates = `
+apiVersion: policies.kyverno.io/v1
+kind: GeneratingPolicy
+metadata: {name: g}
+spec:
+  matchConstraints: {resourceRules: [{apiGroups: [""], apiVersions: [v1], resources: [namespaces], operations: [CREATE]}]}
+  generate: [{expression: "generator.Apply(object.metadata.name, [{'apiVersion': dyn('v1'), 'kind': dyn('ConfigMap'), 'metadata': dyn({'name': 'x'})}])"}]
+`
+
+func TestRightsToWriteWhatPoliciesWant(t *testing.T) {
+	const missing = "Policy is not ready for reporting, missing permissions: "
+	for name, c := range map[string]struct {
+		text       string
+		denied     []string
+		reconciles bool
+		want       string
+	}{
+		"a mutation at admission":          {mutates, []string{"update pods"}, true, grantedMessage},
+		"a mutation of other objects":      {mutatesExisting, []string{"update secrets"}, true, missing + "update secrets."},
+		"one that nobody carries out":      {mutatesExisting, []string{"update secrets"}, false, grantedMessage},
+		"what is generated":                {generates, []string{"create configmaps"}, true, missing + "create configmaps."},
+		"what is generated and allowed":    {generates, nil, true, grantedMessage},
+		"what is generated and not wanted": {generates, []string{"create configmaps"}, false, grantedMessage},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				rights := &granted{}
+				rights.set(nil, c.denied...)
+				s := play(t, "", []string{c.text}, serving(servedWithPolicies...), func(_ *scene, o *Options) { o.Access, o.Reconciles = rights, c.reconciles })
+				s.applied()
+				conditions, _, _ := unstructured.NestedSlice(s.get(t, c.text).Object, "status", "conditionStatus", "conditions")
+				for _, item := range conditions {
+					if condition := item.(map[string]any); condition["type"] == "RBACPermissionsGranted" {
+						if condition["message"] != c.want {
+							t.Errorf("got %s, want %s", condition["message"], c.want)
+						}
+						return
+					}
+				}
+				t.Errorf("nothing is said of rights: %v", conditions)
+			})
+		})
+	}
+}
+
+// The status of each kind holds what its type has and no more.
+func TestStatusesOfTheKinds(t *testing.T) {
+	for text, want := range map[string]string{
+		mutates:   "autogen conditionStatus generated",
+		generates: "conditionStatus",
+		inCEL("ValidatingPolicy", "a", "x", "  autogen: {podControllers: {controllers: []}}"): "autogen conditionStatus generated",
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			s := play(t, "", []string{text}, serving(servedWithPolicies...))
+			s.applied()
+			status, _, _ := unstructured.NestedMap(s.get(t, text).Object, "status")
+			if got := strings.Join(slices.Sorted(maps.Keys(status)), " "); got != want {
+				t.Errorf("got %s, want %s", got, want)
+			}
+		})
+	}
+}
 
 // An API server fills in defaults: that is no difference to be put right over and over.
 func TestDefaultsInAStatusAreLeftAlone(t *testing.T) {

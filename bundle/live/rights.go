@@ -90,7 +90,11 @@ func neededRights(p *engine.Policy, reconciles bool) (needed []right, open bool)
 		if !reconciles {
 			continue
 		}
-		open = open || r.ChangesOthers()
+		targets, more := r.Targets()
+		open = open || more
+		for _, resource := range targets {
+			add(resource, "get", "list", "update")
+		}
 		kinds, more := r.Generates()
 		open = open || more
 		for _, kind := range kinds {

@@ -84,6 +84,12 @@ func autogenOf(o *bundle.Object) (map[string]any, error) {
 	switch o.Policy.Kind {
 	case "ValidatingPolicy":
 		configs, err = autogenFrom(o.Document, func(src *policiesv1beta1.ValidatingPolicy) (any, error) { return engine.ValidatingAutogen(src) })
+	case "MutatingPolicy":
+		configs, err = autogenFrom(o.Document, func(src *policiesv1beta1.MutatingPolicy) (any, error) { return engine.MutatingAutogen(src), nil })
+	case "NamespacedMutatingPolicy":
+		configs, err = autogenFrom(o.Document, func(src *policiesv1beta1.NamespacedMutatingPolicy) (any, error) {
+			return engine.MutatingAutogen(src), nil
+		})
 	case "NamespacedValidatingPolicy":
 		configs, err = autogenFrom(o.Document, func(src *policiesv1beta1.NamespacedValidatingPolicy) (any, error) {
 			return engine.ValidatingAutogen(src)

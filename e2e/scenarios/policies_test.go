@@ -56,19 +56,28 @@ func misspelled(p *unstructured.Unstructured) *unstructured.Unstructured {
 	return p
 }
 
-// policyTypes gives Kyverno's definitions of the types that holdfast reads, from its module.
+// policyTypes gives the definitions of the types of kyverno.io that holdfast reads.
 func policyTypes(t *testing.T) []string {
 	t.Helper()
-	types := []string{"clusterpolicies", "policies", "policyexceptions", "clustercleanuppolicies", "cleanuppolicies", "globalcontextentries"}
+	return kyvernoDefinitions(t, "kyverno.io", []string{"clusterpolicies", "policies", "policyexceptions", "clustercleanuppolicies", "cleanuppolicies", "globalcontextentries"})
+}
+
+// kyvernoDefinitions gives Kyverno's definitions of types of a group, from its module.
+func kyvernoDefinitions(t *testing.T, group string, types []string) []string {
+	t.Helper()
 	list := exec.CommandContext(t.Context(), "go", "list", "-m", "-f", "{{.Dir}}", "github.com/kyverno/kyverno")
 	list.Dir = filepath.Join("..", "..")
 	out, err := list.Output()
 	if err != nil {
 		t.Fatalf("find Kyverno's definitions: %v", err)
 	}
+	folder := group
+	if group == "kyverno.io" {
+		folder = "kyverno"
+	}
 	texts := make([]string, len(types))
 	for i, name := range types {
-		text, err := os.ReadFile(filepath.Join(strings.TrimSpace(string(out)), "config", "crds", "kyverno", "kyverno.io_"+name+".yaml"))
+		text, err := os.ReadFile(filepath.Join(strings.TrimSpace(string(out)), "config", "crds", folder, group+"_"+name+".yaml"))
 		if err != nil {
 			t.Fatal(err)
 		}
