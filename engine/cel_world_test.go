@@ -29,6 +29,9 @@ func (l celLookups) note(format string, args ...any) {
 
 func (l celLookups) Get(_ context.Context, kind schema.GroupVersionKind, namespace, name string) (map[string]any, error) {
 	l.note("get %s %s/%s", kind.Kind, namespace, name)
+	if l.err != nil && !errors.Is(l.err, ErrNoLookup) {
+		return nil, l.err
+	}
 	for _, o := range l.objects {
 		if meta := metadata(o); meta["name"] == name && l.err == nil {
 			return o, nil
@@ -156,6 +159,7 @@ func TestWorldThatCannotTell(t *testing.T) {
 		"entry":   func() (any, error) { return w.GlobalContext("a", "") },
 		"call":    func() (any, error) { return w.HTTP(cel.HTTPCall{Method: "GET", URL: "https://a"}) },
 		"image":   func() (any, error) { return w.Image("a") },
+		"object":  func() (any, error) { return w.Get("v1", "pods", "shop", "a") },
 		"scale":   func() (any, error) { return w.Get("apps/v1", "deployments/scale", "shop", "a") },
 		"nothing": func() (any, error) { return celWorldOf(t, "", NoLookups{}).Get("v1", "pods", "a", "b") },
 	} {
@@ -267,5 +271,37 @@ func TestWorldReadsNamesAsNames(t *testing.T) {
 				t.Errorf("%s %q: got %v, asked %v", what, name, value, asked)
 			}
 		}
+	}
+}
+
+// A ValidatingPolicy's expressions look things up; what fails is an error of the decision, behind whatever it stands.
+func TestValidatingPoliciesLookThingsUp(t *testing.T) {
+	settings := map[string]any{"metadata": map[string]any{"name": "settings", "namespace": "shop"}, "data": map[string]any{"tier": "gold"}}
+	const variable = "variables: [{name: settings, expression: \"resource.Get('v1', 'configmaps', object.metadata.namespace, 'settings')\"}], "
+	for name, c := range map[string]struct {
+		expression string
+		err        error
+		want       string
+	}{
+		"it is so":           {"variables.settings.data.tier == 'gold'", nil, "pass"},
+		"it is not so":       {"variables.settings.data.tier == 'silver'", nil, "fail"},
+		"it cannot be told":  {"variables.settings.?data.?tier.orValue('gold') == 'gold' || true", errors.New("the line is dead"), "error"},
+		"it is not there":    {"variables.settings == null", fmt.Errorf("it %w", ErrNotFound), "pass"},
+		"it is never looked": {"true || variables.settings.data.tier == 'gold'", errors.New("the line is dead"), "pass"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := validatingSnapshot(t, "", onPodResources+withoutControllers+variable+"validations: [{expression: \""+c.expression+"\", message: 'no'}]")
+			var asked []string
+			in := &Inputs{Lookups: celLookups{objects: []map[string]any{settings}, err: c.err, asked: &asked}, Now: func() time.Time { return time.Unix(1_800_000_000, 0) }}
+			req := asking(t, "{apiVersion: v1, kind: Pod, metadata: {name: a, namespace: shop}, spec: {}}")
+			got := s.Validate(t.Context(), req, in)
+			if len(got) != 1 {
+				t.Fatalf("got %v", lines(got))
+			}
+			same(t, "status", got[0].Status.String(), c.want)
+			if c.want == "error" && !strings.Contains(got[0].Message, "resource.Get v1 configmaps shop/settings: the line is dead") {
+				t.Errorf("the message says %q", got[0].Message)
+			}
+		})
 	}
 }
