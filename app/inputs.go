@@ -9,6 +9,7 @@ import (
 	"time"
 
 	authenticationv1 "k8s.io/api/authentication/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/holdfast-io/holdfast/bundle/manifest"
@@ -61,7 +62,8 @@ func readObjects(ctx context.Context, paths []string, namespace string, streams 
 		bar.step()
 	}
 	in.lookups = namespacesOf(documents)
-	in.request(documents, manifest.ScopesOf(documents), namespace, walked)
+	in.lookups.scopes = manifest.ScopesOf(documents)
+	in.request(documents, in.lookups.scopes, namespace, walked)
 	return in, nil
 }
 
@@ -157,6 +159,7 @@ type fileLookups struct {
 	engine.NoLookups
 	labels  map[string]map[string]string // of each Namespace
 	objects map[objectKey]map[string]any
+	scopes  manifest.Scopes
 }
 
 type objectKey struct {
@@ -170,6 +173,26 @@ func (l fileLookups) Get(ctx context.Context, kind schema.GroupVersionKind, name
 		return object, nil
 	}
 	return l.NoLookups.Get(ctx, kind, namespace, name)
+}
+
+// Namespaced tells the scope of a kind that is built in or that a CRD of the files declares.
+func (l fileLookups) Namespaced(_ context.Context, kind schema.GroupVersionKind) (bool, error) {
+	namespaced, known := l.scopes.Namespaced(kind.GroupKind())
+	if !known {
+		return false, engine.ErrNoLookup
+	}
+	return namespaced, nil
+}
+
+// Map finds the kind of a plural name among the objects of the files.
+func (l fileLookups) Map(_ context.Context, kind schema.GroupVersionKind) (schema.GroupVersionKind, schema.GroupVersionResource, error) {
+	for known := range l.objects {
+		plural, _ := meta.UnsafeGuessKindToResource(known.kind)
+		if known.kind == kind || plural == kind.GroupVersion().WithResource(kind.Kind) {
+			return known.kind, plural, nil
+		}
+	}
+	return kind, schema.GroupVersionResource{}, engine.ErrNoLookup
 }
 
 func namespacesOf(documents []*manifest.Document) fileLookups {

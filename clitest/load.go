@@ -128,6 +128,7 @@ func (t *test) loadCluster(ctx context.Context) error {
 			return err
 		}
 		t.scopes = manifest.ScopesOf(t.crds)
+		t.world.scopes = t.scopes
 		t.readPlurals()
 		return t.addToWorld(path, file.Spec.Resources)
 	})

@@ -14,6 +14,7 @@ import (
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
+	"github.com/holdfast-io/holdfast/bundle/manifest"
 	"github.com/holdfast-io/holdfast/engine"
 )
 
@@ -29,6 +30,7 @@ type world struct {
 	globals    map[string]any             // by entry, or entry.projection
 	images     map[string]map[string]any
 	plurals    map[schema.GroupVersionKind]string
+	scopes     manifest.Scopes
 	// cluster says that the test gives clusterResources: what is not there does not exist. Without them, it
 	// cannot be told.
 	cluster bool
@@ -103,6 +105,15 @@ func (w *world) Map(_ context.Context, kind schema.GroupVersionKind) (schema.Gro
 		}
 	}
 	return kind, schema.GroupVersionResource{}, fmt.Errorf("%s is no kind of the resources of the test: %w", kind.Kind, engine.ErrNoLookup)
+}
+
+// Namespaced tells the scope of a kind that is built in or that the test's CRDs declare.
+func (w *world) Namespaced(_ context.Context, kind schema.GroupVersionKind) (bool, error) {
+	namespaced, known := w.scopes.Namespaced(kind.GroupKind())
+	if !known {
+		return false, engine.ErrNoLookup
+	}
+	return namespaced, nil
 }
 
 // List finds objects among those of the test, in their order.

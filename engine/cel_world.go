@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -82,7 +83,13 @@ func (w *celWorld) List(apiVersion, resource, namespace string, with map[string]
 			return nil, fmt.Errorf("the labels: %w", err)
 		}
 	}
-	return w.e.list(w.p, kind, namespace, selector)
+	found, err := w.e.list(w.p, kind, namespace, selector)
+	// a cache lists in any order: the same world gives the same list
+	return slices.SortedStableFunc(slices.Values(found), func(a, b map[string]any) int {
+		x, _ := metadata(a)["namespace"].(string)
+		y, _ := metadata(b)["namespace"].(string)
+		return cmp.Or(strings.Compare(x, y), strings.Compare(objectName(a), objectName(b)))
+	}), err
 }
 
 // Post asks a review of the API server. Anything else would be a write, which is not an expression's to make.

@@ -28,8 +28,15 @@ func (cc *Compiler) CompileGenerating(src policiesv1beta1.GeneratingPolicyLike, 
 		c.compileTimeout(w.TimeoutSeconds, []any{"spec", "webhookConfiguration", "timeoutSeconds"})
 	}
 	rule := &Rule{Policy: p, Kind: Generate, ownToo: !spec.SkipBackgroundRequestsEnabled()}
+	if m := spec.MatchConstraints; m == nil || len(m.ResourceRules) == 0 { // policies that validate would select nothing, or everything
+		c.problem([]any{"spec", "matchConstraints"}, "selects nothing: expected resourceRules")
+	}
 	rule.match, rule.exclude = c.compileMatchConstraints(plainOperations(spec.MatchConstraints), []any{"spec", "matchConstraints"})
 	rule.conditions = c.compileMatchConditions(spec.MatchConditions, []any{"spec", "matchConditions"})
+	if rule.conditions != nil {
+		rule.conditions.told = false      // as with the peer, there is no result where they are not met
+		rule.conditions.forgiving = false // no write waits for the policy, and an error is to be seen
+	}
 	rule.generate = &generation{
 		synchronize: spec.SynchronizationEnabled(), orphan: spec.OrphanDownstreamOnPolicyDeleteEnabled(),
 		existing: spec.GenerateExistingEnabled(), serverSideApply: spec.UseServerSideApply,

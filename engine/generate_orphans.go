@@ -96,7 +96,7 @@ func (o *orphanCheck) check(before *Snapshot) (*Orphan, error) {
 	trigger := triggerOf(has)
 	if !o.rule.generate.synchronize ||
 		!o.rule.operations.has(Create) || o.rule.operations.has(Delete) || // it generates when its trigger goes
-		!o.rule.Selects(&Resource{Kind: trigger.kind}) || // it has become a rule about something else
+		!o.rule.Selects(&Resource{Kind: trigger.kind, Plural: o.resource(trigger.kind).Resource}) || // it has become a rule about something else
 		trigger.unknown() || !o.mayMake() {
 		return nil, nil
 	}
@@ -203,11 +203,24 @@ func (o *orphanCheck) find(i identity) (map[string]any, error) {
 	return nil, nil
 }
 
+// resource gives the resource of a kind, if somebody knows it.
+func (o *orphanCheck) resource(kind schema.GroupVersionKind) schema.GroupVersionResource {
+	mapper, ok := o.in.Lookups.(Mapper)
+	if !ok {
+		return schema.GroupVersionResource{}
+	}
+	_, resource, err := mapper.Map(o.ctx, kind)
+	if err != nil { // such as of a kind that is no longer served: its usual name is asked for
+		return schema.GroupVersionResource{}
+	}
+	return resource
+}
+
 // checkTrigger asks whether the rule still generates for a trigger that is there.
 func (o *orphanCheck) checkTrigger(i identity, trigger map[string]any) (*Orphan, error) {
 	namespace, _ := metadata(trigger)["namespace"].(string)
 	e := o.evaluation(&Request{
-		Operation: Create, Kind: i.kind, Namespace: namespace, Name: objectName(trigger), Object: trigger,
+		Operation: Create, Kind: i.kind, Resource: o.resource(i.kind), Namespace: namespace, Name: objectName(trigger), Object: trigger,
 	})
 	matches, d := o.rule.applies(e)
 	switch {

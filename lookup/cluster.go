@@ -154,6 +154,14 @@ func (c *Cluster) Map(ctx context.Context, kind schema.GroupVersionKind) (schema
 	return found.GroupVersion().WithKind(found.kind), found.GroupVersionResource, nil
 }
 
+// Namespaced reports whether the cluster has objects of the kind in namespaces.
+func (c *Cluster) Namespaced(ctx context.Context, kind schema.GroupVersionKind) (bool, error) {
+	ctx, cancel := context.WithTimeout(ctx, c.objects.timeout)
+	defer cancel()
+	found, err := c.objects.mapper.find(ctx, kind)
+	return found.namespaced, err
+}
+
 // NamespaceLabels gives the labels of a namespace. They are not to be changed.
 func (c *Cluster) NamespaceLabels(ctx context.Context, namespace string) (found map[string]string, err error) {
 	defer c.metrics.observe(ofNamespace, time.Now(), &err)

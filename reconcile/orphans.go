@@ -16,8 +16,9 @@ import (
 func (k *Keeper) release(ctx context.Context, t Trigger) error {
 	s := k.opts.Snapshots.Current()
 	var errs []error
+	served, _ := k.opts.Resource(t.Kind) // of a kind that is no longer served, the usual name is asked for
 	for _, r := range keepers(s) {
-		if r.Selects(&engine.Resource{Kind: t.Kind}) {
+		if r.Selects(&engine.Resource{Kind: t.Kind, Plural: served.Resource}) {
 			errs = append(errs, k.deleteOrphans(ctx, s, nil, r, t.UID, t))
 		}
 	}

@@ -54,6 +54,14 @@ func ScopesOf(documents []*Document) Scopes {
 	return s
 }
 
+// Namespaced reports whether objects of the kind live in namespaces, if that is known.
+func (s Scopes) Namespaced(gk schema.GroupKind) (namespaced, known bool) {
+	if cluster, ok := s.declared[gk]; ok {
+		return !cluster, true
+	}
+	return false, slices.Contains(clusterScoped[gk.Group], gk.Kind)
+}
+
 // Cluster reports whether objects of the kind live in no namespace. Kinds that are not known live in one.
 func (s Scopes) Cluster(gk schema.GroupKind) bool {
 	if cluster, ok := s.declared[gk]; ok {
