@@ -47,11 +47,11 @@ const onPods = "{apiGroups: [''], apiVersions: [v1], resources: [pods], operatio
 func tagged(name, spec string) string {
 	return inCEL(name, spec+`
 validations:
-- expression: "object == null || object.spec.containers.all(c, c.image.contains(':'))"
+- expression: "!has(object.spec) || object.spec.containers.all(c, c.image.contains(':'))"
   message: an image has a tag
 auditAnnotations:
 - key: images
-  valueExpression: "object == null ? 'none' : string(size(object.spec.containers))"
+  valueExpression: "!has(object.spec) ? 'none' : string(size(object.spec.containers))"
 `, onPods)
 }
 
@@ -167,7 +167,7 @@ func TestRequestsThatExpressionsRead(t *testing.T) {
 	}{
 		"a connection has its options for an object": {
 			"{apiGroups: [''], apiVersions: [v1], resources: [pods/exec], operations: [CONNECT]}",
-			"request.kind.kind == 'PodExecOptions' && request.subResource == 'exec' && object.stdin && oldObject == null",
+			"request.kind.kind == 'PodExecOptions' && request.subResource == 'exec' && object.stdin && !has(oldObject.metadata)",
 			obj{
 				"operation": "CONNECT", "kind": obj{"group": "", "version": "v1", "kind": "PodExecOptions"}, "subResource": "exec",
 				"object": obj{"apiVersion": "v1", "kind": "PodExecOptions", "stdin": true},
@@ -192,7 +192,7 @@ func TestRequestsThatExpressionsRead(t *testing.T) {
 			},
 		},
 		"a deletion has the old object alone": {
-			onPods, "object == null && oldObject.metadata.name == 'web' && request.operation == 'DELETE'",
+			onPods, "!has(object.metadata) && oldObject.metadata.name == 'web' && request.operation == 'DELETE'",
 			obj{"operation": "DELETE", "object": nil, "oldObject": pod("web", obj{})},
 		},
 		"who asks": {onPods, "request.userInfo.username == 'alice' && request.dryRun == false", nil},

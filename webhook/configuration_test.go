@@ -180,6 +180,10 @@ func TestExactlyWhatTheBundleNeedsIsAskedFor(t *testing.T) {
 			policies: rule("p", "{any: [{resources: {kinds: [ConfigMap], operations: [DELETE, CREATE]}}]}", mutates),
 			mutating: `CREATE [""] v1 configmaps Namespaced`,
 		},
+		"other objects may be mutated when one is deleted": {
+			policies:   rule("p", "{any: [{resources: {kinds: [ConfigMap], operations: [DELETE]}}]}", "mutate: {targets: [{apiVersion: v1, kind: Secret, name: x, namespace: other}], patchStrategicMerge: {metadata: {labels: {a: b}}}}"),
+			validating: `DELETE [""] v1 configmaps Namespaced`,
+		},
 		"a policy of a namespace sees nothing outside": {
 			policies:   strings.Replace(strings.Replace(rule("p", kindsOf("ConfigMap, Namespace"), checks), "ClusterPolicy", "Policy", 1), "name: p,", "name: p, namespace: team,", 1),
 			validating: `CREATE,UPDATE [""] v1 configmaps Namespaced`,

@@ -73,7 +73,7 @@ func (d demand) add(r *engine.Rule, resources []Resource, missing unserved) {
 			continue
 		}
 		ops := setOf(scope.Operations)
-		if r.Kind == engine.Mutate {
+		if r.Kind == engine.Mutate && !r.ChangesOthers() {
 			ops &^= setOf([]engine.Operation{engine.Delete}) // nothing remains to be changed
 		}
 		for _, k := range scope.Kinds {
