@@ -30,6 +30,13 @@ metadata: {name: asks}
 spec:
   matchConstraints: {resourceRules: [{apiGroups: [""], apiVersions: [v1], operations: [CREATE], resources: [pods]}]}
   validations: [{expression: "http.Get('https://a.example/b').body.ok && http.Get('https://a.example/b').ok"}]
+---
+apiVersion: policies.kyverno.io/v1
+kind: ValidatingPolicy
+metadata: {name: remembers}
+spec:
+  matchConstraints: {resourceRules: [{apiGroups: [""], apiVersions: [v1], operations: [CREATE], resources: [pods]}]}
+  validations: [{expression: "globalContext.Get('g', '') == null", message: there}]
 -- resources.yaml --
 apiVersion: v1
 kind: Pod
@@ -53,6 +60,8 @@ func TestValidatingPolicies(t *testing.T) {
 		"a rule's name is not looked at":   {"results: [{policy: p, isValidatingPolicy: true, rule: r2, kind: Deployment, resources: [bad], result: fail}]", "pass: p/r2 Deployment shop/bad want fail got fail"},
 		"what it does not select":          {"results: [{policy: p, isValidatingPolicy: true, resources: [other], result: skip}]", "pass: p/ Service shop/other want skip got skip"},
 		"an answer with its body beside":   {"apiCallResponses: [{url: 'https://a.example/b', method: GET, response: {statusCode: 200, body: {ok: true}}}]\nresults: [{policy: asks, resources: [good], result: pass}]", "pass: asks/ Pod shop/good want pass got pass"},
+		"an entry that is not given":       {"results: [{policy: remembers, resources: [good], result: pass}]", "pass: remembers/ Pod shop/good want pass got pass"},
+		"an entry that is given":           {"globalContextEntries: [{name: g, data: {a: b}}]\nresults: [{policy: remembers, resources: [good], result: fail}]", "pass: remembers/ Pod shop/good want fail got fail"},
 		"patched by nothing, from no file": {"results: [{policy: p, isValidatingPolicy: true, resources: [other], patchedResource: none.yaml, result: pass}]", "pass: p/ Service shop/other want pass got skip no rule applies to the resource, which passes as it is"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -46,12 +46,16 @@ func (e *evaluation) celInput(object any, reads celReads) *cel.Input {
 func (e *evaluation) celRequest() map[string]any {
 	req := e.req
 	sent := req.Sent
+	resource := req.Resource
+	if resource.Resource == "" { // an object at rest, whose kind is known
+		resource = req.Kind.GroupVersion().WithResource(e.resource.plural())
+	}
 	if sent == nil {
-		sent = &Sent{Kind: req.Kind, RequestKind: req.Kind, RequestResource: req.Resource, RequestSubResource: req.SubResource}
+		sent = &Sent{Kind: req.Kind, RequestKind: req.Kind, RequestResource: resource, RequestSubResource: req.SubResource}
 	}
 	out := map[string]any{
 		"kind": celKind(sent.Kind), "requestKind": celKind(sent.RequestKind),
-		"resource": celResource(req.Resource), "requestResource": celResource(sent.RequestResource),
+		"resource": celResource(resource), "requestResource": celResource(sent.RequestResource),
 		"name": e.name, "operation": string(req.Operation), "dryRun": req.DryRun, "options": nil,
 	}
 	if req.Namespace != "" {

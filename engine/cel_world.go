@@ -192,7 +192,7 @@ func (w *celWorld) GlobalContext(name, projection string) (any, error) {
 		return w.e.globalContext(w.p, name+"."+projection)
 	}
 	value, err := w.e.globalContext(w.p, name)
-	if errors.Is(err, ErrNotFound) {
+	if errors.Is(err, ErrNotFound) || errors.Is(err, ErrNoLookup) && w.e.in.Given != nil { // what a test does not give is not there
 		return nil, nil
 	}
 	return value, err

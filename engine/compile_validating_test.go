@@ -37,6 +37,7 @@ func TestValidatingPolicy(t *testing.T) {
 		"a condition on the user":           {spec: "matchConditions: [{name: c, expression: request.userInfo.username == 'jane'}], validations: [{expression: 'true'}]", want: " pass", rest: " skip: not auditable: needs request.userInfo"},
 		"an expression on the user":         {spec: "validations: [{expression: \"'dev' in request.userInfo.groups\"}]", want: " pass", rest: " skip: not auditable: needs request.userInfo"},
 		"a message on the user":             {spec: "validations: [{expression: 'false', messageExpression: \"request.userInfo.username + ' may not'\"}]", want: " fail: jane may not", rest: " skip: not auditable: needs request.userInfo"},
+		"the resource of the request":       {spec: "validations: [{expression: request.resource.resource == 'pods' && request.requestResource.version == 'v1'}]", want: " pass"},
 		"the object of the request":         {spec: "validations: [{expression: request.object.spec.priority == 5}]", want: " pass"},
 		"a creation has an empty oldObject": {spec: "validations: [{expression: '!has(oldObject.spec) && oldObject != null'}]", want: " pass"},
 		"a field of it":                     {spec: "validations: [{expression: oldObject.spec.priority == 5}]", want: " error: could not be evaluated: expression 'oldObject.spec.priority == 5': no such key: spec", rest: " skip: not auditable: needs oldObject"},
