@@ -2,6 +2,9 @@ package migrate
 
 import (
 	"fmt"
+	"regexp"
+	"slices"
+	"strings"
 
 	kyvernov1 "github.com/kyverno/kyverno/api/kyverno/v1"
 	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
@@ -68,6 +71,69 @@ func (d *draft) precondition(total *totaler, c admissionregistrationv1.MatchCond
 	return err
 }
 
+var (
+	variableName = regexp.MustCompile(`\bvariables\.([a-zA-Z_][a-zA-Z0-9_]*)`)
+	objectName   = regexp.MustCompile(`(^|[^.\w'"])object\b`)
+	otherFacts   = regexp.MustCompile(`(^|[^.\w'"])(oldObject|request)\b`)
+)
+
+// celBefore gives what the rule says of the old object of an update and of the new one: that it does not fail.
+// matchConditions know no variables, so that they are written out.
+func (d *draft) celBefore(r *kyvernov1.Rule) (was, is expression, err error) {
+	spec := r.Validation.CEL
+	variables := map[string]string{}
+	inlined := func(source string) string {
+		return variableName.ReplaceAllStringFunc(source, func(found string) string {
+			if value, ok := variables[strings.TrimPrefix(found, "variables.")]; ok {
+				return "(" + value + ")"
+			}
+			return found
+		})
+	}
+	for _, v := range spec.Variables {
+		variables[v.Name] = inlined(v.Expression)
+	}
+	var sources []string
+	for _, c := range r.CELPreconditions {
+		sources = append(sources, inlined(c.Expression))
+	}
+	preconditions := len(sources)
+	for _, v := range spec.Expressions {
+		sources = append(sources, inlined(v.Expression))
+	}
+	total, err := newTotaler(d.selection)
+	if err != nil {
+		return was, is, err
+	}
+	judge := func(rename func(string) string) (expression, error) {
+		holds := expression{op: always}
+		for i, source := range slices.Backward(sources) {
+			if otherFacts.MatchString(source) {
+				return holds, refuse("allowExistingViolations of a rule that reads the request")
+			}
+			test, err := total.total(rename(source))
+			if err != nil {
+				return holds, err
+			}
+			holds = and(test.asPart(), holds)
+			if i >= preconditions {
+				continue
+			}
+			left, _, err := total.refuted(rename(source))
+			if err != nil {
+				return holds, err
+			}
+			holds = or(left, holds)
+		}
+		return holds, nil
+	}
+	if was, err = judge(func(s string) string { return objectName.ReplaceAllString(s, "${1}oldObject") }); err != nil {
+		return was, is, err
+	}
+	is, err = judge(func(s string) string { return s })
+	return was, is, err
+}
+
 // shapeOfCEL is what the expressions of a rule say of the object.
 func shapeOfCEL(r *kyvernov1.Rule) (*shape, error) {
 	in, err := newReader()
@@ -78,7 +144,7 @@ func shapeOfCEL(r *kyvernov1.Rule) (*shape, error) {
 		in.read(c.Expression)
 	}
 	for _, v := range r.Validation.CEL.Variables {
-		in.variables[v.Name] = in.read(v.Expression)
+		in.declare(v.Name, v.Expression)
 	}
 	for _, v := range r.Validation.CEL.Expressions {
 		in.read(v.Expression)

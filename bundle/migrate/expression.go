@@ -88,6 +88,14 @@ func not(e expression) expression {
 	return expression{op: negation, args: []expression{e}}
 }
 
+// asPart puts brackets around a text that somebody wrote, of which it is not known how it binds.
+func (e expression) asPart() expression {
+	if e.op == atom {
+		return is("(" + e.text + ")")
+	}
+	return e
+}
+
 // String writes the expression on one line.
 func (e expression) String() string {
 	switch e.op {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	kyvernov1 "github.com/kyverno/kyverno/api/kyverno/v1"
@@ -116,22 +117,19 @@ func (m *Migrator) rule(ctx context.Context, object *bundle.Object, index int) (
 	if err != nil {
 		return out, fmt.Errorf("rule %s alone: %w", r.Name, err)
 	}
-	var requests []request
-	for i := range drafts[len(drafts)-1].parts {
-		part := &drafts[len(drafts)-1].parts[i]
-		requests = append(requests, madeRequests(part.rule, part.draft.selection, part.draft.shape)...)
-		requests = append(requests, m.given(part.draft.selection)...)
-	}
+	requests := m.requests(drafts[len(drafts)-1])
 	// The first way to write the rule on which nothing contradicts it is taken.
 	for _, way := range drafts {
 		var policies []Policy
 		var documents []map[string]any
 		var notes []string
 		for _, part := range way.parts {
-			text := part.draft.document(headerOf(src), settings)
-			whole := plainValue(text).(map[string]any)
-			documents = append(documents, clone(whole))
-			policies = append(policies, Policy{Kind: textAt(whole, "kind"), Name: part.draft.name, Document: whole, text: text})
+			for _, action := range settings.actions {
+				text := part.draft.document(headerOf(src), settings, action)
+				whole := plainValue(text).(map[string]any)
+				documents = append(documents, clone(whole))
+				policies = append(policies, Policy{Kind: textAt(whole, "kind"), Name: textAt(whole, "metadata", "name"), Document: whole, text: text})
+			}
 			notes = append(notes, part.draft.selection.notes...)
 		}
 		translation, err := m.compiled(documents...)
@@ -139,7 +137,7 @@ func (m *Migrator) rule(ctx context.Context, object *bundle.Object, index int) (
 			out.Reason = "the translation cannot be compiled: " + err.Error()
 			continue
 		}
-		counter, err := m.compare(ctx, alone, translation, requests)
+		counter, seen, err := m.compare(ctx, alone, translation, m.world.with(r), requests)
 		if err != nil {
 			return out, err
 		}
@@ -147,10 +145,34 @@ func (m *Migrator) rule(ctx context.Context, object *bundle.Object, index int) (
 			out.Reason, out.Counterexample = "the translation is not the same: "+counter.String(), counter
 			continue
 		}
+		if seen.empty() {
+			out.Counterexample = nil
+			out.Reason = "nothing is proved: no object that was made or given is judged by the rule; give some that are (--resource)"
+			return out, nil
+		}
+		notes = append(notes, seen.gaps()...)
 		slices.Sort(notes)
 		return Rule{Name: r.Name, Policies: policies, Compared: len(requests), Notes: slices.Compact(notes)}, nil
 	}
 	return out, nil
+}
+
+// requests gives all on which the rule and its translation must agree.
+func (m *Migrator) requests(w way) []request {
+	var out []request
+	for i := range w.parts {
+		p := &w.parts[i]
+		from := []suggestion{{rule: p.rule, shape: p.draft.shape, typ: p.draft.selection.typ}}
+		if len(p.below) > 0 {
+			main := &w.parts[0]
+			from = append(from, suggestion{main.rule, main.draft.shape, main.draft.selection.typ, p.below})
+		}
+		for _, target := range p.draft.selection.target {
+			out = append(out, madeRequests(p.rule, target, from)...)
+		}
+		out = append(out, m.given(p.draft.selection)...)
+	}
+	return out
 }
 
 // refuse says why the rule stays.
@@ -174,6 +196,7 @@ type way struct{ parts []part }
 type part struct {
 	rule  *kyvernov1.Rule
 	draft *draft
+	below []string // path of the pod template, of a rule that was made for controllers
 }
 
 // drafts gives the ways to write a rule, the best first. A rule on Pods from which Kyverno makes others for their
@@ -205,7 +228,7 @@ func (m *Migrator) drafts(object *bundle.Object, index int) ([]way, settings, er
 		if len(main.selection.target) == 1 && main.selection.target[0].kind.Kind == "Pod" {
 			main.autogen = []string{}
 		}
-		return []way{{[]part{{r, main}}}}, s, nil
+		return []way{{[]part{{rule: r, draft: main}}}}, s, nil
 	}
 	short, long := way{}, way{}
 	with, without := *main, *main
@@ -215,7 +238,11 @@ func (m *Migrator) drafts(object *bundle.Object, index int) ([]way, settings, er
 		if err != nil {
 			return nil, s, err
 		}
-		long.parts = append(long.parts, part{&g, d})
+		below := []string{"spec", "template"}
+		if strings.HasPrefix(g.Name, "autogen-cronjob-") {
+			below = []string{"spec", "jobTemplate", "spec", "template"}
+		}
+		long.parts = append(long.parts, part{&g, d, below})
 		for _, target := range d.selection.target {
 			if target.plural != "replicationcontrollers" {
 				with.autogen = append(with.autogen, target.plural)
@@ -228,11 +255,11 @@ func (m *Migrator) drafts(object *bundle.Object, index int) ([]way, settings, er
 			only.target = []targetKind{target}
 			rest.selection = &only
 			rest.name = policyName(src.GetName(), r.Name) + "-replicationcontrollers"
-			short.parts = append(short.parts, part{&g, &rest})
+			short.parts = append(short.parts, part{&g, &rest, below})
 		}
 	}
-	short.parts = append([]part{{r, &with}}, short.parts...)
-	long.parts = append([]part{{r, &without}}, long.parts...)
+	short.parts = append([]part{{rule: r, draft: &with}}, short.parts...)
+	long.parts = append([]part{{rule: r, draft: &without}}, long.parts...)
 	return []way{short, long}, s, nil
 }
 

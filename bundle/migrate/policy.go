@@ -73,8 +73,9 @@ type draft struct {
 	validations []any
 	annotations []any // auditAnnotations
 	conditions  []condition
-	autogen     []string // controllers; nil: not said
-	shape       *shape   // what expressions say of the object, for the proof; nil where a pattern does
+	autogen     []string  // controllers; nil: not said
+	existing    condition // for a policy that denies: says what allowExistingViolations says
+	shape       *shape    // what expressions say of the object, for the proof; nil where a pattern does
 }
 
 // header is what all policies that are made of one have in common.
@@ -129,14 +130,47 @@ func (h header) metadata(name string) fields {
 
 // settings are what a policy says beside its rules.
 type settings struct {
-	actions       []string
+	actions       []action
 	failurePolicy string
 	timeout       int32
 	admission     bool
 	background    bool
 }
 
-func (s *settings) enforced() bool { return s.actions[0] == "Deny" }
+// action is what a failure means to the objects of some namespaces. A CEL policy has one action, so that each makes a policy
+// of its own.
+type action struct {
+	enforce bool
+	warn    bool
+	where   expression // of which objects; always for all
+}
+
+func (s *settings) enforced() bool {
+	return slices.ContainsFunc(s.actions, func(a action) bool { return a.enforce })
+}
+
+func (a action) words() []any {
+	switch {
+	case a.enforce:
+		return []any{"Deny"}
+	case a.warn:
+		return []any{"Audit", "Warn"}
+	default:
+		return []any{"Audit"}
+	}
+}
+
+// suffix tells the policies of a rule with several actions apart.
+func (s *settings) suffix(a action) string {
+	switch {
+	case len(s.actions) == 1:
+		return ""
+	case a.enforce:
+		return "-enforce"
+	default:
+		return "-audit"
+	}
+}
 
 func settingsOf(src kyvernov1.PolicyInterface, r *kyvernov1.Rule) (settings, error) {
 	spec := src.GetSpec()
@@ -144,31 +178,17 @@ func settingsOf(src kyvernov1.PolicyInterface, r *kyvernov1.Rule) (settings, err
 	if len(spec.Rules) > 1 && spec.GetApplyRules() == kyvernov1.ApplyOne {
 		return out, &refused{[]any{"spec", "applyRules"}, "One: a rule that is evaluated only if no other was"}
 	}
-	action, overrides := string(spec.ValidationFailureAction), spec.ValidationFailureActionOverrides
-	if v := r.Validation; v.FailureAction != nil {
-		action, overrides = string(*v.FailureAction), nil
+	selects, err := translateSelection(r, allOperations, "object")
+	if err != nil {
+		return out, err
 	}
-	if len(r.Validation.FailureActionOverrides) > 0 {
-		overrides = r.Validation.FailureActionOverrides
-	}
-	enforce := strings.EqualFold(action, "enforce")
-	for _, o := range overrides {
-		if strings.EqualFold(string(o.Action), "enforce") != enforce {
-			return out, refuse("failureActionOverrides: a CEL policy has one action for all namespaces")
-		}
-	}
-	switch {
-	case enforce:
-		out.actions = []string{"Deny"}
-	case spec.EmitWarning != nil && *spec.EmitWarning:
-		out.actions = []string{"Audit", "Warn"}
-	default:
-		out.actions = []string{"Audit"}
+	if out.actions, err = actionsOf(spec, r, selects); err != nil {
+		return out, err
 	}
 	failure := spec.FailurePolicy
 	if w := spec.WebhookConfiguration; w != nil {
 		if len(w.MatchConditions) > 0 {
-			return out, &refused{[]any{"spec", "webhookConfiguration", "matchConditions"}, "conditions of the webhook, which are not evaluated where the policy is"}
+			return out, &refused{[]any{"spec", "webhookConfiguration", "matchConditions"}, "matchConditions of the webhook are not translated yet"}
 		}
 		if w.FailurePolicy != nil {
 			failure = w.FailurePolicy
@@ -183,13 +203,55 @@ func settingsOf(src kyvernov1.PolicyInterface, r *kyvernov1.Rule) (settings, err
 	return out, nil
 }
 
-// document writes the policy.
-func (d *draft) document(h header, s settings) fields {
+// actionsOf reads the failure action and its overrides by namespace, of which the first that fits counts.
+func actionsOf(spec *kyvernov1.Spec, r *kyvernov1.Rule, s *selection) ([]action, error) {
+	name, overrides := string(spec.ValidationFailureAction), spec.ValidationFailureActionOverrides
+	if v := r.Validation; v.FailureAction != nil {
+		name, overrides = string(*v.FailureAction), nil
+	}
+	if len(r.Validation.FailureActionOverrides) > 0 {
+		overrides = r.Validation.FailureActionOverrides
+	}
+	enforced := expression{op: never}
+	if strings.EqualFold(name, "enforce") {
+		enforced = expression{op: always}
+	}
+	audited := not(enforced)
+	for _, o := range slices.Backward(overrides) {
+		here := expression{op: always}
+		if len(o.Namespaces) > 0 {
+			here = anyOf(`request.?namespace.orValue("")`, o.Namespaces)
+		}
+		if o.NamespaceSelector != nil {
+			labelled, err := s.namespaceTest(o.NamespaceSelector)
+			if err != nil {
+				return nil, under(err, "validate", "failureActionOverrides")
+			}
+			here = and(here, labelled)
+		}
+		if strings.EqualFold(string(o.Action), "enforce") {
+			enforced, audited = or(here, enforced), and(not(here), audited)
+		} else {
+			enforced, audited = and(not(here), enforced), or(here, audited)
+		}
+	}
+	var out []action
+	if enforced.op != never {
+		out = append(out, action{enforce: true, where: enforced})
+	}
+	if audited.op != never {
+		out = append(out, action{warn: spec.EmitWarning != nil && *spec.EmitWarning, where: audited})
+	}
+	return out, nil
+}
+
+// document writes the policy for one of the actions.
+func (d *draft) document(h header, s settings, a action) fields {
 	var doc, spec fields
 	doc.add("apiVersion", "policies.kyverno.io/v1")
 	doc.add("kind", h.kind)
-	doc.add("metadata", h.metadata(d.name))
-	spec.add("validationActions", texts(s.actions))
+	doc.add("metadata", h.metadata(d.name+s.suffix(a)))
+	spec.add("validationActions", a.words())
 	spec.add("failurePolicy", s.failurePolicy)
 	if s.timeout > 0 {
 		spec.add("webhookConfiguration", fields{{"timeoutSeconds", int(s.timeout)}})
@@ -213,7 +275,15 @@ func (d *draft) document(h header, s settings) fields {
 	}
 	spec.add("matchConstraints", fields{{"resourceRules", rules}})
 	var conditions []any
-	for _, c := range slices.Concat(d.selection.conditions, d.conditions) {
+	all := d.selection.conditions
+	if a.where.op != always {
+		all = append(slices.Clone(all), condition{"failure-action", a.where})
+	}
+	all = slices.Concat(all, d.conditions)
+	if a.enforce && d.existing.name != "" {
+		all = append(all, d.existing)
+	}
+	for _, c := range all {
 		conditions = append(conditions, fields{{"name", c.name}, {"expression", c.test.Lines()}})
 	}
 	spec.add("matchConditions", conditions)

@@ -4,11 +4,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
+	kyvernov1 "github.com/kyverno/kyverno/api/kyverno/v1"
 	authenticationv1 "k8s.io/api/authentication/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
@@ -56,22 +60,24 @@ func (m *Migrator) compiled(documents ...map[string]any) (*engine.Snapshot, erro
 }
 
 // compare runs both over the requests, and gives the first on which they disagree.
-func (m *Migrator) compare(ctx context.Context, rule, translation *engine.Snapshot, requests []request) (*Counterexample, error) {
-	in := &engine.Inputs{Lookups: m.world, Now: func() time.Time { return m.now }, Rand: strings.NewReader("")}
+func (m *Migrator) compare(ctx context.Context, rule, translation *engine.Snapshot, w world, requests []request) (*Counterexample, tally, error) {
+	seen := tally{}
+	in := &engine.Inputs{Lookups: w, Now: func() time.Time { return m.now }, Rand: strings.NewReader("")}
 	for i := range requests {
 		if err := ctx.Err(); err != nil {
-			return nil, fmt.Errorf("comparing: %w", err)
+			return nil, nil, fmt.Errorf("comparing: %w", err)
 		}
 		r := &requests[i]
 		old, oldText, err := r.verdict(ctx, rule, in)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		got, text, err := r.verdict(ctx, translation, in)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		if old == got {
+			seen.add(r.Kind.Kind, old)
 			continue
 		}
 		if text == "" {
@@ -79,9 +85,54 @@ func (m *Migrator) compare(ctx context.Context, rule, translation *engine.Snapsh
 		}
 		return &Counterexample{
 			Operation: r.name(), Kind: r.Kind.Kind, Object: r.Object, OldObject: r.OldObject, Rule: old, Translation: got, Message: text,
-		}, nil
+		}, nil, nil
 	}
-	return nil, nil
+	return nil, seen, nil
+}
+
+// tally counts how often a rule failed objects of a kind, and how often it passed them.
+type tally map[string]*struct{ passed, failed int }
+
+func (t tally) add(kind, verdict string) {
+	if t[kind] == nil {
+		t[kind] = &struct{ passed, failed int }{}
+	}
+	switch {
+	case verdict == "pass":
+		t[kind].passed++
+	case strings.HasPrefix(verdict, "fail"), strings.HasPrefix(verdict, "warn"):
+		t[kind].failed++
+	}
+}
+
+// gap says what the agreement does not cover: kinds of which no object failed, or none passed.
+func (t tally) gaps() []string {
+	var out []string
+	for _, kind := range slices.Sorted(maps.Keys(t)) {
+		verb := ""
+		switch {
+		case t[kind].failed == 0 && t[kind].passed == 0:
+			verb = "is judged by"
+		case t[kind].failed == 0:
+			verb = "fails"
+		case t[kind].passed == 0:
+			verb = "passes"
+		default:
+			continue
+		}
+		out = append(out, "no "+kind+" that was made or given "+verb+" the rule: give one that does (--resource)")
+	}
+	return out
+}
+
+// empty reports whether the rule judged nothing at all, so that the agreement says nothing.
+func (t tally) empty() bool {
+	for _, count := range t {
+		if count.failed+count.passed > 0 {
+			return false
+		}
+	}
+	return true
 }
 
 // request is one that both answer.
@@ -151,6 +202,43 @@ func requestsFor(kind schema.GroupVersionKind, plural string, object, before map
 	rest.UID, rest.User = "", nil
 	return []request{{create, false}, {update, false}, {remove, false}, {rest, true}}
 }
+
+// with adds namespaces that the filters of a rule select by their labels.
+func (w world) with(r *kyvernov1.Rule) world {
+	out := maps.Clone(w)
+	for i, f := range filtersIn(r) {
+		out.label(selectedNamespace(i), f.NamespaceSelector)
+	}
+	if r.Validation != nil {
+		for i, override := range r.Validation.FailureActionOverrides {
+			out.label(overriddenNamespace(i), override.NamespaceSelector)
+		}
+	}
+	return out
+}
+
+// label adds a namespace that the selector selects.
+func (w world) label(name string, by *metav1.LabelSelector) {
+	if by == nil {
+		return
+	}
+	labels := map[string]any{}
+	for key, value := range by.MatchLabels {
+		labels[instance(key)] = instance(value)
+	}
+	for _, e := range by.MatchExpressions {
+		if e.Operator == metav1.LabelSelectorOpIn || e.Operator == metav1.LabelSelectorOpExists {
+			labels[e.Key] = append(slices.Clone(e.Values), "x")[0]
+		}
+	}
+	w[name] = map[string]any{"metadata": map[string]any{"labels": labels}}
+}
+
+// overriddenNamespace names the namespace that an override of the failure action selects.
+func overriddenNamespace(override int) string { return "overridden-" + strconv.Itoa(override) }
+
+// selectedNamespace names the namespace that a filter selects.
+func selectedNamespace(filter int) string { return "selected-" + strconv.Itoa(filter) }
 
 // world answers look-ups from the given resources: namespaces have the labels that these say.
 type world map[string]map[string]any

@@ -91,13 +91,25 @@ func (d *draft) celRule(r *kyvernov1.Rule, enforced bool, operations []string) e
 	if d.selection, err = translateSelection(r, operations, "object"); err != nil {
 		return err
 	}
-	if enforced && (r.Validation.AllowExistingViolations == nil || *r.Validation.AllowExistingViolations) {
-		return under(refuse("allowExistingViolations of a rule in CEL"), "validate", "allowExistingViolations")
-	}
 	if d.shape, err = shapeOfCEL(r); err != nil {
 		return err
 	}
-	return under(d.translateCEL(r), "validate", "cel")
+	if err := d.translateCEL(r); err != nil {
+		return under(err, "validate", "cel")
+	}
+	if !enforced || r.Validation.AllowExistingViolations != nil && !*r.Validation.AllowExistingViolations {
+		return nil
+	}
+	before, err := translateSelection(r, operations, "oldObject")
+	if err != nil {
+		return err
+	}
+	was, is, err := d.celBefore(r)
+	if err != nil {
+		return under(err, "validate", "cel")
+	}
+	d.allowExisting(before, was, is)
+	return nil
 }
 
 // allowExisting leaves out updates of objects that violated the rule before, and still do.
@@ -108,7 +120,7 @@ func (d *draft) allowExisting(before *selection, was, is expression) {
 			any = append(any, not(c.test))
 		}
 	}
-	d.conditions = append(d.conditions, condition{"no-existing-violation", or(append(any, was, is)...)})
+	d.existing = condition{"no-existing-violation", or(append(any, was, is)...)}
 	d.selection.notes = append(d.selection.notes,
 		"the matchCondition no-existing-violation says what allowExistingViolations says: without it, updates of objects that violate the policy already are denied too")
 }

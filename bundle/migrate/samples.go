@@ -38,8 +38,8 @@ func (s *sampler) object(tree map[string]any, t *fieldType) []any {
 		}
 		child := t.field(name)
 		values := s.node(tree[key], child)
-		if len(values) == 0 {
-			continue
+		if len(values) == 0 || kind == pattern.Negation {
+			values = append(values, something(child))
 		}
 		if kind == pattern.Negation {
 			forbidden = append(forbidden, choice{name, values})
@@ -216,5 +216,23 @@ func cast(v any, t *fieldType) (any, bool) {
 		return []any{inner}, ok
 	default:
 		return map[string]any{"a": "b"}, t.fields == nil
+	}
+}
+
+// something is a value that may stand in a field of the type.
+func something(t *fieldType) any {
+	switch {
+	case t == nil:
+		return "something"
+	case t.form == flagForm:
+		return true
+	case t.form == numberForm, t.form == numberOrTextForm:
+		return 1.0
+	case t.form == listForm:
+		return []any{something(t.element)}
+	case t.form == objectForm:
+		return map[string]any{}
+	default:
+		return "1"
 	}
 }

@@ -43,6 +43,8 @@ func (s *shape) take(values ...any) {
 // shaped makes values of the shape, as node does of a pattern.
 func (s *sampler) shaped(of *shape, t *fieldType) []any {
 	switch {
+	case t == nil && of.element != nil && of.fields != nil:
+		return s.bounded(append(s.elements(of.element, nil), s.members(of, nil)...))
 	case t == nil && of.element != nil:
 		return s.bounded(append(s.elements(of.element, nil), "text", nil, map[string]any{}))
 	case t == nil && of.fields != nil:

@@ -16,6 +16,7 @@ type reader struct {
 	env       *cel.Env
 	object    *shape
 	variables map[string][]*shape
+	constants map[string][]any // of variables that are nothing else
 	bound     map[string][]*shape
 }
 
@@ -25,7 +26,7 @@ func newReader() (*reader, error) {
 	if err != nil {
 		return nil, fmt.Errorf("making the parser of CEL: %w", err)
 	}
-	return &reader{env: env, object: &shape{}, variables: map[string][]*shape{}, bound: map[string][]*shape{}}, nil
+	return &reader{env: env, object: &shape{}, variables: map[string][]*shape{}, constants: map[string][]any{}, bound: map[string][]*shape{}}, nil
 }
 
 // read takes up an expression, and gives what its value is made of.
@@ -35,6 +36,14 @@ func (r *reader) read(expression string) []*shape {
 		return nil // whoever compiles it says what is wrong
 	}
 	return r.of(parsed.NativeRep().Expr())
+}
+
+// declare takes up a variable.
+func (r *reader) declare(name, expression string) {
+	r.variables[name] = r.read(expression)
+	if parsed, issues := r.env.Parse(expression); issues == nil || issues.Err() == nil {
+		r.constants[name] = r.constantsOf(parsed.NativeRep().Expr())
+	}
 }
 
 func (r *reader) of(e ast.Expr) []*shape {
@@ -108,6 +117,15 @@ func (r *reader) call(c ast.CallExpr) []*shape {
 		}
 		args = append([]ast.Expr{c.Target()}, args...)
 	}
+	if key, ok := literalOf(args[0]).(string); ok && name == operators.In && len(args) == 2 {
+		of := r.of(args[1])
+		for _, s := range of {
+			s.take(key)
+			s.each().take(key)
+			s.child(key)
+		}
+		return of
+	}
 	if name == "bind" && len(args) == 4 { // cel.bind(name, value, body)
 		defer r.bind(args[1], r.of(args[2]))()
 		return r.of(args[3])
@@ -116,7 +134,7 @@ func (r *reader) call(c ast.CallExpr) []*shape {
 	var constants []any
 	for _, arg := range args {
 		shapes = append(shapes, r.of(arg)...)
-		constants = append(constants, constantsOf(arg)...)
+		constants = append(constants, r.constantsOf(arg)...)
 	}
 	for _, s := range shapes {
 		s.take(constants...)
@@ -194,7 +212,12 @@ func jsonOf(v ref.Val) any {
 }
 
 // constantsOf lists the constants of an argument: itself, or the items of a list.
-func constantsOf(e ast.Expr) []any {
+func (r *reader) constantsOf(e ast.Expr) []any {
+	if e.Kind() == ast.SelectKind {
+		if o := e.AsSelect().Operand(); o.Kind() == ast.IdentKind && o.AsIdent() == "variables" {
+			return r.constants[e.AsSelect().FieldName()]
+		}
+	}
 	if v := literalOf(e); v != nil {
 		if text, ok := v.(string); ok && strings.ContainsAny(text, `^$()[]\+`) {
 			return []any{text, plainText(text)} // a regular expression

@@ -142,6 +142,8 @@ func anyOfTypes(list []*fieldType) *fieldType {
 		if out.element = anyOfTypes(elements); out.element == nil {
 			return nil
 		}
+	case first.form == objectForm && first.fields == nil && len(first.several) == 0:
+		out.element = anyOfTypes(elements) // maps
 	case first.form == objectForm:
 		out.several = list
 	}
