@@ -57,16 +57,23 @@ func TestChartGivesServeTheRightsThatItNeeds(t *testing.T) {
 			}
 			rendered := c.render(t, test.values, "--include-crds")
 			applyTo(t, cp, rendered)
-			applyTo(t, cp, strings.Join(policyTypes(t), "\n---\n"))
-			kubectl(t.Context(), t, cp, "", "wait", "--for=condition=Established", "--timeout=60s", "customresourcedefinitions",
+			applyTo(t, cp, strings.Join(slices.Concat(policyTypes(t), kyvernoDefinitions(t, "policies.kyverno.io", celTypes)), "\n---\n"))
+			established := []string{
+				"wait", "--for=condition=Established", "--timeout=60s", "customresourcedefinitions",
 				"policyreports.wgpolicyk8s.io", "clusterpolicies.kyverno.io", "policies.kyverno.io", "policyexceptions.kyverno.io",
-				"clustercleanuppolicies.kyverno.io", "cleanuppolicies.kyverno.io", "globalcontextentries.kyverno.io")
+				"clustercleanuppolicies.kyverno.io", "cleanuppolicies.kyverno.io", "globalcontextentries.kyverno.io",
+			}
+			for _, name := range celTypes {
+				established = append(established, name+".policies.kyverno.io")
+			}
+			kubectl(t.Context(), t, cp, "", established...)
 			live := needsLabel("ClusterPolicy", "needs-team", "team")
 			policy, err := live.MarshalJSON()
 			if err != nil {
 				t.Fatal(err)
 			}
 			applyTo(t, cp, string(policy))
+			applyTo(t, cp, looksFromTheChart)
 			pod := &corev1.Pod{
 				ObjectMeta: metav1.ObjectMeta{Name: "before", Namespace: metav1.NamespaceDefault},
 				Spec:       corev1.PodSpec{Containers: []corev1.Container{{Name: "main", Image: "nginx:latest"}}},
@@ -99,6 +106,19 @@ func TestChartGivesServeTheRightsThatItNeeds(t *testing.T) {
 				}
 				return nil
 			})
+			inCEL := parsed(t, looksFromTheChart)
+			s.waitFor(t, "the status of the policy in CEL", func(ctx context.Context) error {
+				if problem := celReady(viewer, inCEL, true, "")(ctx); problem != "" {
+					return errors.New(problem)
+				}
+				return nil
+			})
+			s.waitFor(t, "what the policy in CEL looks up", func(ctx context.Context) error {
+				if problem := found(ctx, viewer, pod, inCEL.GetName()); problem != "" {
+					return errors.New(problem)
+				}
+				return nil
+			})
 			registered := client.AdmissionregistrationV1().ValidatingWebhookConfigurations()
 			if _, err := registered.Get(t.Context(), test.webhook, metav1.GetOptions{}); err != nil {
 				t.Error(err)
@@ -115,6 +135,21 @@ func TestChartGivesServeTheRightsThatItNeeds(t *testing.T) {
 		})
 	}
 }
+
+// looksFromTheChart is a policy in CEL that reads a ConfigMap which is there in every cluster: the chart's rights have to
+// suffice for that.
+const looksFromTheChart = `
+apiVersion: policies.kyverno.io/v1
+kind: ValidatingPolicy
+metadata: {name: looks}
+spec:
+  validationActions: [Audit]
+  autogen: {podControllers: {controllers: []}}
+  matchConstraints: {resourceRules: [{apiGroups: [""], apiVersions: [v1], resources: [pods], operations: [CREATE]}]}
+  validations:
+  - expression: "!('client-ca-file' in resource.Get('v1', 'configmaps', 'kube-system', 'extension-apiserver-authentication').data)"
+    message: it was found
+`
 
 // served is a `holdfast serve` that acts as the chart's ServiceAccount.
 type served struct {

@@ -232,7 +232,7 @@ func TestPoliciesInCELOfTheCluster(t *testing.T) {
 	c.wantAdmitted(t, pod("tried", false))
 	c.tryAutogen(t, first)
 	eventually(t, "the report on what was there before the policy", func(ctx context.Context) string {
-		return c.found(ctx, before, "not-privileged", "ValidatingPolicy")
+		return found(ctx, c.dynamic, before, "not-privileged")
 	})
 
 	c.tryActions(t)
@@ -280,10 +280,10 @@ func (c *cluster) tryAutogen(t *testing.T, policy *unstructured.Unstructured) {
 	}
 }
 
-// found gives an empty string when the report on the object says that the policy of that kind fails it.
-func (c *cluster) found(ctx context.Context, u *unstructured.Unstructured, policy, kind string) string {
+// found gives an empty string when the report on the object says that the ValidatingPolicy fails it.
+func found(ctx context.Context, client dynamic.Interface, u metav1.Object, policy string) string {
 	resource := schema.GroupVersionResource{Group: "wgpolicyk8s.io", Version: "v1alpha2", Resource: "policyreports"}
-	report, err := c.dynamic.Resource(resource).Namespace(u.GetNamespace()).Get(ctx, string(u.GetUID()), metav1.GetOptions{})
+	report, err := client.Resource(resource).Namespace(u.GetNamespace()).Get(ctx, string(u.GetUID()), metav1.GetOptions{})
 	if err != nil {
 		return err.Error()
 	}
@@ -291,7 +291,7 @@ func (c *cluster) found(ctx context.Context, u *unstructured.Unstructured, polic
 	for _, item := range results {
 		r, _ := item.(map[string]any)
 		properties, _ := r["properties"].(map[string]any)
-		if r["policy"] == policy && r["result"] == "fail" && r["source"] == "holdfast" && properties["policy-kind"] == kind {
+		if r["policy"] == policy && r["result"] == "fail" && r["source"] == "holdfast" && properties["policy-kind"] == "ValidatingPolicy" {
 			return ""
 		}
 	}
