@@ -102,13 +102,15 @@ func (r *Rule) References() []string { return r.facts }
 
 // Compile compiles all expressions. What is wrong with them comes back in one *CompileError.
 func (c *Compiler) Compile(src Source) (*Rule, error) {
-	structs := &provider{language: src.Language, variables: make(map[string]*types.Type, len(src.Variables))}
-	env, err := c.declare(structs, &src)
+	made, err := c.declare(&src)
 	if err != nil {
 		return nil, err
 	}
+	made.mu.Lock()
+	defer made.mu.Unlock()
+	made.structs.variables = make(map[string]*types.Type, len(src.Variables))
 	s := &session{
-		env: env, structs: structs, src: &src,
+		env: made.env, structs: made.structs, src: &src,
 		rule:  &Rule{names: make(map[string]int, len(src.Variables)), language: src.Language, namespace: src.Namespace, fresh: src.Language == Kubernetes},
 		facts: map[string]bool{}, read: make(map[string]reading, len(src.Variables)), used: map[string]bool{}, times: make(map[string]int, len(src.Variables)),
 	}

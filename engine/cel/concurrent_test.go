@@ -3,6 +3,8 @@ package cel
 import (
 	"sync"
 	"testing"
+
+	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
 )
 
 // A rule is shared by all requests.
@@ -20,4 +22,36 @@ func TestARuleIsSharedByGoroutines(t *testing.T) {
 	for _, r := range results {
 		same(t, "result", line(r), "pass")
 	}
+}
+
+// Sources share an environment, and the types of their variables are their own all the same.
+func TestSourcesAreCompiledAtOnce(t *testing.T) {
+	c := NewCompiler()
+	var group sync.WaitGroup
+	for i := range 8 {
+		group.Go(func() {
+			value, reads, other := "1", "variables.v + 1 == 2", "variables.v == 'a'"
+			if i%2 == 1 {
+				value, reads, other = "'a'", "variables.v + 'b' == 'ab'", "variables.v + 1 == 2"
+			}
+			src := func(expression string) Source {
+				return Source{
+					Variables:   []admissionregistrationv1.Variable{{Name: "v", Expression: value}},
+					Validations: []admissionregistrationv1.Validation{{Expression: expression}},
+				}
+			}
+			rule, err := c.Compile(src(reads))
+			if err != nil {
+				t.Errorf("%s of %s: %v", reads, value, err)
+				return
+			}
+			if got := rule.Evaluate(t.Context(), &Input{}); got.Outcome != Pass {
+				t.Errorf("%s of %s: got %v %v", reads, value, got.Outcome, got.Err)
+			}
+			if _, err := c.Compile(src(other)); err == nil {
+				t.Errorf("%s of %s: compiled, and is of the wrong type", other, value)
+			}
+		})
+	}
+	group.Wait()
 }

@@ -27,10 +27,14 @@ const (
 	varRequestAuthorizer = "authorizer.requestResource"
 )
 
-// Compiler compiles expressions. It is immutable and safe for concurrent use. Make one for a process and share it: the
-// first expression of a language makes its environment, which takes a millisecond, and each further one takes a fraction
-// of that.
-type Compiler struct{ kubernetes, kyverno, namespaced func() (*cel.Env, error) }
+// Compiler compiles expressions. It is safe for concurrent use. Make one for a process and share it: the first expression of
+// a language makes its environment, which takes a millisecond, and each further one takes a fraction of that.
+type Compiler struct {
+	kubernetes, kyverno, namespaced func() (*cel.Env, error)
+
+	mu   sync.Mutex
+	made map[variant]*environmentOf
+}
 
 // NewCompiler gives a compiler of the language that the API server of our Kubernetes libraries has, and of Kyverno's.
 func NewCompiler() *Compiler {
@@ -38,15 +42,16 @@ func NewCompiler() *Compiler {
 		kubernetes: sync.OnceValues(newEnvironment),
 		kyverno:    sync.OnceValues(func() (*cel.Env, error) { return newKyvernoEnvironment(ofCluster) }),
 		namespaced: sync.OnceValues(func() (*cel.Env, error) { return newKyvernoEnvironment(ofNamespace) }),
+		made:       map[variant]*environmentOf{},
 	}
 }
 
 // base gives the environment that all Sources of a language share.
-func (c *Compiler) base(src *Source) (*cel.Env, error) {
+func (c *Compiler) base(v variant) (*cel.Env, error) {
 	switch {
-	case src.Language == Kubernetes:
+	case v.language == Kubernetes:
 		return c.kubernetes()
-	case src.Namespace == "":
+	case !v.namespaced:
 		return c.kyverno()
 	default:
 		return c.namespaced()
@@ -73,21 +78,42 @@ func newEnvironment() (*cel.Env, error) {
 	return bounded(env)
 }
 
-// declare gives the environment of one Source. Variables grow in structs as they are compiled.
-func (c *Compiler) declare(structs *provider, src *Source) (*cel.Env, error) {
-	base, err := c.base(src)
+// variant is what Sources have in common that share an environment.
+type variant struct {
+	language                    Language
+	namespaced, params, mutates bool
+}
+
+// environmentOf is the environment of all Sources of a variant. An environment holds a hundred kilobytes, which each program
+// that is planned in it keeps alive.
+type environmentOf struct {
+	// mu is held while a Source is compiled: the checker then knows the types of its variables.
+	mu      sync.Mutex
+	env     *cel.Env
+	structs *provider
+}
+
+// declare gives the environment of a Source.
+func (c *Compiler) declare(src *Source) (*environmentOf, error) {
+	v := variant{language: src.Language, namespaced: src.Language == Kyverno && src.Namespace != "", params: src.Params == WithParams, mutates: len(src.Mutations) > 0}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if known := c.made[v]; known != nil {
+		return known, nil
+	}
+	base, err := c.base(v)
 	if err != nil {
 		return nil, err
 	}
-	structs.Provider = base.CELTypeProvider()
+	structs := &provider{Provider: base.CELTypeProvider(), language: v.language}
 	options := []cel.EnvOption{
 		cel.CustomTypeProvider(structs),
 		cel.Variable(varVariables, cel.ObjectType(typeVariables)),
 	}
-	if src.Params == WithParams {
+	if v.params {
 		options = append(options, cel.Variable(varParams, cel.DynType))
 	}
-	if len(src.Mutations) > 0 {
+	if v.mutates {
 		structs.Provider = mutationTypes{structs.Provider}
 		options = append(options, library.JSONPatch())
 	}
@@ -95,7 +121,9 @@ func (c *Compiler) declare(structs *provider, src *Source) (*cel.Env, error) {
 	if err != nil {
 		return nil, fmt.Errorf("declaring the variables: %w", err)
 	}
-	return env, nil
+	made := &environmentOf{env: env, structs: structs}
+	c.made[v] = made
+	return made, nil
 }
 
 // Names of the types with declared fields. A request's and a namespace's are checked, so that a slip of the pen in a
@@ -161,7 +189,7 @@ func declaredFields(typeName string) map[string]*types.Type {
 	}
 }
 
-// provider knows the fields of the declared types, and of the variables of one Source.
+// provider knows the fields of the declared types, and of the variables of the Source that is being compiled.
 type provider struct {
 	types.Provider
 	language  Language
