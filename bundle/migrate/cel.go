@@ -37,12 +37,14 @@ func (d *draft) translateCEL(r *kyvernov1.Rule) error {
 			return under(err, "expressions", i)
 		}
 		var out fields
-		message := v.Message
-		if message == "" && v.MessageExpression == "" {
-			message = r.Validation.Message
+		message, inCEL := v.Message, v.MessageExpression
+		if message == "" && inCEL == "" {
+			if message, inCEL, err = d.message(r.Validation.Message, "object"); err != nil {
+				return err
+			}
 		}
 		out.add("message", message)
-		out.add("messageExpression", v.MessageExpression)
+		out.add("messageExpression", inCEL)
 		out.add("expression", test.Lines())
 		if v.Reason != nil {
 			out.add("reason", string(*v.Reason))
@@ -67,7 +69,7 @@ func (d *draft) precondition(total *totaler, c admissionregistrationv1.MatchCond
 	}
 	d.conditions = append(d.conditions, condition{c.Name, not(refuted)})
 	test, err := total.total(c.Expression)
-	d.validations = append(d.validations, validation(test, "the condition "+c.Name+" of the policy cannot be told"))
+	d.validations = append(d.validations, validation(test, "the condition "+c.Name+" of the policy cannot be told", ""))
 	return err
 }
 

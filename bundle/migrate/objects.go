@@ -94,6 +94,8 @@ func (s *sampler) bodies(r *kyvernov1.Rule, t *fieldType, of *shape) []map[strin
 	var list []any
 	if of != nil {
 		list = s.members(of, t)
+	} else if r.RawAnyAllConditions != nil {
+		list = s.members(shapeOfConditions(r), t)
 	}
 	v := r.Validation
 	if tree := decoded(v.GetPattern()); tree != nil {

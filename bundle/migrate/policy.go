@@ -294,10 +294,11 @@ func (d *draft) document(h header, s settings, a action) fields {
 	return doc
 }
 
-// validation writes one entry of validations.
-func validation(test expression, message string) fields {
+// validation writes one entry of validations; inCEL is the message as an expression, or empty.
+func validation(test expression, message, inCEL string) fields {
 	var out fields
 	out.add("message", message)
+	out.add("messageExpression", inCEL)
 	out.add("expression", test.Lines())
 	return out
 }

@@ -1,12 +1,11 @@
 package migrate
 
 import (
+	"encoding/json"
 	"slices"
 	"strings"
 
 	kyvernov1 "github.com/kyverno/kyverno/api/kyverno/v1"
-
-	"github.com/holdfast-io/holdfast/engine"
 )
 
 // translateRule writes a rule as a CEL policy of the name.
@@ -32,7 +31,9 @@ func translateValidation(r *kyvernov1.Rule, policyName string, enforced bool, op
 	if v.CEL != nil {
 		return d, d.celRule(r, enforced, operations)
 	}
-	implied := allOperations[:2]
+	if v.Deny != nil {
+		return d, d.denyRule(r, enforced, operations)
+	}
 	var body func(object reference) (verdicts, error)
 	var path string
 	switch {
@@ -48,41 +49,126 @@ func translateValidation(r *kyvernov1.Rule, policyName string, enforced bool, op
 		return nil, under(refuse("%s is not translated yet", bodyOf(v)), "validate", bodyOf(v))
 	}
 	var err error
-	if d.selection, err = translateSelection(r, implied, "object"); err != nil {
+	if d.selection, err = translateSelection(r, allOperations[:2], "object"); err != nil {
 		return nil, err
 	}
-	if err := d.selection.leaveDeletes(); err != nil {
+	if err := d.selection.leaveOut("DELETE"); err != nil {
 		return nil, err
 	}
-	if err := refusePreconditions(r); err != nil {
+	if err := d.preconditions(r, "object"); err != nil {
 		return nil, err
 	}
 	got, err := body(reference{base: "object", typ: d.selection.typ})
 	if err != nil {
 		return nil, under(err, "validate", path)
 	}
-	message, err := messageOf(v.Message)
-	if err != nil {
-		return nil, under(err, "validate", "message")
-	}
 	if got.skip.op != never {
 		d.conditions = append(d.conditions, condition{"conditions-of-the-pattern", not(got.skip)})
 	}
+	message, inCEL, err := d.message(v.Message, "object")
+	if err != nil {
+		return nil, under(err, "validate", "message")
+	}
 	for _, test := range parts(got.holds) {
-		d.validations = append(d.validations, validation(test, message))
+		d.validations = append(d.validations, validation(test, message, inCEL))
 	}
-	if enforced && (v.AllowExistingViolations == nil || *v.AllowExistingViolations) {
-		before, err := translateSelection(r, implied, "oldObject")
-		if err != nil {
-			return nil, err
-		}
-		was, err := body(reference{base: "oldObject", typ: d.selection.typ})
-		if err != nil {
-			return nil, under(err, "validate", path)
-		}
-		d.allowExisting(before, was.holds, got.holds)
+	if !enforced || v.AllowExistingViolations != nil && !*v.AllowExistingViolations {
+		return d, nil
 	}
-	return d, nil
+	was, err := body(reference{base: "oldObject", typ: d.selection.typ})
+	if err != nil {
+		return nil, under(err, "validate", path)
+	}
+	return d, d.keepExisting(r, allOperations[:2], was.holds, got.holds)
+}
+
+// keepExisting completes what says that updates of objects that violate the rule already are let pass.
+func (d *draft) keepExisting(r *kyvernov1.Rule, operations []string, was, is expression) error {
+	before := &draft{}
+	var err error
+	if before.selection, err = translateSelection(r, operations, "oldObject"); err != nil {
+		return err
+	}
+	if err := before.preconditions(r, "oldObject"); err != nil {
+		return err
+	}
+	d.allowExisting(slices.Concat(before.selection.conditions, before.conditions), was, is)
+	return nil
+}
+
+// preconditions become a matchCondition. Where they speak of the operation, the rule is not asked about others.
+func (d *draft) preconditions(r *kyvernov1.Rule, object string) error {
+	if r.RawAnyAllConditions == nil {
+		return nil
+	}
+	raw := decoded(r.RawAnyAllConditions.Conditions)
+	s := d.scope(object)
+	test, err := s.conditions(raw)
+	if err != nil {
+		return under(err, "preconditions")
+	}
+	if test.op != always {
+		d.conditions = append(d.conditions, condition{"preconditions", test})
+	}
+	return nil
+}
+
+// scope is where the variables of conditions lead. An old object is judged as if it were being created.
+func (d *draft) scope(object string) scopeOf {
+	s := scopeOf{object: reference{base: object, typ: d.selection.typ}, operation: "request.operation"}
+	if object == "oldObject" {
+		s.operation = `"CREATE"`
+	}
+	return s
+}
+
+// denyRule translates deny conditions: where they hold, the rule fails.
+func (d *draft) denyRule(r *kyvernov1.Rule, enforced bool, operations []string) error {
+	operations = slices.DeleteFunc(slices.Clone(operations), func(op string) bool { return refutes(r, op) })
+	object := "object"
+	if slices.Contains(operations, "DELETE") {
+		object = `(request.operation == "DELETE" ? oldObject : object)`
+	}
+	var err error
+	if d.selection, err = translateSelection(r, operations, object); err != nil {
+		return err
+	}
+	for _, op := range allOperations {
+		if refutes(r, op) {
+			if err := d.selection.leaveOut(op); err != nil {
+				return err
+			}
+		}
+	}
+	if err := d.preconditions(r, object); err != nil {
+		return err
+	}
+	judge := func(object string) (expression, error) {
+		if r.Validation.Deny.RawAnyAllConditions == nil {
+			return expression{op: always}, nil
+		}
+		s := d.scope(object)
+		test, err := s.conditions(decoded(r.Validation.Deny.RawAnyAllConditions.Conditions))
+		return test, under(err, "validate", "deny", "conditions")
+	}
+	denied, err := judge(object)
+	if err != nil {
+		return err
+	}
+	message, inCEL, err := d.message(r.Validation.Message, object)
+	if err != nil {
+		return under(err, "validate", "message")
+	}
+	d.validations = append(d.validations, validation(not(denied), message, inCEL))
+	d.shape = shapeOfConditions(r)
+	if !enforced || r.Validation.AllowExistingViolations != nil && !*r.Validation.AllowExistingViolations {
+		return nil
+	}
+	was, err := judge("oldObject")
+	if err != nil {
+		return err
+	}
+	return d.keepExisting(r, operations, not(was), not(denied))
 }
 
 // celRule translates a rule whose expressions are CEL already.
@@ -100,22 +186,17 @@ func (d *draft) celRule(r *kyvernov1.Rule, enforced bool, operations []string) e
 	if !enforced || r.Validation.AllowExistingViolations != nil && !*r.Validation.AllowExistingViolations {
 		return nil
 	}
-	before, err := translateSelection(r, operations, "oldObject")
-	if err != nil {
-		return err
-	}
 	was, is, err := d.celBefore(r)
 	if err != nil {
 		return under(err, "validate", "cel")
 	}
-	d.allowExisting(before, was, is)
-	return nil
+	return d.keepExisting(r, operations, was, is)
 }
 
 // allowExisting leaves out updates of objects that violated the rule before, and still do.
-func (d *draft) allowExisting(before *selection, was, is expression) {
+func (d *draft) allowExisting(before []condition, was, is expression) {
 	any := []expression{compare("request.operation", "!=", `"UPDATE"`)}
-	for _, c := range before.conditions {
+	for _, c := range before {
 		if strings.Contains(c.test.String(), "oldObject") {
 			any = append(any, not(c.test))
 		}
@@ -160,12 +241,12 @@ func bodyOf(v *kyvernov1.Validation) string {
 	}
 }
 
-// leaveDeletes drops the operations on which a pattern has nothing to look at.
-func (s *selection) leaveDeletes() error {
+// leaveOut drops an operation on which the rule says nothing.
+func (s *selection) leaveOut(operation string) error {
 	for i := range s.rules {
-		s.rules[i].operations = slices.DeleteFunc(slices.Clone(s.rules[i].operations), func(op string) bool { return op == "DELETE" })
+		s.rules[i].operations = slices.DeleteFunc(slices.Clone(s.rules[i].operations), func(op string) bool { return op == operation })
 		if len(s.rules[i].operations) == 0 {
-			return under(refuse("a pattern says nothing about objects that are deleted"), "match")
+			return under(refuse("the rule has nothing to say about the operations that it matches"), "match")
 		}
 	}
 	return nil
@@ -212,20 +293,15 @@ func translateAnyPattern(tree any, object reference) (verdicts, error) {
 	return out, nil
 }
 
-// messageOf gives the message, if it says the same of every object.
-func messageOf(text string) (string, error) {
-	if strings.Contains(text, "{{") || strings.Contains(text, "$(") {
-		return "", refuse("a variable in the message")
+// decoded gives a part of a typed policy as encoding/json decodes it.
+func decoded(v any) any {
+	var out any
+	raw, err := json.Marshal(v)
+	if err == nil {
+		err = json.Unmarshal(raw, &out)
 	}
-	return strings.TrimSpace(text), nil
-}
-
-func refusePreconditions(r *kyvernov1.Rule) error {
-	if r.RawAnyAllConditions != nil {
-		return under(refuse("preconditions are not translated yet"), "preconditions")
+	if err != nil {
+		return nil // what was decoded from JSON can be written as that
 	}
-	return nil
+	return out
 }
-
-// decoded gives a part of a typed policy with its numbers as encoding/json decodes them.
-func decoded(v any) any { return engine.Normalize(map[string]any{"": deep(v)})[""] }

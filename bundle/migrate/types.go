@@ -28,10 +28,14 @@ type fieldType struct {
 	form    form
 	element *fieldType   // of a list, or of the values of a map
 	fields  reflect.Type // of an object with declared fields
+	named   bool         // a text of a type of its own: one of a few words
 	several []*fieldType // of objects that may be of any of these types
 	root    bool         // of a whole object
 	written bool         // the API server writes the field always
 }
+
+// isEnumeration reports whether a text can be one of a few words alone.
+func (t *fieldType) isEnumeration() bool { return t != nil && t.form == textForm && t.named }
 
 // always reports whether an object from the API server has the field.
 func (t *fieldType) always() bool { return t != nil && t.written }
@@ -59,7 +63,7 @@ func typeOf(t reflect.Type) *fieldType {
 	}
 	switch t.Kind() {
 	case reflect.String:
-		return &fieldType{form: textForm}
+		return &fieldType{form: textForm, named: t.Name() != "string"}
 	case reflect.Bool:
 		return &fieldType{form: flagForm}
 	case reflect.Int, reflect.Int32, reflect.Int64:
