@@ -29,6 +29,10 @@ func TestObjectsAreAsWanted(t *testing.T) {
 		"an item":                   {"{a: [1, {b: x}]}", "{a: [1, {b: z}]}", ".a[1].b is z, want x"},
 		"no object":                 {"{a: {b: 1}}", "{a: 7}", ".a is 7, want an object"},
 		"text and number":           {`{a: "1"}`, "{a: 1}", ".a is 1, want 1"},
+		"an expression":             {"{(length(a)): 2, '(a[?b == `1`])': [{b: 1}]}", "{a: [{b: 0}, {b: 1}]}", ""},
+		"another value of it":       {"{c: {(length(@)): 2}}", "{c: [x]}", ".c.(length(@)) is 1, want 2"},
+		"an expression without any": {"{(length(a)): 0}", "{}", ".(length(a)) has no value: Invalid type for: <nil>, expected: []jmespath.JpType{\"string\", \"array\", \"object\"}"},
+		"an object that is there":   {"{a: {}}", "{a: x}", ".a is x, want an object"},
 	} {
 		if got := differs(value(t, c.wanted), value(t, c.have), ""); got != c.problem {
 			t.Errorf("%s: got %q, want %q", name, got, c.problem)
@@ -50,8 +54,12 @@ func TestWhatIsSkipped(t *testing.T) {
 		"another expectation":   {"apply: {file: there.yaml, expect: [{check: {($error): null}}]}", "the expectation [{map[($error):<nil>]}] is not understood"},
 		"a refusal":             {"apply: {file: there.yaml, expect: [{check: {($error != null): true}}]}", ""},
 		"a missing file":        {"apply: {file: gone.yaml}", "a file of the test is missing, or cannot be read"},
-		"an expression":         {"assert: {resource: {(length(a)): 1}}", "an assertion holds the expression (length(a))"},
-		"a part for later":      {"apply: {resource: {apiVersion: policies.kyverno.io/v1, kind: ValidatingPolicy}}", "policies.kyverno.io"},
+		"an expression":         {"assert: {resource: {(length(a)): 1}}", ""},
+		"one that names values": {"assert: {resource: {($a == 'b'): true}}", "an assertion holds the expression ($a == 'b')"},
+		"one that is a value":   {"assert: {resource: {a: (length(b))}}", "an assertion holds the expression (length(b))"},
+		"one that is bound":     {"assert: {resource: {(a)->b: 1}}", "an assertion holds the expression (a)->b"},
+		"a policy in CEL":       {"apply: {resource: {apiVersion: policies.kyverno.io/v1, kind: ValidatingPolicy}}", ""},
+		"a part for later":      {"apply: {resource: {apiVersion: policies.kyverno.io/v1, kind: ImageValidatingPolicy}}", "ImageValidatingPolicy"},
 		"images":                {policy("{verifyImages: []}"), "verifyImages"},
 		"registries":            {policy("{context: [{imageRegistry: {}}]}"), "a policy asks public registries"},
 		"a script":              {"script: {content: kubectl get pods}", ""},

@@ -1,23 +1,30 @@
 package chainsaw
 
 import (
+	"encoding/json"
 	"fmt"
 	"reflect"
 	"strconv"
+
+	jmespath "github.com/kyverno/go-jmespath"
 )
 
-// differs says where an object is not as wanted, or nothing: objects may have more fields, lists have the same length.
+// differs says where an object is not as wanted, or nothing: objects may have more fields, lists have the same length. What
+// is wanted of a key such as (length(a)) is wanted of the value of that expression on the object.
 func differs(wanted, have any, path string) string {
 	switch wanted := wanted.(type) {
 	case map[string]any:
-		object, ok := have.(map[string]any)
-		if !ok {
-			return fmt.Sprintf("%s is %v, want an object", path, have)
-		}
 		for key, value := range wanted {
-			if problem := differs(value, object[key], path+"."+key); problem != "" {
+			field, problem := lookUp(key, have, path)
+			if problem == "" {
+				problem = differs(value, field, path+"."+key)
+			}
+			if problem != "" {
 				return problem
 			}
+		}
+		if _, ok := have.(map[string]any); !ok && len(wanted) == 0 {
+			return fmt.Sprintf("%s is %v, want an object", path, have)
 		}
 		return ""
 	case []any:
@@ -61,26 +68,62 @@ func number(v any) (float64, bool) {
 	}
 }
 
-// expression finds a key or value that is one, and not understood.
-func expression(v any) string {
+// lookUp gives the field of that name, or what the expression gives.
+func lookUp(key string, have any, path string) (field any, problem string) {
+	if isExpression(key) {
+		query, err := jmespath.Compile(key)
+		if err != nil {
+			return nil, fmt.Sprintf("%s.%s is not understood: %s", path, key, err)
+		}
+		plain, err := asJSON(have)
+		if err == nil {
+			field, err = query.Search(plain)
+		}
+		if err != nil {
+			return nil, fmt.Sprintf("%s.%s has no value: %s", path, key, err)
+		}
+		return field, ""
+	}
+	object, ok := have.(map[string]any)
+	if !ok {
+		return nil, fmt.Sprintf("%s is %v, want an object", path, have)
+	}
+	return object[key], ""
+}
+
+// asJSON gives a value with the one type of number that expressions know.
+func asJSON(v any) (out any, err error) {
+	raw, err := json.Marshal(v)
+	if err != nil {
+		return nil, err
+	}
+	return out, json.Unmarshal(raw, &out)
+}
+
+func isExpression(text string) bool {
+	return len(text) > 2 && text[0] == '(' && text[len(text)-1] == ')'
+}
+
+// notUnderstood finds an expression that is a value, or a key that is no JMESPath: the format knows more than is done here.
+func notUnderstood(v any) string {
 	switch v := v.(type) {
 	case map[string]any:
 		for key, value := range v {
-			if len(key) > 1 && key[0] == '(' {
+			if _, err := jmespath.Compile(key); len(key) > 1 && key[0] == '(' && (!isExpression(key) || err != nil) {
 				return key
 			}
-			if found := expression(value); found != "" {
+			if found := notUnderstood(value); found != "" {
 				return found
 			}
 		}
 	case []any:
 		for _, item := range v {
-			if found := expression(item); found != "" {
+			if found := notUnderstood(item); found != "" {
 				return found
 			}
 		}
 	case string:
-		if len(v) > 1 && v[0] == '(' && v[len(v)-1] == ')' {
+		if isExpression(v) {
 			return v
 		}
 	}

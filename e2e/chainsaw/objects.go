@@ -154,7 +154,8 @@ func unseen(u, wanted *unstructured.Unstructured) string {
 		return ""
 	}
 	conditions, _, _ := unstructured.NestedSlice(u.Object, "status", "conditions")
-	for _, c := range conditions {
+	ofCEL, _, _ := unstructured.NestedSlice(u.Object, "status", "conditionStatus", "conditions")
+	for _, c := range append(conditions, ofCEL...) {
 		condition, _ := c.(map[string]any)
 		if seen, ok := condition["observedGeneration"].(int64); ok && seen != 0 && seen != u.GetGeneration() {
 			return fmt.Sprintf("the condition %v is of generation %d, and it is %d", condition["type"], seen, u.GetGeneration())

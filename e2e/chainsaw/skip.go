@@ -67,7 +67,7 @@ func (t *Test) skip(o *Operation) string {
 			if reason := unbuilt(u); reason != "" {
 				return reason
 			}
-			if found := expression(u.Object); found != "" && (o.Assert != nil || o.Error != nil) {
+			if found := notUnderstood(u.Object); found != "" && (o.Assert != nil || o.Error != nil) {
 				return fmt.Sprintf("an assertion holds the expression %s", found)
 			}
 		}
@@ -77,8 +77,8 @@ func (t *Test) skip(o *Operation) string {
 
 // unbuilt names what a policy needs that is left out by intent, or that a cluster by itself does not have.
 func unbuilt(u *unstructured.Unstructured) string {
-	if group, _, _ := strings.Cut(u.GetAPIVersion(), "/"); group == "policies.kyverno.io" {
-		return "policies.kyverno.io"
+	if strings.HasPrefix(u.GetAPIVersion(), celGroup) && strings.HasSuffix(u.GetKind(), "ImageValidatingPolicy") {
+		return "ImageValidatingPolicy"
 	}
 	rules, _, _ := unstructured.NestedSlice(u.Object, "spec", "rules")
 	for _, r := range rules {
@@ -107,7 +107,10 @@ func holds(v any, key string) bool {
 	return false
 }
 
-// Features names what the policies of a test do: validate, mutate, generate, mutate existing, cleanup.
+// celGroup is that of the policies in CEL. Their kinds say what they do.
+const celGroup = "policies.kyverno.io/"
+
+// Features names what the policies of a test do: validate, mutate, generate, mutate existing, cleanup; those in CEL by their kind.
 func (t *Test) Features() []string {
 	found := map[string]bool{}
 	for _, step := range t.Steps {
@@ -127,7 +130,7 @@ func (t *Test) Features() []string {
 		}
 	}
 	var out []string
-	for _, name := range []string{"validate", "mutate", "mutate existing", "generate", "cleanup", "PolicyException"} {
+	for _, name := range []string{"validate", "mutate", "mutate existing", "generate", "cleanup", "ValidatingPolicy", "MutatingPolicy", "GeneratingPolicy", "DeletingPolicy", "PolicyException"} {
 		if found[name] {
 			out = append(out, name)
 		}
@@ -136,6 +139,10 @@ func (t *Test) Features() []string {
 }
 
 func features(u *unstructured.Unstructured, found map[string]bool) {
+	if strings.HasPrefix(u.GetAPIVersion(), celGroup) {
+		found[strings.TrimPrefix(u.GetKind(), "Namespaced")] = true
+		return
+	}
 	if !strings.HasPrefix(u.GetAPIVersion(), "kyverno.io/") {
 		return
 	}

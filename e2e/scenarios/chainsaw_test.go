@@ -88,6 +88,7 @@ func TestChainsawLibrary(t *testing.T) {
 		t.Fatal(err)
 	}
 	c.installPolicyTypes(t)
+	c.installCELTypes(t)
 	c.kyvernoConfigMap(t)
 	p := c.serve(t, c.options(t, "holdfast", c.emptyBundle(t)))
 	runner := c.chainsawRunner(t)
