@@ -55,7 +55,11 @@ func TestTypesByTheirPlurals(t *testing.T) {
 			[]string{inCEL("p", "", resources("example.com", "v1", "squids")), inCEL("q", "n", resources("example.com", "v1", "squids")), policyFor("r", "Whale")},
 			"", "*/*/Whale: r; example.com/v1/squids: NamespacedValidatingPolicy/n/q, ValidatingPolicy/p",
 		},
-		"what is served in another version":    {[]string{inCEL("p", "", resources("apps", "v2", "deployments"))}, "", "apps/v2/deployments: ValidatingPolicy/p"},
+		"what is served in another version": {[]string{inCEL("p", "", resources("apps", "v2", "deployments"))}, "", "apps/v2/deployments: ValidatingPolicy/p"},
+		"groups and resources in one rule": {
+			[]string{inCEL("p", "", "{apiGroups: ['', apps], apiVersions: [v1], resources: [pods, deployments, squids], operations: [CREATE]}")},
+			"pods.v1 deployments.v1.apps", "/v1/squids: ValidatingPolicy/p; apps/v1/squids: ValidatingPolicy/p",
+		},
 		"what a wildcard selects is not named": {[]string{inCEL("p", "", resources("example.com", "*", "*"))}, "", ""},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -23,14 +23,13 @@ func unserved(types []Type, s *engine.Snapshot) []Coverage {
 			if auditable, _ := r.Auditable(); !auditable {
 				continue
 			}
-			for _, k := range r.Kinds() {
-				if !named(&k) || !k.SubResource.Match("") || slices.ContainsFunc(types, func(t Type) bool { return t.selectedBy(&k) }) {
-					continue
+			for _, scope := range r.Scopes() {
+				for _, k := range absent(types, scope.Kinds) {
+					if policies[k] == nil {
+						policies[k] = map[string]struct{}{}
+					}
+					policies[k][p.ID()] = struct{}{}
 				}
-				if policies[k] == nil {
-					policies[k] = map[string]struct{}{}
-				}
-				policies[k][p.ID()] = struct{}{}
 			}
 		}
 	}
@@ -46,6 +45,23 @@ func unserved(types []Type, s *engine.Snapshot) []Coverage {
 	}
 	slices.SortFunc(out, compareCoverage)
 	return out
+}
+
+// absent gives those of the selectors of a scope that name types which are not there. A resourceRule stands for all its
+// groups with all its resources; one of each is meant.
+func absent(types []Type, kinds []engine.KindSelector) []engine.KindSelector {
+	found := map[string]bool{}
+	var out []engine.KindSelector
+	for _, k := range kinds {
+		switch {
+		case !named(&k) || !k.SubResource.Match(""):
+		case slices.ContainsFunc(types, func(t Type) bool { return t.selectedBy(&k) }):
+			found[k.Plural.String()] = true
+		default:
+			out = append(out, k)
+		}
+	}
+	return slices.DeleteFunc(out, func(k engine.KindSelector) bool { return k.ByName && found[k.Plural.String()] })
 }
 
 // named reports whether the selector names a type.

@@ -205,7 +205,11 @@ func TestExactlyWhatTheBundleNeedsIsAskedFor(t *testing.T) {
 		"resources by their plural": {
 			policies:   selecting("p", "{apiGroups: ['', apps], apiVersions: [v1], resources: [deployments, configmaps], operations: [CREATE]}"),
 			validating: `CREATE [""] v1 configmaps Namespaced` + "\n" + `CREATE ["apps"] v1 deployments Namespaced`,
-			unserved:   "apps/v1/configmaps: p; v1/deployments: p",
+		},
+		"resources that are not served": {
+			policies:   selecting("p", "{apiGroups: ['', example.com], apiVersions: [v1], resources: [configmaps, squids], operations: [CREATE]}"),
+			validating: `CREATE [""] v1 configmaps Namespaced`,
+			unserved:   "example.com/v1/squids: ValidatingPolicy/p; v1/squids: ValidatingPolicy/p",
 		},
 		"a resource alone, without its subresources": {
 			policies:   selecting("p", "{apiGroups: [''], apiVersions: ['*'], resources: [pods], operations: ['*']}"),
@@ -216,7 +220,6 @@ func TestExactlyWhatTheBundleNeedsIsAskedFor(t *testing.T) {
 			validating: `CONNECT [""] v1 pods/exec Namespaced` + "\n" +
 				`UPDATE [""] v1 pods/status Namespaced` + "\n" +
 				`UPDATE,CONNECT ["apps"] v1 deployments/scale Namespaced`,
-			unserved: "*/deployments/scale: p; apps/*/pods/exec: p; apps/*/pods/status: p",
 		},
 		"a resource and its subresources, as the API server reads it": {
 			policies: selecting("p", "{apiGroups: [''], apiVersions: [v1], resources: ['pods/*'], operations: [UPDATE, CONNECT]}"),
@@ -230,7 +233,7 @@ func TestExactlyWhatTheBundleNeedsIsAskedFor(t *testing.T) {
 		"all resources of a group that is not served is asked for, and told of": {
 			policies:   selecting("p", "{apiGroups: [example.com], apiVersions: ['*'], resources: ['*'], operations: [CREATE]}"),
 			validating: `CREATE ["example.com"] * * *`,
-			unserved:   "example.com/*/*: p",
+			unserved:   "example.com/*/*: ValidatingPolicy/p",
 		},
 		"all resources": {
 			policies:   selecting("p", "{apiGroups: ['*'], apiVersions: ['*'], resources: ['*'], operations: [CREATE, CONNECT]}"),

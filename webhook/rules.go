@@ -48,8 +48,8 @@ type demand map[place]operationSet
 // Unserved is a kind that policies select and the API server does not serve. It is left out of the webhook
 // configurations until it appears.
 type Unserved struct {
-	Kind     string // as group/version/kind
-	Policies []string
+	Kind     string   // as group/version/kind, or group/version/plural of a resource that is named so
+	Policies []string // by their IDs
 }
 
 // unserved gathers kinds that are not served, each with the policies that select them.
@@ -76,15 +76,27 @@ func (d demand) add(r *engine.Rule, resources []Resource, missing unserved) {
 		if r.Kind == engine.Mutate && !r.ChangesOthers() {
 			ops &^= setOf([]engine.Operation{engine.Delete}) // nothing remains to be changed
 		}
+		var absent []engine.KindSelector
+		found := map[string]bool{} // plural names, as paths
 		for _, k := range scope.Kinds {
 			p, written := everything(k, within)
 			if written {
 				d[p] |= ops
 			}
-			if !d.addServed(k, ops, resources, within) && (!written || p.group != "*") {
-				name := strings.TrimPrefix(k.String(), "/") // the group of the core API is empty
-				missing[name] = append(missing[name], r.Policy.Key())
+			switch {
+			case d.addServed(k, ops, resources, within):
+				found[k.Plural.String()+"/"+k.SubResource.String()] = true
+			case !written || p.group != "*":
+				absent = append(absent, k)
 			}
+		}
+		for _, k := range absent {
+			// A resourceRule stands for all its groups with all its resources. One of each is meant.
+			if k.ByName && found[k.Plural.String()+"/"+k.SubResource.String()] {
+				continue
+			}
+			name := strings.TrimPrefix(k.String(), "/") // the group of the core API is empty
+			missing[name] = append(missing[name], r.Policy.ID())
 		}
 	}
 }

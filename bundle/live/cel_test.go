@@ -177,7 +177,7 @@ func TestWhatTheConditionsOfPoliciesInCELSay(t *testing.T) {
 			text: inCEL("ValidatingPolicy", "a", "x"), denied: []string{"list pods"},
 			then: func(_ *testing.T, s *scene, g *granted) {
 				g.set(nil)
-				time.Sleep(recheckMissing)
+				time.Sleep(recheckMissing + 5*time.Second)
 				s.settle()
 			},
 			want: "conditions:\n" + configured + reporting + "message: \"\"\nready: true\n",
@@ -186,7 +186,7 @@ func TestWhatTheConditionsOfPoliciesInCELSay(t *testing.T) {
 			text: inCEL("ValidatingPolicy", "a", "x"),
 			then: func(_ *testing.T, s *scene, g *granted) {
 				g.set(nil, "list pods")
-				time.Sleep(recheckGranted)
+				time.Sleep(recheckGranted + 5*time.Second)
 				s.settle()
 			},
 			want: "conditions:\n" + configured + condition("RBACPermissionsGranted", "False", "Failed", "'Policy is not ready for reporting, missing permissions: list pods.'") +
@@ -339,6 +339,23 @@ func TestDefaultsInAStatusAreLeftAlone(t *testing.T) {
 		s.settle()
 		if writes != 1 || s.writes() != writes {
 			t.Errorf("%d writes, then %d more", writes, s.writes()-writes)
+		}
+	})
+}
+
+// Many policies need the same few rights: each is asked about once.
+func TestRightsAreAskedForOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var policies []string
+		for _, name := range []string{"a", "b", "c", "d"} {
+			policies = append(policies, inCEL("ValidatingPolicy", name, "x"))
+		}
+		rights := &granted{}
+		s := play(t, "", policies, serving(servedWithPolicies...), func(_ *scene, o *Options) { o.Access = rights })
+		s.applied()
+		const types, verbs = 7, 2 // pods and six controllers; list and watch
+		if rights.asked != types*verbs {
+			t.Errorf("asked %d times", rights.asked)
 		}
 	})
 }

@@ -25,6 +25,8 @@ const (
 	// Rights are given and taken away without a word to us. What is missing is asked about again after a minute, so
 	// that it shows soon that it was given; what is there, more seldom.
 	recheckMissing, recheckGranted = time.Minute, 10 * time.Minute
+	// An answer holds for half a minute: hundreds of policies ask about the same few types.
+	answerHolds = 30 * time.Second
 	// grantedMessage and noBackgroundMessage are Kyverno's.
 	grantedMessage      = "Policy is ready for reporting."
 	noBackgroundMessage = "Background scanning disabled; reporting permissions not required."
@@ -38,17 +40,36 @@ type right struct {
 
 func (r right) String() string { return r.verb + " " + r.resource.String() }
 
+// answer is whether we had a right when it was asked about.
+type answer struct {
+	allowed bool
+	at      time.Time
+}
+
+// allowed asks whether we have a right, unless that was asked a moment ago.
+func (w *statuses) allowed(ctx context.Context, r right) (bool, error) {
+	if known, ok := w.answers[r]; ok && time.Since(known.at) < answerHolds {
+		return known.allowed, nil
+	}
+	allowed, err := w.source.opts.Access.Allowed(ctx, r.verb, r.resource)
+	if err != nil {
+		return false, fmt.Errorf("asking whether we may %s: %w", r, err)
+	}
+	w.answers[r] = answer{allowed, time.Now()}
+	return allowed, nil
+}
+
 // rights finds out whether we may do what the policy needs, and when to look again.
-func (s *Source) rights(ctx context.Context, p *engine.Policy) (out rights, again time.Duration, err error) {
-	if s.opts.Access == nil {
+func (w *statuses) rights(ctx context.Context, p *engine.Policy) (out rights, again time.Duration, err error) {
+	if w.source.opts.Access == nil {
 		return out, 0, nil
 	}
-	needed, open := neededRights(p, s.opts.Reconciles)
+	needed, open := neededRights(p, w.source.opts.Reconciles)
 	var missing []string
 	for _, r := range needed {
-		allowed, err := s.opts.Access.Allowed(ctx, r.verb, r.resource)
+		allowed, err := w.allowed(ctx, r)
 		if err != nil {
-			return out, 0, fmt.Errorf("asking whether we may %s: %w", r, err)
+			return out, 0, err
 		}
 		if !allowed {
 			missing = append(missing, r.String())

@@ -30,6 +30,8 @@ type statuses struct {
 	queue  workqueue.TypedRateLimitingInterface[key]
 	// wrote remembers, for each policy, what was written last.
 	wrote map[key]written
+	// answers are about rights of ours that were asked about lately.
+	answers map[right]answer
 }
 
 // written is a status that was written once. Should it not be there any more, somebody else has written.
@@ -46,7 +48,7 @@ type written struct {
 // at a time. It may be run again.
 func (s *Source) WriteStatuses(ctx context.Context) error {
 	w := &statuses{
-		source: s, wrote: map[key]written{},
+		source: s, wrote: map[key]written{}, answers: map[right]answer{},
 		queue: workqueue.NewTypedRateLimitingQueue(workqueue.NewTypedItemExponentialFailureRateLimiter[key](firstRetry, lastRetry)),
 	}
 	s.mu.Lock()
@@ -142,7 +144,7 @@ func (w *statuses) write(ctx context.Context, k key) (again time.Duration, err e
 	}
 	before := w.wrote[k]
 	if known && v.inForce != nil && statusOf(k.kind) == celStatus {
-		if v.rights, again, err = s.rights(ctx, v.inForce.Policy); err != nil {
+		if v.rights, again, err = w.rights(ctx, v.inForce.Policy); err != nil {
 			return 0, err
 		}
 		v.ready = v.ready && v.rights.missing == ""
