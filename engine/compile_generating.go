@@ -9,6 +9,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/holdfast-io/holdfast/engine/cel"
+	"github.com/holdfast-io/holdfast/engine/mutate"
 )
 
 // CompileGenerating compiles a policies.kyverno.io GeneratingPolicy or NamespacedGeneratingPolicy into a policy with one
@@ -92,7 +93,7 @@ func (c *compiler) compileCELGeneration(spec *policiesv1beta1.GeneratingPolicySp
 		return nil
 	}
 	out := &celGeneration{rule: rule, reads: readsOf(rule.References()), annotates: len(spec.AuditAnnotations) > 0}
-	out.findKinds(c)
+	out.findKinds(c.schema)
 	return out
 }
 
@@ -113,22 +114,22 @@ func (c *compiler) celGenerationOf(g *policiesv1beta1.Generation, path []any) ce
 }
 
 // findKinds names the kinds of what the text of the policy tells that it generates.
-func (g *celGeneration) findKinds(c *compiler) {
+func (c *celGeneration) findKinds(known *mutate.Schema) {
 	var more bool
-	g.makes, more = g.rule.Makes()
-	g.open = more && len(g.makes) == 0
-	for _, m := range g.makes {
+	c.makes, more = c.rule.Makes()
+	c.open = more && len(c.makes) == 0
+	for _, m := range c.makes {
 		kind := schema.FromAPIVersionAndKind(m.APIVersion, m.Kind)
 		if m.Kind == "" {
-			found, ok := c.schema.KindOf(kind.GroupVersion().WithResource(m.Plural))
+			found, ok := known.KindOf(kind.GroupVersion().WithResource(m.Plural))
 			if !ok {
-				g.open = true
+				c.open = true
 				continue
 			}
 			kind = found
 		}
-		if !slices.Contains(g.kinds, kind) {
-			g.kinds = append(g.kinds, kind)
+		if !slices.Contains(c.kinds, kind) {
+			c.kinds = append(c.kinds, kind)
 		}
 	}
 }

@@ -76,6 +76,9 @@ type Decision struct {
 	// Changes are what a rule wants of other objects than the one it judges: targets of a mutate rule,
 	// downstream objects of a generate rule.
 	Changes []Change
+	// Keeps stands for the names of what a GeneratingPolicy keeps for the object. Where it is another than before, some of
+	// it may be wanted no more.
+	Keeps string
 }
 
 // ChangeAction is what is to be done with an object.

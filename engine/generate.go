@@ -92,7 +92,9 @@ func (g *generator) decide() *Decision {
 		}
 	}
 	if c := r.generate.cel; c != nil {
-		return c.annotate(g, x, g.conclude())
+		d := c.annotate(g, x, g.conclude())
+		d.Keeps = g.keeps()
+		return d
 	}
 	return g.conclude()
 }

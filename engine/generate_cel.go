@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash/fnv"
+	"io"
 	"maps"
 	"strings"
 	"time"
@@ -83,6 +85,22 @@ func (c *celGeneration) produce(g *generator, x *scope) {
 	in := g.e.celInput(x.object, c.reads)
 	in.World = &generatorWorld{g.e.world(g.rule.Policy), g}
 	g.errs = append(g.errs, c.rule.Generate(g.e.ctx, in)...)
+}
+
+// keeps stands for the names of all that is wanted, and for errors, as what stood in the way is not among them.
+func (g *generator) keeps() string {
+	if !g.rule.generate.synchronize {
+		return ""
+	}
+	sum := fnv.New64a()
+	for _, d := range g.wanted {
+		name := d.name
+		if d.chance { // it may be another each time
+			name = ""
+		}
+		_, _ = io.WriteString(sum, d.kind.String()+"\x00"+d.namespace+"\x00"+name+"\x00") // a hash does not fail
+	}
+	return fmt.Sprintf("%x with %d errors", sum.Sum64(), len(g.errs))
 }
 
 // annotate adds the policy's annotations to the result, as its properties.

@@ -85,8 +85,11 @@ func (o *orphanCheck) check(before *Snapshot) (*Orphan, error) {
 		if before == nil {
 			return nil, nil
 		}
-		if o.rule = before.maker(has); o.rule == nil || !o.rule.generate.synchronize || o.rule.generate.orphan || !o.mayMake() {
+		if o.rule = before.maker(has); o.rule == nil || !o.rule.generate.synchronize || o.rule.generate.orphan || !o.mayMake(o.rule) {
 			return nil, nil
+		}
+		if o.rule.generate.cel != nil && has.Get(labelSourceUID) != "" {
+			return nil, nil // as with the peer, what a GeneratingPolicy has copied stays when the policy goes
 		}
 		if err := o.reached(); err != nil {
 			return nil, err
@@ -97,7 +100,7 @@ func (o *orphanCheck) check(before *Snapshot) (*Orphan, error) {
 	if !o.rule.generate.synchronize ||
 		!o.rule.operations.has(Create) || o.rule.operations.has(Delete) || // it generates when its trigger goes
 		!o.rule.Selects(&Resource{Kind: trigger.kind, Plural: o.resource(trigger.kind).Resource}) || // it has become a rule about something else
-		trigger.unknown() || !o.mayMake() {
+		trigger.unknown() || !o.mayMake(o.rule) && !o.mightMake(before) {
 		return nil, nil
 	}
 	if err := o.reached(); err != nil {
@@ -121,17 +124,17 @@ func (o *orphanCheck) reached() error {
 
 // mayMake reports whether the rule can have generated the object, as far as its fields are plain text. Labels
 // alone do not make an object the rule's to delete: who may write them may have no right to delete it.
-func (o *orphanCheck) mayMake() bool {
+func (o *orphanCheck) mayMake(rule *Rule) bool {
 	c := o.change()
 	fits := func(t *expr.Template, text string) bool {
 		plain, ok := constant(t)
 		return !ok || plain == text
 	}
-	if made := o.rule.generate.cel; made != nil {
+	if made := rule.generate.cel; made != nil {
 		return made.mayMake(&c)
 	}
-	for i := range o.rule.generate.parts {
-		p := o.rule.generate.parts[i].make
+	for i := range rule.generate.parts {
+		p := rule.generate.parts[i].make
 		if !fits(p.namespace, c.Namespace) {
 			continue
 		}
@@ -149,6 +152,15 @@ func (o *orphanCheck) mayMake() bool {
 		}
 	}
 	return false
+}
+
+// mightMake reports whether a GeneratingPolicy could make the object before it was changed.
+func (o *orphanCheck) mightMake(before *Snapshot) bool {
+	if before == nil || o.rule.generate.cel == nil {
+		return false
+	}
+	rule := before.maker(labelsOf(o.object))
+	return rule != nil && rule.generate.cel != nil && rule.generate.synchronize && o.mayMake(rule)
 }
 
 // identity is what the labels tell of a trigger or source: its UID, or its name if an earlier version wrote

@@ -62,8 +62,16 @@ func TestOrphansOfGeneratingPolicies(t *testing.T) {
 			policy: generatingPolicy(synchronized, "object.metadata.name, [resource.List('v1', 'secrets', 'default')]"), object: copied, world: []string{namespaceShop},
 			want: "delete Secret shop/regcred: policy p generates it no longer for Namespace shop",
 		},
-		"the policy is gone":                          {before: settings, object: made, want: "delete ConfigMap shop/settings: policy p is gone"},
-		"the policy is gone, and leaves what it made": {before: strings.Replace(settings, "evaluation: {", "evaluation: {orphanDownstreamOnPolicyDelete: {enabled: true}, ", 1), object: made},
+		"the policy makes another kind by now": {
+			policy: strings.Replace(settings, "dyn('ConfigMap')", "dyn('Secret')", 1), before: settings, object: made, world: []string{namespaceShop},
+			want: "delete ConfigMap shop/settings: policy p generates it no longer for Namespace shop",
+		},
+		"the policy makes another kind by now, and leaves what it made": {
+			policy: strings.Replace(settings, "dyn('ConfigMap')", "dyn('Secret')", 1), before: strings.Replace(settings, "enabled: true", "enabled: false", 1), object: made, world: []string{namespaceShop},
+		},
+		"the policy is gone, and the object is a copy": {before: copying, object: copied},
+		"the policy is gone":                           {before: settings, object: made, want: "delete ConfigMap shop/settings: policy p is gone"},
+		"the policy is gone, and leaves what it made":  {before: strings.Replace(settings, "evaluation: {", "evaluation: {orphanDownstreamOnPolicyDelete: {enabled: true}, ", 1), object: made},
 	} {
 		t.Run(sentence, func(t *testing.T) {
 			var policies []string

@@ -337,6 +337,34 @@ func TestGeneratingPoliciesAddTheirAnnotationsToResults(t *testing.T) {
 	same(t, "decision", lines(m.Decisions), " error: could not be evaluated: audit annotation who: expression 'object.nope': no such key: nope")
 }
 
+func TestADecisionTellsWhenWhatIsKeptIsAnother(t *testing.T) {
+	keeps := func(policy string) string {
+		t.Helper()
+		m, err := generatingSnapshot(t, policy).Audit(t.Context(), resting(t, namespaceShop), newAPIServer(t, pullSecret).inputs())
+		if err != nil || len(m.Decisions) != 1 {
+			t.Fatal(err, lines(m.Decisions))
+		}
+		return m.Decisions[0].Keeps
+	}
+	settings := generatingPolicy(synchronized, "object.metadata.name, ["+settingsOfShop+"]")
+	first := keeps(settings)
+	same(t, "with other content", keeps(strings.Replace(settings, "info", "debug", 1)), first)
+	same(t, "without synchronize", keeps(strings.Replace(settings, "enabled: true", "enabled: false", 1)), "")
+	for sentence, policy := range map[string]string{
+		"under another name":         strings.Replace(settings, "'settings'", "'other'", 1),
+		"in another namespace":       strings.Replace(settings, "object.metadata.name, [", "'other', [", 1),
+		"of another kind":            strings.Replace(settings, "'ConfigMap'", "'Secret'", 1),
+		"with another":               generatingPolicy(synchronized, "object.metadata.name, ["+settingsOfShop+", resource.Get('v1', 'secrets', 'default', 'regcred')]"),
+		"with one that is not there": generatingPolicy(synchronized, "object.metadata.name, ["+settingsOfShop+", {'apiVersion': dyn('v1')}]"),
+	} {
+		if keeps(policy) == first {
+			t.Errorf("%s: it keeps the same", sentence)
+		}
+	}
+	random := generatingPolicy(synchronized, "'a', [{'apiVersion': dyn('v1'), 'kind': dyn('ConfigMap'), 'metadata': dyn({'name': 'x' + random('[a-z]{3}')})}]")
+	same(t, "under a name by chance", keeps(random), keeps(strings.Replace(random, "'x' +", "'y' +", 1)))
+}
+
 func TestWithoutAClusterItCannotBeToldWhatIsGenerated(t *testing.T) {
 	for _, policy := range []string{
 		generatingPolicy(synchronized, "object.metadata.name, ["+settingsOfShop+"]"),

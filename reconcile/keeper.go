@@ -88,8 +88,10 @@ type Keeper struct {
 	queue   workqueue.TypedRateLimitingInterface[task]
 	early   map[task]bool
 	started time.Time
-	// known are triggers, by UID, for which rules with synchronize generate.
-	known map[string]bool
+	// known are triggers, by UID, for which rules with synchronize generate, with what they keep; lost are those for
+	// which they do no more, until what they made is gone.
+	known map[string]string
+	lost  map[string]bool
 	// acted says on which state of a trigger a rule without synchronize has acted.
 	acted map[deed]string
 	// kinds are those that have been written.
@@ -127,7 +129,8 @@ func (k *Keeper) reset() {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.queue, k.early = nil, map[task]bool{}
-	k.known, k.acted, k.kinds, k.before = map[string]bool{}, map[deed]string{}, map[schema.GroupVersionKind]bool{}, nil
+	k.known, k.lost = map[string]string{}, map[string]bool{}
+	k.acted, k.kinds, k.before = map[deed]string{}, map[schema.GroupVersionKind]bool{}, nil
 }
 
 // begin makes the queue, and puts into it what was found before it was there.
@@ -171,20 +174,28 @@ func (k *Keeper) waiting() int {
 
 // Found tells what an evaluation of the trigger has come to.
 func (k *Keeper) Found(t Trigger, decisions []engine.Decision) {
-	changes, keeps := false, false
+	changes, keeps, what := false, false, ""
 	for i := range decisions {
 		d := &decisions[i]
 		changes = changes || len(d.Changes) > 0
 		keeps = keeps || (d.Rule.Synchronizes() && (d.Status == engine.Pass || d.Status == engine.Fail))
+		if d.Keeps != "" {
+			what += ruleKey(d.Rule) + " " + d.Keeps + "\n"
+		}
 	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if changes {
 		k.add(task{trigger: t})
 	}
+	before, known := k.known[t.UID]
 	if keeps {
-		k.known[t.UID] = true
-	} else if k.known[t.UID] {
+		k.known[t.UID] = what
+		delete(k.lost, t.UID)
+	} else if known {
+		k.lost[t.UID] = true
+	}
+	if known && (!keeps || what != before) {
 		k.add(task{trigger: t, orphans: true})
 	}
 }
@@ -198,7 +209,8 @@ func (k *Keeper) Gone(t Trigger) {
 			delete(k.acted, d)
 		}
 	}
-	if k.known[t.UID] {
+	if _, known := k.known[t.UID]; known {
+		k.lost[t.UID] = true
 		k.add(task{trigger: t, orphans: true})
 	}
 }

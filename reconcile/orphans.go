@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
@@ -26,7 +27,10 @@ func (k *Keeper) release(ctx context.Context, t Trigger) error {
 		return err
 	}
 	k.mu.Lock()
-	delete(k.known, t.UID) // if it is matched again, Found says so
+	if k.lost[t.UID] { // if it is matched again, Found says so
+		delete(k.known, t.UID)
+		delete(k.lost, t.UID)
+	}
 	k.mu.Unlock()
 	return nil
 }
@@ -40,16 +44,16 @@ func (k *Keeper) sweep(ctx context.Context) error {
 	k.mu.Unlock()
 	s := k.opts.Snapshots.Current()
 	var errs []error
-	now := map[string]bool{}
+	now := map[string]*engine.Rule{}
 	for _, r := range keepers(s) {
-		now[ruleKey(r)] = true
+		now[ruleKey(r)] = r
 		errs = append(errs, k.deleteOrphans(ctx, s, nil, r, "", Trigger{}))
 	}
 	var again []*engine.Snapshot
 	for _, old := range before {
 		var failed error
 		for _, r := range keepers(old) {
-			if !now[ruleKey(r)] {
+			if n := now[ruleKey(r)]; n == nil || makesOthers(r, n) {
 				failed = errors.Join(failed, k.deleteOrphans(ctx, s, old, r, "", Trigger{}))
 			}
 		}
@@ -62,6 +66,13 @@ func (k *Keeper) sweep(ctx context.Context) error {
 	k.before = append(again, k.before...)
 	k.mu.Unlock()
 	return errors.Join(errs...)
+}
+
+// makesOthers reports whether a rule made kinds that it makes no more since it was changed.
+func makesOthers(before, now *engine.Rule) bool {
+	old, _ := before.Generates()
+	kinds, _ := now.Generates()
+	return slices.ContainsFunc(old, func(kind schema.GroupVersionKind) bool { return !slices.Contains(kinds, kind) })
 }
 
 // keepers are the rules that keep what they generate.

@@ -26,6 +26,8 @@ spec:
       expression: resource.Get("v1", "configmaps", "default", "settings")
   generate:
     - expression: generator.Apply(object.metadata.name, [variables.settings])
+    - expression: >-
+        generator.Apply(object.metadata.name, [resource.List("v1", "configmaps", "default", {"share": "yes"})])
     - template:
         interpolate: cel
         value: |
@@ -104,6 +106,9 @@ func TestServeKeepsWhatGeneratingPoliciesGenerate(t *testing.T) {
 		}
 	}
 	create(c.configMap("default", "settings", nil, map[string]string{"log": "info"}))
+	for _, name := range []string{"first", "second"} {
+		create(c.configMap("default", name, map[string]string{"share": "yes"}, map[string]string{"is": name}))
+	}
 	c.serve(t, c.options(t, "generator", c.writeBundle(t, "bundle", generatingInCEL)))
 
 	_, err := c.kube.CoreV1().Namespaces().Create(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "team-a"}}, metav1.CreateOptions{})
@@ -129,9 +134,13 @@ func TestServeKeepsWhatGeneratingPoliciesGenerate(t *testing.T) {
 	_, err = maps("default").Patch(ctx, "settings", types.MergePatchType, []byte(`{"data":{"log":"debug"}}`), metav1.PatchOptions{})
 	must(err)
 	eventually(t, "the copy to follow its source", holds("team-a", "settings", "log", "debug"))
+	eventually(t, "the copies of a list", holds("team-a", "second", "is", "second"))
+	must(maps("default").Delete(ctx, "first", metav1.DeleteOptions{}))
+	eventually(t, "one copy to go with its source", gone("team-a", "first"))
 	must(maps("default").Delete(ctx, "settings", metav1.DeleteOptions{}))
 	eventually(t, "the copy to go with its source", gone("team-a", "settings"))
 
+	eventually(t, "the other copies to stay", holds("team-a", "second", "is", "second"))
 	create(c.configMap("default", "shop", map[string]string{"app": "web"}, nil))
 	eventually(t, "the twin", holds("default", "shop-twin", "of", "shop"))
 	must(maps("default").Delete(ctx, "shop", metav1.DeleteOptions{}))
