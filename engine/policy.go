@@ -102,9 +102,15 @@ type Rule struct {
 	generate      *generation
 	ownToo        bool // skipBackgroundRequests: false, so that what rules have written counts too
 	cleanup       *cleanup
+	document      documentUse
 	action        actionTable
 	needs         needs
 }
+
+// documentUse tells whether anything in a rule reads the document of JMESPath, which costs something to make.
+type documentUse bool
+
+const withoutDocument documentUse = true
 
 // Operations lists the operations on which the rule is evaluated.
 func (r *Rule) Operations() []Operation { return r.operations.list() }

@@ -25,6 +25,10 @@ type scope struct {
 
 // scope opens the scope of a rule.
 func (r *Rule) scope(e *evaluation) (*scope, error) {
+	if r.document == withoutDocument {
+		e.scope = scope{e: e, rule: r, env: &e.env, object: e.object, element: -1}
+		return &e.scope, nil
+	}
 	root, err := e.document(r.needs)
 	if err != nil {
 		return nil, err
