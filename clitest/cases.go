@@ -188,7 +188,9 @@ func (t *test) notApplied(ctx context.Context, c *Case, r *result, o *object) {
 		c.Status = Pass
 	case engine.Pass.String():
 		c.Status, c.Reason = Pass, none+", which passes as it is"
-		if r.generated() != nil {
+		if slices.ContainsFunc(t.policiesOf(r), (*policy).deletes) {
+			c.Status, c.Reason = Fail, "the policy does not select the resource, and would not delete it"
+		} else if r.generated() != nil {
 			c.Status, c.Reason = Fail, none+": nothing is generated"
 		} else if file := r.patched(); file != "" && t.folder.has(ctx, file) {
 			t.comparePatched(ctx, c, r, &verdict{object: o}, file)

@@ -49,3 +49,52 @@ func TestGeneratedResources(t *testing.T) {
 		})
 	}
 }
+
+const copyingInCEL = `
+-- policy.yaml --
+apiVersion: policies.kyverno.io/v1
+kind: GeneratingPolicy
+metadata: {name: copy}
+spec:
+  matchConstraints: {resourceRules: [{apiGroups: [""], apiVersions: [v1], operations: [CREATE], resources: [namespaces]}]}
+  generate:
+    - expression: generator.Apply(object.metadata.name, [resource.Get("v1", "secrets", "default", "regcred")])
+-- resources.yaml --
+{apiVersion: v1, kind: Namespace, metadata: {name: shop}}
+---
+{apiVersion: v1, kind: Service, metadata: {name: web}}
+-- context.yaml --
+apiVersion: cli.kyverno.io/v1alpha1
+kind: Context
+metadata: {name: context}
+spec: {resources: [{apiVersion: v1, kind: Secret, metadata: {name: regcred, namespace: default, annotations: {note: a}}, data: {a: YQ==}}]}
+-- made.yaml --
+{apiVersion: v1, kind: Secret, metadata: {name: regcred, namespace: shop}, data: {a: YQ==}}
+-- noted.yaml --
+{apiVersion: v1, kind: Secret, metadata: {name: regcred, namespace: shop, annotations: {note: b}}, data: {a: YQ==}}
+-- other.yaml --
+{apiVersion: v1, kind: Secret, metadata: {name: regcred, namespace: shop}, data: {a: Yg==}}
+`
+
+func TestGeneratedResourcesOfGeneratingPolicies(t *testing.T) {
+	const context = "context: context.yaml\n"
+	for sentence, c := range map[string]struct{ more, result, want string }{
+		"what is made is as the file has it, but for annotations": {
+			context, "resources: [shop], generatedResource: made.yaml, ", "pass: copy/ Namespace shop want pass got pass",
+		},
+		"what is made is not as the file has it": {
+			context, "resources: [shop], generatedResource: other.yaml, ", "fail: copy/ Namespace shop want pass got pass the generated Secret shop/regcred differs; to be as expected it would need replace /data/a",
+		},
+		"annotations are compared if the file has any": {
+			context, "resources: [shop], generatedResource: noted.yaml, ", "fail: copy/ Namespace shop want pass got pass the generated Secret shop/regcred differs; to be as expected it would need replace /metadata/annotations/note",
+		},
+		"without its source it is an error": {
+			"", "resources: [shop], ", `fail: copy/ Namespace shop want pass got error could not be evaluated: generate[0]: expression 'generator.Apply(object.metadata.name, [resource.Get("v1", "secrets", "default", "regcred")])': generator.Apply: element 0 is null: there is no such object`,
+		},
+	} {
+		t.Run(sentence, func(t *testing.T) {
+			got := runCases(t, head+c.more+"results: [{isGeneratingPolicy: true, policy: copy, kind: Namespace, "+c.result+"result: pass}]", "", copyingInCEL)
+			compareLines(t, got, []string{c.want})
+		})
+	}
+}
