@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -219,4 +220,28 @@ func TestValidatingAutogenWarnings(t *testing.T) {
 	s := validatingSnapshot(t, "", onPodResources+"validations: [{expression: 'true'}], autogen: {podControllers: {controllers: [deployments, Deployment.v1]}}")
 	same(t, "warnings", strings.Join(s.Policies()[0].Warnings, "\n"),
 		`spec.autogen.podControllers.controllers: "Deployment.v1" stands for no controller: expected a plural name, or resource.version.group`)
+}
+
+// An exception is asked about each Pod that comes of an object of somebody's own kind.
+func TestValidatingAutogenExceptions(t *testing.T) {
+	const (
+		host = "spec: {hostNetwork: true, containers: [{name: c, image: i}]}"
+		jobs = "{apiVersion: example.com/v1, kind: JobSet, metadata: {name: a, namespace: shop}, spec: {one: {metadata: {labels: {excused: 'yes'}}, " + host + "}%s}}"
+	)
+	policy := validatingSnapshot(t, "", onPodResources+"validations: [{expression: '!object.spec.?hostNetwork.orValue(false)', message: no host network}], autogen: {podControllers: {controllers: [jobsets.v1.example.com]}}").Policies()
+	s, err := Assemble(Contents{Policies: policy, Exceptions: []*Exception{
+		mustCompileCELException(t, exceptionInCEL("x", conditionInCEL("object.kind == 'Pod' && object.metadata.?labels.excused.orValue('') == 'yes'"))),
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct{ rest, want string }{
+		"all excused":       {"", " skip: excused by PolicyException team-a/x"},
+		"one that is not":   {", two: {" + host + "}", " fail: no host network (pod template at spec.two)"},
+		"one that is right": {", two: {spec: {containers: [{name: c, image: i}]}}", " pass"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			same(t, "decision", lines(s.Validate(t.Context(), asking(t, fmt.Sprintf(jobs, c.rest)), world{}.inputs())), c.want)
+		})
+	}
 }

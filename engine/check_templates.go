@@ -16,6 +16,17 @@ type templatesCheck struct {
 	body       checker
 }
 
+const podKind = "Pod"
+
+// judgesTemplates reports whether the rule judges the pod templates in an object.
+func (r *Rule) judgesTemplates() bool {
+	if r.validate == nil {
+		return false
+	}
+	_, ok := r.validate.body.(*templatesCheck)
+	return ok
+}
+
 func (k *templatesCheck) check(x *scope) *Decision {
 	e := x.e
 	found := podTemplates(e.object)
@@ -42,8 +53,11 @@ func (k *templatesCheck) check(x *scope) *Decision {
 	return sum
 }
 
-// checkPod judges one Pod.
+// checkPod judges one Pod. Exceptions come first: the conditions may read what they allow.
 func (k *templatesCheck) checkPod(r *Rule, e *evaluation) *Decision {
+	if d := e.excusal(r); d != nil {
+		return d
+	}
 	if barred, d := k.conditions.bars(r, e); barred {
 		return d
 	}
@@ -58,7 +72,7 @@ func (k *templatesCheck) checkPod(r *Rule, e *evaluation) *Decision {
 // not there).
 func (e *evaluation) podRequest(template, before map[string]any) *Request {
 	req := *e.req
-	req.Kind = schema.GroupVersionKind{Version: "v1", Kind: "Pod"}
+	req.Kind = schema.GroupVersionKind{Version: "v1", Kind: podKind}
 	req.Resource = schema.GroupVersionResource{Version: "v1", Resource: "pods"}
 	req.Object, req.OldObject = e.pod(template), nil
 	switch {
@@ -83,7 +97,7 @@ func (e *evaluation) pod(template map[string]any) map[string]any {
 	if namespace, _ := meta["namespace"].(string); namespace == "" {
 		meta["namespace"] = e.req.Namespace
 	}
-	return map[string]any{"apiVersion": "v1", "kind": "Pod", "metadata": meta, "spec": template["spec"]}
+	return map[string]any{"apiVersion": "v1", "kind": podKind, "metadata": meta, "spec": template["spec"]}
 }
 
 // podTemplate is a pod template in an object, at a path such as spec.jobs[0].template.

@@ -136,8 +136,8 @@ func indexExceptions(policies []*Policy, exceptions []*Exception) map[*Rule][]ex
 func (e *evaluation) excusal(r *Rule) *Decision {
 	e.narrow, e.allowed = nil, cel.Exceptions{}
 	exceptions := e.exceptions[r]
-	if len(exceptions) == 0 {
-		return nil
+	if len(exceptions) == 0 || r.judgesTemplates() && e.resource.Kind.Kind != podKind {
+		return nil // of pod templates each is asked about, as a Pod
 	}
 	var by []*Exception
 	var failed error
