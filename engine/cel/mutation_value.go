@@ -59,8 +59,10 @@ func (w *jsonWriter) value(v ref.Val, place string) (any, error) {
 		return w.made(v, place)
 	case object:
 		return map[string]any(v), w.measure(map[string]any(v))
-	case list:
-		return []any(v), w.measure([]any(v))
+	case *object:
+		return w.value(*v, place)
+	case *list:
+		return []any(*v), w.measure([]any(*v))
 	case traits.Lister:
 		return w.list(v, place)
 	case traits.Mapper:

@@ -35,9 +35,11 @@ func value(v any) ref.Val {
 	case float64:
 		return number(v)
 	case map[string]any:
-		return object(v)
+		o := object(v)
+		return &o // the interpreter looks values up in sets of constants, where a map or a slice itself cannot be
 	case []any:
-		return list(v)
+		l := list(v)
+		return &l
 	default:
 		return types.DefaultTypeAdapter.NativeToValue(v)
 	}
