@@ -21,6 +21,8 @@ type constraints struct {
 	namespaces labels.Selector                   // nil: all
 	objects    labels.Selector                   // nil: all
 	names      []string                          // none: all
+	// exact leaves out what was written in another version, or of another group, than the one that it was converted to.
+	exact bool
 	// beginnings says that the names select what will be given a name by the beginning of that, as in Kyverno.
 	beginnings bool
 }
@@ -36,6 +38,9 @@ func (c *constraints) match(e *evaluation) (bool, error) {
 		if namespaced {
 			return false, nil
 		}
+	}
+	if sent := e.req.Sent; c.exact && sent != nil && sent.RequestResource != e.req.Resource {
+		return false, nil
 	}
 	if len(c.names) > 0 && !c.named(e) {
 		return false, nil
@@ -100,6 +105,7 @@ func (c *compiler) compileMatchConstraints(m *admissionregistrationv1.MatchResou
 	narrow := constraints{
 		namespaces: c.compileLabelSelector(m.NamespaceSelector, at(path, "namespaceSelector")),
 		objects:    c.compileLabelSelector(m.ObjectSelector, at(path, "objectSelector")),
+		exact:      m.MatchPolicy != nil && *m.MatchPolicy == admissionregistrationv1.Exact,
 		beginnings: lenient,
 	}
 	rules := m.ResourceRules

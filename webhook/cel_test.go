@@ -233,6 +233,55 @@ func TestNamespacedPoliciesAskForTheirNamespaceOnly(t *testing.T) {
 	}
 }
 
+// Policies on one resource in different versions each get what is written in any, converted to theirs.
+func TestEachChoiceOfVersionsIsAskedForByItself(t *testing.T) {
+	scalers := func(name, versions string) string {
+		return selecting(name, "{apiGroups: [autoscaling], apiVersions: ["+versions+"], resources: [horizontalpodautoscalers], operations: [CREATE]}")
+	}
+	w := wanted(t, scalers("any", "'*'")+and+scalers("both", "v1, v2")+and+scalers("old", "v1")+and+scalers("new", "v2")+and+
+		ofNamespace(scalers("mine", "v2, v3"))+and+selecting("pods", "{apiGroups: [''], apiVersions: [v1], resources: [pods], operations: [CREATE]}"))
+	got, err := Configure(w)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var entries []string
+	for _, e := range got.Validating.Webhooks {
+		entries = append(entries, e.Name+"\n"+rulesOf(e.Rules))
+	}
+	want := []string{
+		"fail-10s.validate.holdfast.dev\n" + `CREATE [""] v1 pods Namespaced` + "\n" + `CREATE ["autoscaling"] v1,v2 horizontalpodautoscalers Namespaced`,
+		"fail-10s.v1.validate.holdfast.dev\n" + `CREATE ["autoscaling"] v1 horizontalpodautoscalers Namespaced`,
+		"fail-10s.v2.validate.holdfast.dev\n" + `CREATE ["autoscaling"] v2 horizontalpodautoscalers Namespaced`,
+	}
+	if !slices.Equal(entries, want) {
+		t.Errorf("got\n%s\nexpected\n%s", strings.Join(entries, "\n\n"), strings.Join(want, "\n\n"))
+	}
+	if len(got.Unserved) > 0 {
+		t.Errorf("not served: %v", got.Unserved)
+	}
+}
+
+// matchPolicy: Exact leaves out what was written in another version.
+func TestMatchPolicies(t *testing.T) {
+	const onNew = "{apiGroups: [autoscaling], apiVersions: [v2], resources: [horizontalpodautoscalers], operations: [CREATE]}"
+	converted := obj{
+		"kind":            obj{"group": "autoscaling", "version": "v2", "kind": "HorizontalPodAutoscaler"},
+		"resource":        obj{"group": "autoscaling", "version": "v2", "resource": "horizontalpodautoscalers"},
+		"requestKind":     obj{"group": "autoscaling", "version": "v1", "kind": "HorizontalPodAutoscaler"},
+		"requestResource": obj{"group": "autoscaling", "version": "v1", "resource": "horizontalpodautoscalers"},
+	}
+	for policy, allowed := range map[string]bool{"Exact": true, "Equivalent": false} {
+		text := strings.Replace(selecting("p", onNew), "resourceRules:", "matchPolicy: "+policy+", resourceRules:", 1)
+		if resp := newDoor(t, text).ask(t, "/validate", reviewOf(converted)); resp.Allowed != allowed {
+			t.Errorf("%s: allowed %v", policy, resp.Allowed)
+		}
+	}
+	text := strings.Replace(selecting("p", onPods), "resourceRules:", "matchPolicy: Exact, resourceRules:", 1)
+	if newDoor(t, text).ask(t, "/validate", reviewOf(nil)).Allowed {
+		t.Error("what was written in the policy's version is allowed")
+	}
+}
+
 // asked reports whether the API server asks an entry about the request, by its own matcher.
 func asked(t *rapid.T, entries []admissionregistrationv1.ValidatingWebhook, r *engine.Request) bool {
 	attributes := admission.NewAttributesRecord(nil, nil, r.Kind, r.Namespace, r.Name, r.Resource, r.SubResource, admission.Operation(r.Operation), nil, false, nil)

@@ -107,7 +107,8 @@ var managedBy = [2]string{"app.kubernetes.io/managed-by", "holdfast"}
 func Configure(w Wanted) (Configurations, error) {
 	var out Configurations
 	missing := unserved{}
-	asked := [2]map[Group]*demands{{}, {}} // by Hook
+	asked := [2]map[Group]demands{{}, {}} // by Hook
+	served := newServedResources(w.Resources)
 	for _, p := range w.Snapshot.Policies() {
 		if !p.Admission {
 			continue
@@ -123,9 +124,9 @@ func Configure(w Wanted) (Configurations, error) {
 			}
 			g := GroupOf(p)
 			if asked[hook][g] == nil {
-				asked[hook][g] = &demands{wide: demand{}, own: demand{}, namespaces: map[string]struct{}{}}
+				asked[hook][g] = demands{}
 			}
-			asked[hook][g].add(r, w.Resources, missing)
+			asked[hook][g].add(r, served, missing)
 		}
 	}
 	out.Unserved = missing.list()
@@ -155,7 +156,7 @@ func Configure(w Wanted) (Configurations, error) {
 
 // entries makes the entries of each group that has something to be asked about. They come in the form for
 // mutation, which has one field more.
-func (w *Wanted) entries(hook Hook, asked map[Group]*demands) ([]admissionregistrationv1.MutatingWebhook, error) {
+func (w *Wanted) entries(hook Hook, asked map[Group]demands) ([]admissionregistrationv1.MutatingWebhook, error) {
 	var out []admissionregistrationv1.MutatingWebhook
 	for _, g := range slices.SortedFunc(maps.Keys(asked), compareGroups) {
 		client, err := w.Endpoint.client(hook.Path(g), w.CABundle)
@@ -197,11 +198,7 @@ func (w *Wanted) policies() ([]admissionregistrationv1.MutatingWebhook, error) {
 		if r.SubResource != "" || !slices.Contains(w.Policies, schema.GroupVersionResource{Group: r.Group, Version: r.Version, Resource: r.Name}) {
 			continue
 		}
-		p := place{group: r.Group, version: r.Version, resource: r.Name, scope: admissionregistrationv1.ClusterScope}
-		if r.Namespaced {
-			p.scope = admissionregistrationv1.NamespacedScope
-		}
-		wanted[p] = setOf([]engine.Operation{engine.Create, engine.Update})
+		wanted[r.place()] = setOf([]engine.Operation{engine.Create, engine.Update})
 	}
 	if len(wanted) == 0 {
 		return nil, nil

@@ -12,20 +12,31 @@ import (
 // namespaceName is the label that the API server itself puts on each namespace.
 const namespaceName = "kubernetes.io/metadata.name"
 
-// demands are what a group of policies has to be asked about: everywhere, and in the namespaces of those policies
-// that rule one.
-type demands struct {
+// demands are what a group of policies has to be asked about, in layers: the first for rules that look at a resource in
+// every version that is served, and one more for each choice of versions. An entry that asks about a resource in one
+// version gets the writes of all others converted to it; were it to ask about several, it would get each as it was
+// written, and a rule on the one version would not see the other.
+type demands map[string]*layer
+
+// layer is what is asked about everywhere, and in the namespaces of those policies that rule one.
+type layer struct {
 	wide, own  demand
 	namespaces map[string]struct{} // of own
 }
 
-func (d *demands) add(r *engine.Rule, resources []Resource, missing unserved) {
-	if r.Policy.Namespace == "" {
-		d.wide.add(r, resources, missing)
-		return
-	}
-	d.own.add(r, resources, missing)
-	d.namespaces[r.Policy.Namespace] = struct{}{}
+func (d demands) add(r *engine.Rule, served *servedResources, missing unserved) {
+	served.ask(r, missing, func(versions string, p place, ops operationSet) {
+		if d[versions] == nil {
+			d[versions] = &layer{wide: demand{}, own: demand{}, namespaces: map[string]struct{}{}}
+		}
+		l := d[versions]
+		if r.Policy.Namespace == "" {
+			l.wide[p] |= ops
+			return
+		}
+		l.own[p] |= ops
+		l.namespaces[r.Policy.Namespace] = struct{}{}
+	})
 }
 
 // part is one webhook entry in the making.
@@ -36,14 +47,21 @@ type part struct {
 	namespaces *metav1.LabelSelector
 }
 
-// parts gives one entry for what is asked everywhere, and one for what is asked in single namespaces and not
-// everywhere anyhow: a tenant's policy is no reason to be called about the writes of all others. Whichever entry
+// parts gives for each layer one entry for what is asked everywhere, and one for what is asked in single namespaces and
+// not everywhere anyhow: a tenant's policy is no reason to be called about the writes of all others. Whichever entry
 // asks, all policies of the group answer.
-func (d *demands) parts(excluded []string) []part {
-	out := []part{{demand: d.wide, namespaces: except(excluded)}}
-	own := slices.DeleteFunc(slices.Sorted(maps.Keys(d.namespaces)), func(n string) bool { return slices.Contains(excluded, n) })
-	if len(own) > 0 {
-		out = append(out, part{suffix: ".namespaces", demand: d.own.without(d.wide), namespaces: selectNamespaces(metav1.LabelSelectorOpIn, own)})
+func (d demands) parts(excluded []string) []part {
+	var out []part
+	for _, versions := range slices.Sorted(maps.Keys(d)) {
+		l, suffix := d[versions], ""
+		if versions != "" {
+			suffix = "." + versions
+		}
+		out = append(out, part{suffix: suffix, demand: l.wide, namespaces: except(excluded)})
+		own := slices.DeleteFunc(slices.Sorted(maps.Keys(l.namespaces)), func(n string) bool { return slices.Contains(excluded, n) })
+		if len(own) > 0 {
+			out = append(out, part{suffix: suffix + ".namespaces", demand: l.own.without(l.wide), namespaces: selectNamespaces(metav1.LabelSelectorOpIn, own)})
+		}
 	}
 	return out
 }

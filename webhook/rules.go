@@ -65,8 +65,12 @@ func (u unserved) list() []Unserved {
 	return out
 }
 
-// add takes up what a rule looks at.
-func (d demand) add(r *engine.Rule, resources []Resource, missing unserved) {
+// asker takes up places that have to be asked about. Versions is empty where a rule looks at every served version of a
+// resource, and else names those that it looks at.
+type asker func(versions string, p place, ops operationSet)
+
+// ask takes up what a rule looks at.
+func (s *servedResources) ask(r *engine.Rule, missing unserved, take asker) {
 	for _, scope := range r.Scopes() {
 		within, any := narrow(scope.Within, r.Policy)
 		if !any {
@@ -78,18 +82,28 @@ func (d demand) add(r *engine.Rule, resources []Resource, missing unserved) {
 		}
 		var absent []engine.KindSelector
 		found := map[string]bool{} // plural names, as paths
+		selected := map[*Resource]bool{}
 		for _, k := range scope.Kinds {
 			p, written := everything(k, within)
 			if written {
-				d[p] |= ops
+				take("", p, ops)
 			}
 			switch {
-			case d.addServed(k, ops, resources, within):
+			case s.find(k, selected, written && p.version == "*"):
 				found[k.Plural.String()+"/"+k.SubResource.String()] = true
 			case !written || p.group != "*":
 				absent = append(absent, k)
 			}
 		}
+		s.each(selected, func(versions string, res *Resource) {
+			p := res.place()
+			if within != admissionregistrationv1.AllScopes && within != p.scope {
+				return
+			}
+			if taken := res.taken(ops); taken != 0 {
+				take(versions, p, taken)
+			}
+		})
 		for _, k := range absent {
 			// A resourceRule stands for all its groups with all its resources. One of each is meant.
 			if k.ByName && found[k.Plural.String()+"/"+k.SubResource.String()] {
@@ -135,31 +149,6 @@ func everything(k engine.KindSelector, within admissionregistrationv1.ScopeType)
 	default:
 		return place{}, false
 	}
-}
-
-// addServed takes up the served resources that the selector selects; false when there are none.
-func (d demand) addServed(k engine.KindSelector, ops operationSet, resources []Resource, within admissionregistrationv1.ScopeType) bool {
-	found := false
-	for i := range resources {
-		res := &resources[i]
-		if !k.Match(&engine.Resource{Kind: res.gvk(), Plural: res.Name, SubResource: res.SubResource}) {
-			continue
-		}
-		found = true
-		p := place{group: res.Group, version: res.Version, resource: res.path(), scope: admissionregistrationv1.ClusterScope}
-		if res.Namespaced {
-			p.scope = admissionregistrationv1.NamespacedScope
-		}
-		if within != admissionregistrationv1.AllScopes && within != p.scope {
-			continue
-		}
-		for bit, op := range operationOrder {
-			if ops&(1<<bit) != 0 && res.takes(op) {
-				d[p] |= 1 << bit
-			}
-		}
-	}
-	return found
 }
 
 // covers reports whether whoever is asked at p is asked at q too.

@@ -239,6 +239,7 @@ func TestPoliciesInCELOfTheCluster(t *testing.T) {
 	c.tryChanges(t)
 	c.tryNamespaced(t)
 	c.tryLookups(t)
+	c.tryVersions(t)
 	c.tryTypeThatGoes(t, &o)
 
 	// One that comes in broken while nobody checks it says so, and keeps no other from working.
@@ -425,6 +426,38 @@ func (c *cluster) tryLookups(t *testing.T) {
 	c.wantRefused(t, settings(metav1.NamespaceDefault, "tried", "b"), "policy looks: expected a")
 	c.drop(t, policy)
 	c.free(t, settings(metav1.NamespaceDefault, "tried", "b"))
+}
+
+// tryVersions has two policies each look at one resource in a version of its own: whatever version is written, both see it.
+func (c *cluster) tryVersions(t *testing.T) {
+	t.Helper()
+	policy := func(version, expression string) string {
+		return fmt.Sprintf(`
+apiVersion: policies.kyverno.io/v1
+kind: ValidatingPolicy
+metadata: {name: scalers-%[1]s}
+spec:
+  matchConstraints: {resourceRules: [{apiGroups: [autoscaling], apiVersions: [%[1]s], resources: [horizontalpodautoscalers], operations: [CREATE]}]}
+  validations: [{expression: "%[2]s", message: by %[1]s}]
+`, version, expression)
+	}
+	scaler := func(version string, highest int64) *unstructured.Unstructured {
+		return &unstructured.Unstructured{Object: map[string]any{
+			"apiVersion": "autoscaling/" + version, "kind": "HorizontalPodAutoscaler", "metadata": map[string]any{"name": "tried", "namespace": metav1.NamespaceDefault},
+			"spec": map[string]any{"maxReplicas": highest, "scaleTargetRef": map[string]any{"apiVersion": "apps/v1", "kind": "Deployment", "name": "x"}},
+		}}
+	}
+	// Only v1 has targetCPUUtilizationPercentage, only v2 has metrics.
+	old, current := policy("v1", "object.spec.maxReplicas < 10 && !has(object.spec.metrics)"), policy("v2", "object.spec.maxReplicas != 5 && !has(object.spec.targetCPUUtilizationPercentage)")
+	c.enforced(t, old)
+	c.enforced(t, current)
+	for _, version := range []string{"v1", "v2"} {
+		c.wantRefused(t, scaler(version, 11), "policy scalers-v1: by v1")
+		c.wantRefused(t, scaler(version, 5), "policy scalers-v2: by v2")
+		c.wantAdmitted(t, scaler(version, 3))
+	}
+	c.drop(t, old)
+	c.drop(t, current)
 }
 
 const squids = `
