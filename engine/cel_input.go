@@ -15,6 +15,10 @@ func (e *evaluation) celInput(object any, reads celReads) *cel.Input {
 	if e.policy != nil {
 		in.World = e.world(e.policy)
 	}
+	if e.payload != nil {
+		in.Payload, in.Request = e.payload, nil
+		return in
+	}
 	if e.req.Operation != Delete {
 		in.Object, _ = object.(map[string]any)
 	}

@@ -19,10 +19,15 @@ func (cc *Compiler) CompileDeleting(src policiesv1beta1.DeletingPolicyLike) (*Po
 	c := cc.celPolicy(src, src.GetKind())
 	c.policy.FailurePolicy, c.policy.Background = IgnoreOnError, true
 	rule := &Rule{Policy: c.policy, Kind: Cleanup, cleanup: &cleanup{}}
-	if m := spec.MatchConstraints; m == nil || len(m.ResourceRules) == 0 { // other policies would select everything
+	switch m := spec.MatchConstraints; {
+	case m == nil:
+		c.policy.mode = modeJSON
+		c.policy.Warnings = append(c.policy.Warnings, "spec.matchConstraints: is missing: the policy deletes nothing, and is of use for payloads in tests alone")
+	case len(m.ResourceRules) == 0: // other policies would select everything
 		c.problem([]any{"spec", "matchConstraints"}, "selects nothing: expected resourceRules")
+	default:
+		rule.match, rule.exclude = c.compileMatchConstraints(atRestConstraints(m), []any{"spec", "matchConstraints"})
 	}
-	rule.match, rule.exclude = c.compileMatchConstraints(atRestConstraints(spec.MatchConstraints), []any{"spec", "matchConstraints"})
 	rule.cleanup.schedule = c.compileSchedule(spec.Schedule)
 	rule.cleanup.propagation = c.compilePropagation(spec.DeletionPropagationPolicy)
 	body := c.celSource

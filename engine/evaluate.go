@@ -85,6 +85,11 @@ func (r *Rule) applies(e *evaluation) (bool, *Decision) {
 			return false, r.notAuditable("needs " + fact)
 		}
 	}
+	return r.concerned(e)
+}
+
+// concerned finds out whether the matchConditions are met. Those that read what exceptions allow come after these.
+func (r *Rule) concerned(e *evaluation) (bool, *Decision) {
 	if r.conditions != nil && r.conditions.reads.exceptions {
 		if d := e.excusal(r); d != nil {
 			return false, d

@@ -20,6 +20,7 @@ type evaluation struct {
 	root    map[string]any
 	object  map[string]any // what the rules judge: changes as mutate rules apply
 	before  map[string]any // what it was at first
+	payload *any           // what the rules judge in the place of an object, or nil
 	changed bool
 	version int           // of the object: how often it was changed
 	seen    map[*Rule]int // the version that the rules which are reinvoked have left behind

@@ -19,7 +19,8 @@ type Snapshot struct {
 	contents  Contents
 	functions *expr.Functions
 	index     [ruleKinds]index
-	following index // of rules that follow requests
+	following index   // of rules that follow requests
+	payload   []*Rule // of policies on payloads
 	excused   map[*Rule][]excuse
 	ttl       *Rule // of objects that say themselves how long they live; nil where it was taken out
 }
@@ -104,7 +105,12 @@ func (s *Snapshot) Where(keep func(*Policy) bool) *Snapshot {
 
 func (s *Snapshot) buildIndex() {
 	var rules [ruleKinds][]*Rule
+	s.payload = nil
 	for _, p := range s.contents.Policies {
+		if p.JudgesPayloads() {
+			s.payload = append(s.payload, p.Rules...)
+			continue
+		}
 		for _, r := range p.Rules {
 			rules[r.Kind] = append(rules[r.Kind], r)
 		}

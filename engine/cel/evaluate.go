@@ -20,6 +20,8 @@ type Input struct {
 	// Object is the object as it will be, nil on DELETE; OldObject as it was, nil on CREATE. To an expression of
 	// Kubernetes' language what is not there is null, to one of Kyverno's it is an object without fields.
 	Object, OldObject map[string]any
+	// Payload, if it is set, is what expressions read as object in the place of Object: any JSON value.
+	Payload *any
 	// Request gives the fields of the admission request, and is asked once at most, when an expression reads one. A
 	// field that is left out is one that the request does not have. Nil means no fields at all.
 	Request func() map[string]any
@@ -190,9 +192,11 @@ func (e *evaluation) run(p *program) (ref.Val, error) {
 	if err := e.ctx.Err(); err != nil {
 		return nil, fmt.Errorf("not evaluated in time: %w", err)
 	}
-	v, details, err := p.Eval(e)
+	v, details, err := p.ContextEval(e.ctx, e)
 	e.pay(details)
-	switch {
+	switch late := e.ctx.Err(); {
+	case err != nil && late != nil:
+		return nil, fmt.Errorf("not evaluated in time: %w", late)
 	case e.exhausted:
 		return nil, p.failed(errors.New("the expressions of the rule cost more than an evaluation may"))
 	case e.calls > maxCalls:
@@ -256,7 +260,7 @@ func (e *evaluation) Parent() cel.Activation { return nil }
 func (e *evaluation) ResolveName(name string) (any, bool) {
 	switch name {
 	case varObject:
-		return e.orAbsent(e.in.Object), true
+		return e.object(), true
 	case varOldObject:
 		return e.orAbsent(e.in.OldObject), true
 	case varParams:
@@ -280,6 +284,13 @@ func (e *evaluation) ResolveName(name string) (any, bool) {
 	}
 }
 
+func (e *evaluation) object() any {
+	if e.in.Payload != nil {
+		return *e.in.Payload
+	}
+	return e.orAbsent(e.in.Object)
+}
+
 func (e *evaluation) askRequest() map[string]any {
 	request := map[string]any{}
 	if e.in.Request != nil {
@@ -287,7 +298,7 @@ func (e *evaluation) askRequest() map[string]any {
 	}
 	if e.rule.requestObjects {
 		request = maps.Clone(request)
-		request[varObject], request[varOldObject] = orNull(e.in.Object), orNull(e.in.OldObject)
+		request[varObject], request[varOldObject] = e.object(), orNull(e.in.OldObject)
 	}
 	return request
 }

@@ -6,7 +6,9 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/google/cel-go/cel"
 	"github.com/google/cel-go/common/types"
+	celconfig "k8s.io/apiserver/pkg/apis/cel"
 
 	"github.com/holdfast-io/holdfast/engine/nearest"
 )
@@ -57,7 +59,7 @@ func (s *session) compile(text string, path []any, want ...*types.Type) (express
 		return expression{}, false
 	}
 	// the limits on the cost of an evaluation are options of the environment
-	planned, err := s.env.Program(checked, joinedListsCost())
+	planned, err := s.env.Program(checked, joinedListsCost(), cel.InterruptCheckFrequency(celconfig.CheckFrequency))
 	if err != nil {
 		s.problem(path, fmt.Sprintf("cannot be planned: %v", err))
 		return expression{}, false
