@@ -55,22 +55,20 @@ func (noKeeper) Follow(ctx context.Context) error {
 	return nil
 }
 
-// followed marks the requests that are our own before the keeper is told of them. Who we are the API server tells;
-// if it does not, no request is taken for one of ours.
-func followed(ctx context.Context, client kubernetes.Interface, k keeper, log *slog.Logger) func(*engine.Snapshot, *engine.Request) {
-	self := ""
+// ownWrites tells the requests that are our own. Who we are the API server tells; if it does not, no request is taken
+// for one of ours.
+func ownWrites(ctx context.Context, client kubernetes.Interface, log *slog.Logger) func(*engine.Request) bool {
 	asked, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
 	review, err := client.AuthenticationV1().SelfSubjectReviews().Create(asked, &authenticationv1.SelfSubjectReview{}, metav1.CreateOptions{})
 	if err != nil {
-		log.Warn("could not find out who we are: rules may follow what rules have written", "error", err)
-	} else {
-		self = review.Status.UserInfo.Username
+		log.Warn("could not find out who we are: rules may follow what rules have written, and change it", "error", err)
+		return nil
 	}
-	return func(rules *engine.Snapshot, req *engine.Request) {
+	self := review.Status.UserInfo.Username
+	return func(req *engine.Request) bool {
 		// Out of a cluster we may be the person who also writes by hand; in it, anybody may claim our name for fields.
-		req.Own = self != "" && req.User != nil && req.User.Username == self && req.Options["fieldManager"] == reconcile.FieldManager
-		k.Admitted(rules, req)
+		return self != "" && req.User != nil && req.User.Username == self && req.Options["fieldManager"] == reconcile.FieldManager
 	}
 }
 

@@ -78,7 +78,9 @@ func Serve(ctx context.Context, opts ServeOptions, streams IO) (exit Exit, err e
 	if err != nil {
 		return Failed, err
 	}
-	handler, err := webhook.NewHandler(webhook.Options{Snapshots: snapshots, Inputs: inputs, Kinds: served, Admitted: followed(ctx, clients.kube, keeper, log), Logger: log, Metrics: metrics})
+	handler, err := webhook.NewHandler(webhook.Options{
+		Snapshots: snapshots, Inputs: inputs, Kinds: served, Admitted: keeper.Admitted, Own: ownWrites(ctx, clients.kube, log), Logger: log, Metrics: metrics,
+	})
 	if err != nil {
 		return Failed, err
 	}

@@ -20,6 +20,9 @@ type mutation struct {
 	reinvoke  reinvocation
 	// existing makes triggers count that are older than the policy.
 	existing bool
+	// leavesOwn keeps the rule from changing, at admission, what rules write (skipBackgroundRequests of a MutatingPolicy;
+	// that of a ClusterPolicy's rule is about what follows requests, as in Kyverno).
+	leavesOwn bool
 }
 
 // changer is the body of a mutate rule.

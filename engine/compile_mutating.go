@@ -51,6 +51,7 @@ func (c *compiler) compileMutatingRule(spec *policiesv1beta1.MutatingPolicySpec)
 	rule.conditions = c.compileConditionsWith(body, spec.MatchConditions, []any{"spec", "matchConditions"})
 	rule.mutate = &mutation{
 		reinvoke: c.compileReinvocation(spec.ReinvocationPolicy), existing: spec.MutateExistingEnabled(), unchanged: Pass,
+		leavesOwn: spec.SkipBackgroundRequestsEnabled(),
 	}
 	if t := spec.TargetMatchConstraints; t != nil && (t.Expression != "" || len(t.ResourceRules) > 0) {
 		if !spec.MutateExistingEnabled() {

@@ -24,6 +24,9 @@ func (r *Rule) change(e *evaluation) *Decision {
 		}
 		return r.driftOfTargets(e)
 	}
+	if e.req.Own && r.mutate.leavesOwn {
+		return nil // else it would take back at once what another rule wants
+	}
 	x, d := r.prepare(e)
 	if d != nil {
 		return d

@@ -198,6 +198,7 @@ func (h *Handler) review(r *http.Request, c *call, req *request) *admissionv1.Ad
 	if err != nil {
 		return h.invalid(c, failureReview, http.StatusBadRequest, err)
 	}
+	subject.Own = h.opts.Own != nil && h.opts.Own(subject)
 	ctx, cancel := context.WithDeadline(r.Context(), deadline(r, c))
 	defer cancel()
 	if c.hook == Mutate {

@@ -487,3 +487,38 @@ spec:
 		t.Error("a write that no rule follows is told")
 	}
 }
+
+// A MutatingPolicy leaves what rules write as those want it, unless it says otherwise.
+func TestWhatRulesWriteIsNotMutated(t *testing.T) {
+	const labels = `
+apiVersion: policies.kyverno.io/v1
+kind: MutatingPolicy
+metadata: {name: labels}
+spec:
+  evaluation: {%s}
+  matchConstraints: {resourceRules: [{apiGroups: [""], apiVersions: [v1], operations: [CREATE], resources: [pods]}]}
+  mutations: [{patchType: JSONPatch, jsonPatch: {expression: '[JSONPatch{op: "add", path: "/metadata/labels/team", value: "nobody"}]'}}]
+`
+	byAlice := func(o *Options) {
+		o.Own = func(req *engine.Request) bool {
+			return req.User.Username == "alice" && req.Options["fieldManager"] == "us"
+		}
+	}
+	for name, c := range map[string]struct {
+		policies, group, manager string
+		patched                  bool
+	}{
+		"a write of somebody":             {fmt.Sprintf(labels, ""), "fail-10s", "kubectl", true},
+		"a write of rules":                {fmt.Sprintf(labels, ""), "fail-10s", "us", false},
+		"one that is to be changed too":   {fmt.Sprintf(labels, "skipBackgroundRequests: false"), "fail-10s", "us", true},
+		"one that a ClusterPolicy is for": {addTeam, "ignore-10s", "us", true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := newDoor(t, c.policies, byAlice)
+			resp := d.ask(t, "/mutate/"+c.group, reviewOf(obj{"options": obj{"fieldManager": c.manager}}))
+			if !resp.Allowed || (resp.Patch != nil) != c.patched {
+				t.Errorf("allowed: %t, patch %s", resp.Allowed, resp.Patch)
+			}
+		})
+	}
+}

@@ -37,6 +37,9 @@ type Options struct {
 	// Admitted is told of each write that was let pass and that rules follow (engine.Snapshot.Consequences), with
 	// those rules. Whether it was carried out is not known yet. It must return at once. Default: nil, nobody.
 	Admitted func(rules *engine.Snapshot, req *engine.Request)
+	// Own tells whether a write is one that rules asked for, carried out by this program (engine.Request.Own). Default:
+	// nil, none is.
+	Own func(*engine.Request) bool
 	// Logger gets one line for each denial and each failure. Never an object. Default: none is written.
 	Logger *slog.Logger
 	// Metrics is where the holdfast_admission_* metrics are registered. Default: nowhere.
