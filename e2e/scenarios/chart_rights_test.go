@@ -114,7 +114,7 @@ func TestChartGivesServeTheRightsThatItNeeds(t *testing.T) {
 				return nil
 			})
 			s.waitFor(t, "what the policy in CEL looks up", func(ctx context.Context) error {
-				if problem := found(ctx, viewer, pod, inCEL.GetName()); problem != "" {
+				if problem := found(ctx, viewer, pod, inCEL.GetKind(), inCEL.GetName()); problem != "" {
 					return errors.New(problem)
 				}
 				return nil

@@ -232,7 +232,7 @@ func TestPoliciesInCELOfTheCluster(t *testing.T) {
 	c.wantAdmitted(t, pod("tried", false))
 	c.tryAutogen(t, first)
 	eventually(t, "the report on what was there before the policy", func(ctx context.Context) string {
-		return found(ctx, c.dynamic, before, "not-privileged")
+		return found(ctx, c.dynamic, before, "ValidatingPolicy", "not-privileged")
 	})
 
 	c.tryActions(t)
@@ -240,6 +240,8 @@ func TestPoliciesInCELOfTheCluster(t *testing.T) {
 	c.tryNamespaced(t)
 	c.tryLookups(t)
 	c.tryVersions(t)
+	c.tryMutation(t)
+	c.tryAdmissionPolicy(t, before)
 	c.tryTypeThatGoes(t, &o)
 
 	// One that comes in broken while nobody checks it says so, and keeps no other from working.
@@ -281,8 +283,8 @@ func (c *cluster) tryAutogen(t *testing.T, policy *unstructured.Unstructured) {
 	}
 }
 
-// found gives an empty string when the report on the object says that the ValidatingPolicy fails it.
-func found(ctx context.Context, client dynamic.Interface, u metav1.Object, policy string) string {
+// found gives an empty string when the report on the object says that the policy of that kind fails it.
+func found(ctx context.Context, client dynamic.Interface, u metav1.Object, kind, policy string) string {
 	resource := schema.GroupVersionResource{Group: "wgpolicyk8s.io", Version: "v1alpha2", Resource: "policyreports"}
 	report, err := client.Resource(resource).Namespace(u.GetNamespace()).Get(ctx, string(u.GetUID()), metav1.GetOptions{})
 	if err != nil {
@@ -292,7 +294,7 @@ func found(ctx context.Context, client dynamic.Interface, u metav1.Object, polic
 	for _, item := range results {
 		r, _ := item.(map[string]any)
 		properties, _ := r["properties"].(map[string]any)
-		if r["policy"] == policy && r["result"] == "fail" && r["source"] == "holdfast" && properties["policy-kind"] == "ValidatingPolicy" {
+		if r["policy"] == policy && r["result"] == "fail" && r["source"] == "holdfast" && properties["policy-kind"] == kind {
 			return ""
 		}
 	}
@@ -458,6 +460,58 @@ spec:
 	}
 	c.drop(t, old)
 	c.drop(t, current)
+}
+
+// tryMutation has a policy change what is written.
+func (c *cluster) tryMutation(t *testing.T) {
+	t.Helper()
+	policy := onConfigMaps("MutatingPolicy", "", "adds", `
+  mutations: [{patchType: ApplyConfiguration, applyConfiguration: {expression: "Object{metadata: Object.metadata{labels: Object.metadata.labels{team: 'x'}}}"}}]`)
+	c.enforced(t, policy)
+	u := settings(metav1.NamespaceDefault, "tried", "a")
+	changed, err := of(c.dynamic, u).Create(t.Context(), u, metav1.CreateOptions{DryRun: []string{metav1.DryRunAll}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := changed.GetLabels()["team"]; got != "x" {
+		t.Errorf("the label is %q: %v", got, changed.Object)
+	}
+	c.drop(t, policy)
+}
+
+// tryAdmissionPolicy has the audit judge by a policy of the API server what was there before.
+func (c *cluster) tryAdmissionPolicy(t *testing.T, before *unstructured.Unstructured) {
+	t.Helper()
+	const policy = `
+apiVersion: admissionregistration.k8s.io/v1
+kind: ValidatingAdmissionPolicy
+metadata: {name: own}
+spec:
+  matchConstraints: {resourceRules: [{apiGroups: [""], apiVersions: [v1], resources: [pods], operations: [CREATE]}]}
+  validations: [{expression: "!object.spec.containers.exists(c, has(c.securityContext) && has(c.securityContext.privileged) && c.securityContext.privileged)"}]
+`
+	const binding = `
+apiVersion: admissionregistration.k8s.io/v1
+kind: ValidatingAdmissionPolicyBinding
+metadata: {name: own}
+spec: {policyName: own, validationActions: [Audit]}
+`
+	c.mustPut(t, policy)
+	c.mustPut(t, binding)
+	eventually(t, "the report by the API server's own policy", func(ctx context.Context) string {
+		return found(ctx, c.dynamic, before, "ValidatingAdmissionPolicy", "own")
+	})
+	c.drop(t, binding)
+	c.drop(t, policy)
+	eventually(t, "the report without the API server's own policy", func(ctx context.Context) string {
+		if problem := found(ctx, c.dynamic, before, "ValidatingPolicy", "not-privileged"); problem != "" {
+			return problem
+		}
+		if found(ctx, c.dynamic, before, "ValidatingAdmissionPolicy", "own") == "" {
+			return "it is there still"
+		}
+		return ""
+	})
 }
 
 const squids = `
