@@ -43,7 +43,12 @@ type targetKind struct {
 }
 
 // custom reports whether the kind is none of Kubernetes' own, so that little is known of it.
-func (t targetKind) custom() bool { return t.typ.fields == customType().fields }
+func (t targetKind) custom() bool { return isCustom(t.typ) }
+
+// isCustom reports whether the type is that of an object of which the metadata alone is known.
+func isCustom(t *fieldType) bool {
+	return t.fields == customType().fields || slices.ContainsFunc(t.several, isCustom)
+}
 
 // translateSelection translates match and exclude. Operations are those that a filter means which names none.
 func translateSelection(r *kyvernov1.Rule, implied []string, object string) (*selection, error) {

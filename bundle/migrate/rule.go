@@ -256,7 +256,7 @@ func translatePattern(tree any, object reference) (verdicts, error) {
 	if err := checkStatic(tree); err != nil {
 		return verdicts{}, err
 	}
-	if key, found := unsettled(tree); found {
+	if key, found := unsettled(tree, object.typ != nil && !isCustom(object.typ)); found {
 		return verdicts{}, refuse("where an object fails and has %s nowhere, the rule answers with an error and not with a failure", key)
 	}
 	m, ok := tree.(map[string]any)
