@@ -36,6 +36,9 @@ func (t *test) unjudged(r *result, err error) []Case {
 	if needs := (*needsNetwork)(nil); errors.As(err, &needs) {
 		return t.all(r, Skip, needs.Error())
 	}
+	if unbuilt := (*notBuiltError)(nil); errors.As(err, &unbuilt) {
+		return t.all(r, Skip, unbuilt.Error())
+	}
 	return t.all(r, Error, "the test cannot be loaded: "+err.Error())
 }
 
@@ -204,7 +207,11 @@ func (t *test) notApplied(ctx context.Context, c *Case, r *result, o *object) {
 func (t *test) verdictsOn(ctx context.Context, r *result, o *object) []verdict {
 	policies := t.policiesOf(r)
 	var out []verdict
-	for _, trigger := range t.objects {
+	triggers := t.objects
+	if o.payload != nil {
+		triggers = []*object{o}
+	}
+	for _, trigger := range triggers {
 		if trigger != o && !slices.Contains(t.targets, o) {
 			continue
 		}

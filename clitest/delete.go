@@ -22,23 +22,27 @@ func (t *test) cleanUp(ctx context.Context, p *policy, o *object) []verdict {
 		if err != nil {
 			return []verdict{{policy: p, status: engine.Error.String(), message: err.Error(), err: err, object: o}}
 		}
-		out := []verdict{}
-		for i := range audit.Decisions {
-			d := &audit.Decisions[i]
-			if d.Policy != p.compiled { // the object's own label
-				continue
-			}
-			v := newVerdict(p, o, d)
-			switch {
-			case d.Status == engine.Warn:
-				v.status = engine.Pass.String()
-			case d.Status == engine.Pass:
-				v.status, v.message = engine.Fail.String(), "the conditions are not met: the resource would not be deleted"
-			case len(d.Exceptions) > 0:
-				v.status, v.message = engine.Fail.String(), d.Message+": the resource would not be deleted"
-			}
-			out = append(out, v)
-		}
-		return out
+		return p.deletions(o, audit.Decisions)
 	})
+}
+
+func (p *policy) deletions(o *object, decisions []engine.Decision) []verdict {
+	out := []verdict{}
+	for i := range decisions {
+		d := &decisions[i]
+		if d.Policy != p.compiled { // the object's own label
+			continue
+		}
+		v := newVerdict(p, o, d)
+		switch {
+		case d.Status == engine.Warn:
+			v.status = engine.Pass.String()
+		case d.Status == engine.Pass:
+			v.status, v.message = engine.Fail.String(), "the conditions are not met: the resource would not be deleted"
+		case len(d.Exceptions) > 0:
+			v.status, v.message = engine.Fail.String(), d.Message+": the resource would not be deleted"
+		}
+		out = append(out, v)
+	}
+	return out
 }

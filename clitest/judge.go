@@ -29,6 +29,7 @@ type test struct {
 	dryRun   bool
 	policies []*policy
 	objects  []*object
+	payloads []*object
 	targets  []*object
 	sources  []*object // what generate rules clone
 	cluster  []*object // of clusterResources and context
@@ -68,7 +69,11 @@ func (t *test) judge(ctx context.Context, o *object, operation string) []verdict
 	if found, ok := t.judged[key]; ok {
 		return found
 	}
-	var out []verdict
+	out := t.judgeAsPayload(ctx, o)
+	if o.payload != nil {
+		t.keep(key, out)
+		return out
+	}
 	current := o
 	for _, p := range t.policies {
 		if p.has(engine.Mutate) {
@@ -93,11 +98,15 @@ func (t *test) judge(ctx context.Context, o *object, operation string) []verdict
 			out = append(out, t.generate(ctx, p, current, operation)...)
 		}
 	}
+	t.keep(key, out)
+	return out
+}
+
+func (t *test) keep(key judgedKey, verdicts []verdict) {
 	if t.judged == nil {
 		t.judged = map[judgedKey][]verdict{}
 	}
-	t.judged[key] = out
-	return out
+	t.judged[key] = verdicts
 }
 
 // has reports whether the policy, if it is compiled, has rules of a sort.

@@ -16,7 +16,7 @@ import (
 // load reads all that the test names.
 func (t *test) load(ctx context.Context) error {
 	for _, step := range []func(context.Context) error{
-		t.loadValues, t.loadUser, t.loadPolicies, t.loadCluster, t.loadObjects, t.loadSources, t.loadContext, t.loadAnswers,
+		t.loadValues, t.loadUser, t.loadPolicies, t.loadCluster, t.loadObjects, t.loadPayloads, t.loadSources, t.loadContext, t.loadAnswers,
 	} {
 		if err := step(ctx); err != nil {
 			return err

@@ -15,7 +15,7 @@ type named struct {
 // there are none, those of other kinds, since many files are careless there. A result that names nothing is
 // about every object of its kind.
 func (t *test) resources(r *result) []named {
-	candidates := slices.Concat(t.objects, t.targets)
+	candidates := slices.Concat(t.objects, t.targets, t.payloads)
 	pick := func(name string, is func(*object) bool) named {
 		out := named{name: name}
 		for _, o := range candidates {
@@ -41,13 +41,19 @@ func (t *test) resources(r *result) []named {
 		out = append(out, pick((&object{namespace: s.Namespace, name: s.Name}).String(), s.means))
 	}
 	if len(out) == 0 {
-		out = append(out, pick("", func(o *object) bool { return r.Kind == "" || o.kind.Kind == r.Kind }))
+		payloads := t.meansPayloads(r)
+		out = append(out, pick("", func(o *object) bool {
+			return (r.Kind == "" || o.kind.Kind == r.Kind) && (o.payload != nil) == payloads
+		}))
 	}
 	return out
 }
 
 // isNamed reports whether a name, or namespace/name, means the object.
 func (o *object) isNamed(written, namespace string) bool {
+	if o.payload != nil {
+		return o.isPayload(written)
+	}
 	if before, after, found := strings.Cut(written, "/"); found {
 		namespace, written = before, after
 	}

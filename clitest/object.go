@@ -15,6 +15,7 @@ type object struct {
 	kind            schema.GroupVersionKind
 	namespace, name string
 	value           map[string]any
+	payload         *any // a JSON value in the place of a resource, or nil; then the name is that of its file
 }
 
 // String is namespace/name, or the name alone.

@@ -36,6 +36,21 @@ func (d *Document) Position(path []any) Position {
 	return d.text.position(append(append(full, d.path...), path...))
 }
 
+// Value is one document of any JSON value.
+type Value struct {
+	// File is the name of the file that the value stands in, as the source gave it.
+	File string
+	// Value is in the values of encoding/json. It belongs to the caller.
+	Value any
+	// Size is the length of the value's text in bytes.
+	Size int
+
+	text *text
+}
+
+// Start is where the value begins.
+func (v *Value) Start() Position { return v.text.position(nil) }
+
 func stringAt(object map[string]any, key string) string {
 	s, _ := object[key].(string)
 	return s

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"path"
 	"strconv"
 
 	"go.yaml.in/yaml/v4"
@@ -51,11 +52,12 @@ func (p *parser) json(s part) bool {
 
 // brokenJSON decides whether the text was meant to be JSON: YAML may begin with a brace as well.
 func (p *parser) brokenJSON(s part, b *jsonBuilder, err error) bool {
+	strict := p.takes == values && path.Ext(p.file) == ".json" // what else begins so is a manifest
 	var doc yaml.Node
-	if yaml.Unmarshal(s.data, &doc) == nil {
+	if !strict && yaml.Unmarshal(s.data, &doc) == nil {
 		return false
 	}
-	if first := bytes.TrimLeft(bytes.TrimLeft(s.data, " \t\r\n")[1:], " \t\r\n"); len(first) > 0 && bytes.IndexByte([]byte(`"{[]}`), first[0]) < 0 {
+	if first := bytes.TrimLeft(bytes.TrimLeft(s.data, " \t\r\n")[1:], " \t\r\n"); !strict && len(first) > 0 && bytes.IndexByte([]byte(`"{[]}`), first[0]) < 0 {
 		return false // {{ template }} or {a: b
 	}
 	offset := int(b.dec.InputOffset()) // where the token begins that cannot be read

@@ -16,9 +16,30 @@ func Parse(file string, data []byte) ([]*Document, []*Error) {
 	return p.documents, p.errors
 }
 
+// ParseValues reads a stream of any JSON values: objects, lists and scalars, each a document of its own. A document
+// without content, or that is null, is none. A file that is called .json is JSON alone. Errors are in the order of the text.
+func ParseValues(file string, data []byte) ([]*Value, []*Error) {
+	data = bytes.TrimPrefix(data, []byte("\xef\xbb\xbf"))
+	p := &parser{file: file, takes: values}
+	for _, part := range split(data) {
+		p.part(part)
+	}
+	return p.values, p.errors
+}
+
+// takes says what a parser takes for a document.
+type takes uint8
+
+const (
+	objects takes = iota
+	values
+)
+
 type parser struct {
 	file      string
+	takes     takes
 	documents []*Document
+	values    []*Value
 	errors    []*Error
 }
 
@@ -87,6 +108,10 @@ func (p *parser) fail(at Position, format string, args ...any) {
 
 // add takes a document's value apart: an object, or a list of objects.
 func (p *parser) add(t *text, value any, path []any, size int) {
+	if p.takes == values {
+		p.values = append(p.values, &Value{File: p.file, Value: value, Size: size, text: t})
+		return
+	}
 	object, ok := value.(map[string]any)
 	if !ok {
 		p.fail(t.position(path), "is %s: expected an object with apiVersion and kind", Describe(value))
