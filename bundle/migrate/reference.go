@@ -101,7 +101,7 @@ func (r reference) variable(taken []string) string {
 		name = r.base[at+1:]
 	}
 	singular, plural := strings.CutSuffix(name, "s")
-	if !plural || !identifier.MatchString(singular) || slices.Contains(reserved[:], singular) {
+	if !plural || len(singular) < 3 || !identifier.MatchString(singular) || slices.Contains(reserved[:], singular) {
 		singular = "element"
 	}
 	for slices.Contains(taken, singular) {
