@@ -18,11 +18,13 @@ const AdmissionGroup = "admissionregistration.k8s.io"
 const (
 	validatingAdmissionPolicy        = "ValidatingAdmissionPolicy"
 	validatingAdmissionPolicyBinding = "ValidatingAdmissionPolicyBinding"
+	mutatingAdmissionPolicy          = "MutatingAdmissionPolicy"
+	mutatingAdmissionPolicyBinding   = "MutatingAdmissionPolicyBinding"
 )
 
 // admissionKinds lists the kinds of AdmissionGroup that are built.
 func admissionKinds() []string {
-	return []string{validatingAdmissionPolicy, validatingAdmissionPolicyBinding}
+	return []string{validatingAdmissionPolicy, validatingAdmissionPolicyBinding, mutatingAdmissionPolicy, mutatingAdmissionPolicyBinding}
 }
 
 // admissionVersions are those of AdmissionGroup. Every field of the older versions is one of v1, and means the same.
@@ -40,6 +42,18 @@ func admissionVersions(kind string) []version {
 			{"v1beta1", reflect.TypeFor[admissionregistrationv1beta1.ValidatingAdmissionPolicyBinding]()},
 			{"v1alpha1", reflect.TypeFor[admissionregistrationv1alpha1.ValidatingAdmissionPolicyBinding]()},
 		}
+	case mutatingAdmissionPolicy:
+		return []version{
+			{"v1", reflect.TypeFor[admissionregistrationv1.MutatingAdmissionPolicy]()},
+			{"v1beta1", reflect.TypeFor[admissionregistrationv1beta1.MutatingAdmissionPolicy]()},
+			{"v1alpha1", reflect.TypeFor[admissionregistrationv1alpha1.MutatingAdmissionPolicy]()},
+		}
+	case mutatingAdmissionPolicyBinding:
+		return []version{
+			{"v1", reflect.TypeFor[admissionregistrationv1.MutatingAdmissionPolicyBinding]()},
+			{"v1beta1", reflect.TypeFor[admissionregistrationv1beta1.MutatingAdmissionPolicyBinding]()},
+			{"v1alpha1", reflect.TypeFor[admissionregistrationv1alpha1.MutatingAdmissionPolicyBinding]()},
+		}
 	default:
 		return nil
 	}
@@ -56,6 +70,16 @@ func (l *Loaded) compileAdmission(c *engine.Compiler, d *manifest.Document) erro
 	case validatingAdmissionPolicyBinding:
 		return into(d, &admissionregistrationv1.ValidatingAdmissionPolicyBinding{}, func(src *admissionregistrationv1.ValidatingAdmissionPolicyBinding) (err error) {
 			l.Binding, err = c.CompileValidatingBinding(src)
+			return err
+		})
+	case mutatingAdmissionPolicy:
+		return into(d, &admissionregistrationv1.MutatingAdmissionPolicy{}, func(src *admissionregistrationv1.MutatingAdmissionPolicy) (err error) {
+			l.Policy, err = c.CompileMutatingAdmission(src)
+			return err
+		})
+	case mutatingAdmissionPolicyBinding:
+		return into(d, &admissionregistrationv1.MutatingAdmissionPolicyBinding{}, func(src *admissionregistrationv1.MutatingAdmissionPolicyBinding) (err error) {
+			l.Binding, err = c.CompileMutatingBinding(src)
 			return err
 		})
 	default:

@@ -125,6 +125,13 @@ func (r *Rule) under(p *Policy, b *Binding) *Rule {
 		}
 		out.operations &= named
 	}
+	if out.mutate != nil {
+		body := *out.mutate
+		if change, ok := body.change.(*admissionChange); ok {
+			body.change = change.under(p, b)
+		}
+		out.mutate = &body
+	}
 	if out.validate != nil {
 		out.action.always = b.action
 		body := *out.validate

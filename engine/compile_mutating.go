@@ -80,7 +80,7 @@ func (c *compiler) compileMutatingRule(spec *policiesv1beta1.MutatingPolicySpec)
 
 // compileCELChange compiles the mutations of a policy, each with the variables and what else the source has; nil if
 // anything is wrong.
-func (c *compiler) compileCELChange(src cel.Source, list []admissionregistrationv1alpha1.Mutation, atomics merge.Atomics) changer {
+func (c *compiler) compileCELChange(src cel.Source, list []admissionregistrationv1alpha1.Mutation, atomics merge.Atomics) *celChange {
 	path := []any{"spec", "mutations"}
 	src.Paths.Mutations = path
 	if len(list) == 0 {

@@ -20,18 +20,23 @@ type celChange struct {
 
 func (k *celChange) apply(x *scope, target mutate.Target) mutate.Result {
 	in := x.e.celInput(target.Object, k.reads)
-	in.World = x.e.world(x.rule.Policy)
 	if x.rule.mutate.targets != nil { // the request is about another object
 		in.Object, in.OldObject, in.Namespace = target.Object, nil, nil
 	}
+	return k.on(x, in)
+}
+
+// on changes the object of the input.
+func (k *celChange) on(x *scope, in *cel.Input) mutate.Result {
+	object := in.Object
 	made := k.rule.Mutate(x.e.ctx, in, k.carryOut)
 	switch {
 	case made.Outcome == cel.Error:
-		return mutate.Result{Outcome: mutate.Error, Object: target.Object, Err: k.explain(x, &made)}
+		return mutate.Result{Outcome: mutate.Error, Object: object, Err: k.explain(x, &made)}
 	case made.Outcome == cel.Skip:
-		return mutate.Result{Outcome: mutate.Skip, Object: target.Object, Message: "conditions not met: " + made.Condition}
-	case reflect.DeepEqual(target.Object, made.Object):
-		return mutate.Result{Outcome: mutate.Unchanged, Object: target.Object, Annotations: made.Annotations}
+		return mutate.Result{Outcome: mutate.Skip, Object: object, Message: "conditions not met: " + made.Condition}
+	case reflect.DeepEqual(object, made.Object):
+		return mutate.Result{Outcome: mutate.Unchanged, Object: object, Annotations: made.Annotations}
 	}
 	return mutate.Result{Outcome: mutate.Applied, Object: made.Object, Annotations: made.Annotations}
 }

@@ -21,7 +21,6 @@ type expressedTargets struct {
 func (t *expressedTargets) decide(x *scope) []Decision {
 	in := x.e.celInput(x.e.object, t.reads)
 	in.Object = x.e.object // of a DELETE, what is deleted
-	in.World = x.e.world(x.rule.Policy)
 	found := t.rule.Targets(x.e.ctx, in)
 	if found.Outcome == cel.Error {
 		return []Decision{*x.rule.failed(fmt.Errorf("targetMatchConstraints.expression: %w", found.Err))}
