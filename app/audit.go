@@ -20,6 +20,9 @@ import (
 type AuditOptions struct {
 	// Paths are files, folders and - for standard input. Not with Cluster.
 	Paths []string
+	// Payloads are files, folders and - for standard input with any JSON values, for the policies whose mode is JSON. They
+	// may stand in the place of Paths or beside them.
+	Payloads []string
 	// Cluster, if set, is swept in the place of files.
 	Cluster ClusterAuditor
 	// Bundle are the bundle's paths; none means the shipped one.
@@ -61,8 +64,11 @@ func Audit(ctx context.Context, opts AuditOptions, streams IO) (Exit, error) {
 	a := gathered{}
 	if opts.Cluster != nil {
 		a.document.Coverage, err = opts.Cluster.Audit(ctx, snapshot, a.add)
-	} else {
+	} else if len(opts.Paths) > 0 {
 		err = a.files(ctx, opts, snapshot, streams)
+	}
+	if err == nil && len(opts.Payloads) > 0 {
+		err = a.payloads(ctx, opts, snapshot, streams)
 	}
 	if err != nil {
 		return Failed, err
@@ -179,12 +185,14 @@ func (in *input) place(path string) report.Origin {
 // Validate names the first option that cannot be.
 func (o *AuditOptions) Validate() error {
 	switch {
-	case o.Cluster == nil && len(o.Paths) == 0:
+	case o.Cluster == nil && len(o.Paths) == 0 && len(o.Payloads) == 0:
 		return errors.New("nothing to audit: expected files, folders, or - for standard input")
-	case o.Cluster != nil && len(o.Paths) > 0:
+	case o.Cluster != nil && len(o.Paths)+len(o.Payloads) > 0:
 		return errors.New("files and a cluster cannot be audited at once")
-	case usesStdin(o.Paths) && usesStdin(o.Bundle):
+	case usesStdin(slices.Concat(o.Paths, o.Payloads)) && usesStdin(o.Bundle):
 		return errors.New("standard input cannot be both the bundle and what is audited")
+	case usesStdin(o.Paths) && usesStdin(o.Payloads):
+		return errors.New("standard input cannot be both manifests and payloads")
 	}
 	return nil
 }

@@ -21,6 +21,9 @@ func (c *cli) audit() *cobra.Command {
 standard input (-) as if it were created now, and writes what it found. With --cluster it judges what
 exists in a live cluster.
 
+--payload gives files that hold no objects of a cluster but any JSON or YAML, such as a Terraform plan:
+the policies whose spec.evaluation.mode is JSON judge each document in them.
+
 An object that a mutating policy would change is a finding too: it has drifted from what the policy
 wants. --patches writes what would bring it back.
 
@@ -35,6 +38,9 @@ object) is skipped as not auditable; -v shows those results.`,
 
   # fail a pipeline on grave findings only
   holdfast audit deploy/ --fail-on high
+
+  # judge a Terraform plan by policies on JSON
+  terraform show -json plan.out | holdfast audit --payload - --bundle policies/
 
   # judge what exists in the cluster of the current kubeconfig
   holdfast audit --cluster
@@ -62,6 +68,7 @@ object) is skipped as not auditable; -v shows those results.`,
 	}
 	flags := cmd.Flags()
 	bundleFlag(cmd, &opts.Bundle)
+	flags.StringArrayVar(&opts.Payloads, "payload", nil, "judge this `FILE` of JSON or YAML by the policies of the mode JSON: a file, a folder or - (repeatable)")
 	flags.VarP(config.NewChoice(&opts.Output, app.AuditFormats()), "output", "o", "form of the answer")
 	flags.StringVar(&opts.Patches, "patches", "", "write a patch for each drifted object into this `FOLDER`")
 	flags.BoolVar(&live, "cluster", false, "judge a live cluster")
