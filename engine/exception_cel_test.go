@@ -198,6 +198,14 @@ func TestExceptionsInCEL(t *testing.T) {
 	}
 }
 
+// Whatever failurePolicy makes of the policy's own conditions: an exception that cannot be told is no excuse, and not none.
+func TestABrokenExceptionFromAForgivingPolicy(t *testing.T) {
+	for _, s := range excusing(t, mustCompileValidating(t, inCEL("failurePolicy: Ignore, "+refusesPodsInCEL)), exceptionInCEL("x", conditionInCEL("object.spec.nope == 1"))) {
+		same(t, "decisions", lines(s.Validate(t.Context(), onPod(asking(t, excusedPod)), world{}.inputs())),
+			" error: could not be evaluated: PolicyException team-a/x: matchConditions: c: expression 'object.spec.nope == 1': no such key: nope")
+	}
+}
+
 // Exceptions of one group excuse from policies of that group, whatever the names are.
 func TestExceptionsOfTwoGroups(t *testing.T) {
 	contents := Contents{
