@@ -48,7 +48,7 @@ func atRest(p *Policy) bool      { return p.Background }
 // an error, or "not auditable".
 func (r *Rule) applies(e *evaluation) (bool, *Decision) {
 	e.policy = r.Policy
-	if r.Policy.Namespace != "" && r.Policy.Namespace != e.req.Namespace || r.bound != nil && exempt(e.req.Kind) {
+	if !r.Policy.judges(e.req) || r.bound != nil && exempt(e.req.Kind) {
 		return false, nil
 	}
 	if e.unasked() && !r.operations.has(e.req.Operation) {

@@ -33,6 +33,31 @@ func (p *Policy) reaches(namespace string) error {
 	}
 }
 
+// governs reports whether a kind is one that policies are made of, or their reports: what a tenant's policy does to
+// such an object in its namespace would be done to those who rule it (Kubewarden CVE-2025-24376).
+func governs(kind schema.GroupVersionKind) bool {
+	switch kind.Group {
+	case "kyverno.io", "policies.kyverno.io", "reports.kyverno.io", "wgpolicyk8s.io", "openreports.io", "holdfast.dev":
+		return true
+	default:
+		return false
+	}
+}
+
+// writes refuses what a tenant's policy may not write though it is in its namespace.
+func (p *Policy) writes(kind schema.GroupVersionKind) error {
+	if p.Namespace == "" || !governs(kind) {
+		return nil
+	}
+	return fmt.Errorf("%w: %s, for a policy of namespace %s", ErrOutOfReach, kind.Kind, p.Namespace)
+}
+
+// judges reports whether an object is a policy's business at all, whatever the policy matches: one of a namespace has
+// none beyond its own, and there no policies, exceptions, reports and remediations.
+func (p *Policy) judges(req *Request) bool {
+	return p.Namespace == "" || p.Namespace == req.Namespace && !governs(req.Kind)
+}
+
 // reachesPath refuses paths of the API server that lead a namespaced policy out of its namespace, and, for
 // every policy, paths that do not say plainly where they lead.
 func (p *Policy) reachesPath(target string) error {

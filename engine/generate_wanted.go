@@ -81,6 +81,9 @@ func (g *generator) add(d *downstream) error {
 	if g.isTrigger(d) {
 		return fmt.Errorf("%s is the object that triggers the rule: it would trigger itself", d)
 	}
+	if err := g.rule.Policy.writes(d.kind); err != nil {
+		return fmt.Errorf("generating: %w", err)
+	}
 	for _, other := range g.wanted {
 		if other.kind == d.kind && other.namespace == d.namespace && other.name == d.name {
 			if !reflect.DeepEqual(other.object, d.object) {

@@ -187,6 +187,9 @@ func (r *Rule) decideTarget(x *scope, t *target, change *Change) *Decision {
 
 // wanted completes a change with what the rule makes of the target.
 func (r *Rule) wanted(x *scope, change *Change) *Decision {
+	if err := r.Policy.writes(change.Kind); err != nil {
+		return r.failed(err)
+	}
 	made := r.mutate.change.apply(x, mutate.Target{Object: change.Current, GVK: change.Kind})
 	switch made.Outcome {
 	case mutate.Error:
