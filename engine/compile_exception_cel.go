@@ -45,7 +45,7 @@ func (cc *Compiler) CompileCELException(src *policiesv1beta1.PolicyException) (*
 	}
 	c.compilePolicyRefs(x, spec.PolicyRefs)
 	c.compileExceptionConditions(x.inCEL, spec.MatchConditions)
-	c.compileExceptionMode(x, string(spec.EvaluationMode))
+	c.compileExceptionMode(x, spec.EvaluationMode)
 	if spec.ExpiresAt != nil {
 		x.inCEL.until = spec.ExpiresAt.Time
 	}
