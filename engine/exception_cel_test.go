@@ -198,6 +198,27 @@ func TestExceptionsInCEL(t *testing.T) {
 	}
 }
 
+// What one exception allows takes nothing from what another excuses, an error takes nothing from an excuse, and an excuse from
+// one policy is none from another: in whatever order.
+func TestGHSA_gg4x_fgg2_h9w9_inCEL(t *testing.T) {
+	wide, narrow := exceptionInCEL("wide", ""), exceptionInCEL("narrow", "images: [other]")
+	broken := exceptionInCEL("broken", conditionInCEL("object.spec.nope == 1"))
+	for name, c := range map[string]struct {
+		exceptions []string
+		want       string
+	}{
+		"the wider beside the narrower":     {[]string{wide, narrow}, " skip: excused by PolicyException team-a/wide"},
+		"the narrower alone":                {[]string{narrow}, " fail: refused"},
+		"an error beside an excuse":         {[]string{broken, wide, narrow}, " skip: excused by PolicyException team-a/wide"},
+		"an error beside what is allowed":   {[]string{narrow, broken}, " error: could not be evaluated: PolicyException team-a/broken: matchConditions: c: expression 'object.spec.nope == 1': no such key: nope"},
+		"an excuse from a policy like this": {[]string{exceptionOf("x", "policyRefs: [{name: p, kind: MutatingPolicy}, {name: pp, kind: ValidatingPolicy}]")}, " fail: refused"},
+	} {
+		for _, s := range excusing(t, mustCompileValidating(t, inCEL(refusesPodsInCEL)), c.exceptions...) {
+			same(t, name, lines(s.Validate(t.Context(), onPod(asking(t, excusedPod)), world{}.inputs())), c.want)
+		}
+	}
+}
+
 // Whatever failurePolicy makes of the policy's own conditions: an exception that cannot be told is no excuse, and not none.
 func TestABrokenExceptionFromAForgivingPolicy(t *testing.T) {
 	for _, s := range excusing(t, mustCompileValidating(t, inCEL("failurePolicy: Ignore, "+refusesPodsInCEL)), exceptionInCEL("x", conditionInCEL("object.spec.nope == 1"))) {
