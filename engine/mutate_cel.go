@@ -50,12 +50,8 @@ func (k *celChange) carryOut(object map[string]any, p cel.Patch) (map[string]any
 		}
 		return merged, nil
 	}
-	patched, err := mutate.ApplyPatch(object, p.Operations)
-	var failed *mutate.OperationError
-	switch {
-	case errors.As(err, &failed) && failed.Op == "test":
-		return object, nil // a test that fails says that there is nothing to do
-	case err != nil:
+	patched, err := mutate.ApplyServerPatch(object, p.Operations)
+	if err != nil {
 		return nil, fmt.Errorf("JSON Patch: %w", err)
 	}
 	return patched, nil

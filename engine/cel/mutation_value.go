@@ -58,11 +58,11 @@ func (w *jsonWriter) value(v ref.Val, place string) (any, error) {
 	case *made:
 		return w.made(v, place)
 	case object:
-		return map[string]any(v), w.measure(map[string]any(v))
+		return w.taken(map[string]any(v))
 	case *object:
 		return w.value(*v, place)
 	case *list:
-		return []any(*v), w.measure([]any(*v))
+		return w.taken([]any(*v))
 	case traits.Lister:
 		return w.list(v, place)
 	case traits.Mapper:
@@ -163,25 +163,40 @@ func (w *jsonWriter) mapped(m traits.Mapper, place string) (any, error) {
 	return out, nil
 }
 
-// measure counts a JSON value that is taken as it is.
-func (w *jsonWriter) measure(v any) error {
+// taken counts a JSON value that is taken as it is. Only the objects of a look-up are made a list as others are.
+func (w *jsonWriter) taken(v any) (any, error) {
 	size := 0
-	switch v := v.(type) {
+	switch c := v.(type) {
 	case string:
-		size = len(v)
+		size = len(c)
 	case map[string]any:
-		for k, item := range v {
+		for k, item := range c {
 			size += len(k)
-			if err := w.measure(item); err != nil {
-				return err
+			kept, err := w.taken(item)
+			if err != nil {
+				return nil, err
+			}
+			if _, looked := item.(objects); looked { // at the top of what a look-up gives, which is the expression's own
+				own := maps.Clone(c)
+				own[k] = kept
+				v = own
 			}
 		}
 	case []any:
-		for _, item := range v {
-			if err := w.measure(item); err != nil {
-				return err
+		for _, item := range c {
+			if _, err := w.taken(item); err != nil {
+				return nil, err
 			}
 		}
+	case objects:
+		items := make([]any, len(c))
+		for i, item := range c {
+			if _, err := w.taken(item); err != nil {
+				return nil, err
+			}
+			items[i] = item
+		}
+		v = items
 	}
-	return w.count(size)
+	return v, w.count(size)
 }

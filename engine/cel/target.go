@@ -48,25 +48,28 @@ func (r *Rule) Targets(ctx context.Context, in *Input) Selected {
 }
 
 func objectsOf(v any) ([]map[string]any, error) {
-	list, ok := v.([]any)
-	if o, isObject := v.(map[string]any); isObject {
-		if list, ok = o["items"].([]any); !ok {
+	if o, ok := v.(map[string]any); ok {
+		items, isList := o["items"]
+		if !isList {
 			return []map[string]any{o}, nil
 		}
+		v = items
 	}
-	switch {
-	case v == nil:
+	switch list := v.(type) {
+	case nil:
 		return nil, nil
-	case !ok:
+	case []any:
+		out := make([]map[string]any, len(list))
+		for i, item := range list {
+			ok := false
+			if out[i], ok = item.(map[string]any); !ok {
+				return nil, fmt.Errorf("element %d is no object", i)
+			}
+		}
+		return out, nil
+	default:
 		return nil, fmt.Errorf("it gives %T: expected an object or a list of objects", v)
 	}
-	out := make([]map[string]any, len(list))
-	for i, item := range list {
-		if out[i], ok = item.(map[string]any); !ok {
-			return nil, fmt.Errorf("element %d is no object", i)
-		}
-	}
-	return out, nil
 }
 
 func (s *session) compileTarget() {

@@ -47,7 +47,7 @@ func (r rules) replace(doc any, path pointer, value any) (any, error) {
 	switch c := doc.(type) {
 	case map[string]any:
 		old, ok := c[step]
-		if !ok {
+		if !ok && (r != serverRules || len(path) > 1) {
 			return nil, fmt.Errorf("%w: %s", errMissing, step)
 		}
 		v, err := r.replace(old, path[1:], value)

@@ -53,9 +53,34 @@ func (e *OperationError) Error() string {
 // Unwrap gives the reason.
 func (e *OperationError) Unwrap() error { return e.Err }
 
+// ErrTest is wrapped by the error of a test operation that finds another value than it wants, or none.
+var ErrTest = errors.New("the value is another")
+
+// ApplyServerPatch applies operations as an API server applies those of its admission policies. If a test finds another
+// value the object stays as it is, and that is no error. Errors are *OperationError.
+func ApplyServerPatch(obj map[string]any, ops []Operation) (map[string]any, error) {
+	compiled, err := compileOperations(ops)
+	if err != nil {
+		return nil, err
+	}
+	patched, err := applyOperations(obj, compiled, serverRules)
+	if errors.Is(err, ErrTest) {
+		return obj, nil
+	}
+	return patched, err
+}
+
 // ApplyPatch applies operations in order, by the letter of RFC 6902, and answers a new object that shares
 // with obj what did not change. Errors are *OperationError.
 func ApplyPatch(obj map[string]any, ops []Operation) (map[string]any, error) {
+	compiled, err := compileOperations(ops)
+	if err != nil {
+		return nil, err
+	}
+	return applyOperations(obj, compiled, strictRules)
+}
+
+func compileOperations(ops []Operation) ([]operation, error) {
 	compiled := make([]operation, len(ops))
 	for i, o := range ops {
 		op, err := newOperation(o.Op, o.Path, o.From, o.Value)
@@ -64,7 +89,7 @@ func ApplyPatch(obj map[string]any, ops []Operation) (map[string]any, error) {
 		}
 		compiled[i] = op
 	}
-	return applyOperations(obj, compiled, strictRules)
+	return compiled, nil
 }
 
 // operation is an Operation with its pointers taken apart.
@@ -120,7 +145,7 @@ func newOperation(op, path, from string, value any) (operation, error) {
 	return o, nil
 }
 
-// rules are the two ways to read RFC 6902.
+// rules are the ways to read RFC 6902.
 type rules uint8
 
 const (
@@ -129,6 +154,9 @@ const (
 	// kyvernoRules are those of Kyverno's library with the options it sets: add makes the parents that are
 	// missing, remove of what is not there does nothing, negative indexes count from the end.
 	kyvernoRules
+	// serverRules are those of an API server for patches of its admission policies: replace of a field that is not there
+	// adds it, and negative indexes count from the end.
+	serverRules
 )
 
 // maxCopied bounds what copy operations may add to an object, in values: each can double it. An object of
@@ -188,17 +216,20 @@ func (r rules) apply(doc any, op *operation, copied *int) (any, error) {
 
 func (r rules) test(doc any, op *operation) error {
 	found, err := r.get(doc, op.to)
-	if err != nil && r == kyvernoRules && op.value == nil {
-		// A field that is missing is null to Kyverno, if there is an object that it is missing in.
-		if parent, _ := r.get(doc, op.to[:len(op.to)-1]); parent != nil && errors.Is(err, errMissing) {
-			return nil
+	if err != nil && r != strictRules && errors.Is(err, errMissing) {
+		// A field that is missing is null to both, if there is an object that it is missing in.
+		if parent, _ := r.get(doc, op.to[:len(op.to)-1]); parent != nil {
+			if op.value == nil {
+				return nil
+			}
+			return fmt.Errorf("%w: %w", ErrTest, err)
 		}
 	}
 	switch {
 	case err != nil:
 		return err
 	case !equal(found, op.value):
-		return errors.New("the value is another")
+		return ErrTest
 	}
 	return nil
 }

@@ -47,13 +47,13 @@ func escapeStep(key string) string {
 
 var errIndex = errors.New("is no index of the list")
 
-// index reads a step as the index of a list. Kyverno lets -1 stand for the last element.
+// index reads a step as the index of a list. To Kyverno and to an API server -1 stands for the last element.
 func (r rules) index(step string, length int) (int, error) {
 	i, err := strconv.Atoi(step)
 	if err != nil {
 		return 0, fmt.Errorf("%q %w", step, errIndex)
 	}
-	if i < 0 && r == kyvernoRules {
+	if i < 0 && r != strictRules {
 		i += length
 	}
 	if i < 0 || i >= length {
