@@ -50,7 +50,7 @@ const (
 
 // Merge gives the object with the fields of the configuration, whose apiVersion and kind are taken to be the object's.
 func (t *Types) Merge(object, configuration map[string]any, atomics Atomics) (map[string]any, error) {
-	converter, err := t.converter(object)
+	converter, known, err := t.converter(object)
 	if err != nil {
 		return nil, err
 	}
@@ -68,7 +68,11 @@ func (t *Types) Merge(object, configuration map[string]any, atomics Atomics) (ma
 		return nil, fmt.Errorf("failed to convert patch object to typed object: %w", err)
 	}
 	if atomics == KeepAtomics {
-		if found := atomicsIn("", patch.Schema(), patch.TypeRef(), wanted); len(found) > 0 {
+		found := listsIn("", wanted)
+		if known {
+			found = atomicsIn("", patch.Schema(), patch.TypeRef(), wanted)
+		}
+		if len(found) > 0 {
 			return nil, fmt.Errorf("invalid ApplyConfiguration: may not mutate atomic arrays, maps or structs: %s", strings.Join(found, ", "))
 		}
 	}
@@ -87,18 +91,18 @@ func (t *Types) Merge(object, configuration map[string]any, atomics Atomics) (ma
 	return out, nil
 }
 
-// converter knows the schema of the object's kind, or deduces one from the values.
-func (t *Types) converter(object map[string]any) (managedfields.TypeConverter, error) {
-	known, err := t.known()
+// converter has the schema of the object's kind, or deduces one from the values if the kind is not known.
+func (t *Types) converter(object map[string]any) (converter managedfields.TypeConverter, known bool, err error) {
+	builtIn, err := t.known()
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	// There is no other way to ask whether a kind has a schema.
 	probe := &unstructured.Unstructured{Object: map[string]any{"apiVersion": object["apiVersion"], "kind": object["kind"]}}
-	if _, err := known.ObjectToTyped(probe); err == nil {
-		return known, nil
+	if _, err := builtIn.ObjectToTyped(probe); err == nil {
+		return builtIn, true, nil
 	}
-	return managedfields.NewDeducedTypeConverter(), nil
+	return managedfields.NewDeducedTypeConverter(), false, nil
 }
 
 // atomicsIn lists the paths of atomic lists, maps and structs in a value, in the words of an API server.
@@ -133,4 +137,21 @@ func atomicsIn(path string, s *smdschema.Schema, ref smdschema.TypeRef, v any) [
 		}
 	}
 	return found
+}
+
+// listsIn lists the paths of lists in a value of an unknown kind. A custom resource's list is one value, unless its
+// definition says otherwise.
+func listsIn(path string, v any) []string {
+	switch v := v.(type) {
+	case map[string]any:
+		var found []string
+		for _, key := range slices.Sorted(maps.Keys(v)) {
+			found = append(found, listsIn(path+"."+key, v[key])...)
+		}
+		return found
+	case []any:
+		return []string{path}
+	default:
+		return nil
+	}
 }

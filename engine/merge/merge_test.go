@@ -2,9 +2,11 @@ package merge
 
 import (
 	"encoding/json"
+	"reflect"
 	"sync"
 	"testing"
 
+	"pgregory.net/rapid"
 	"sigs.k8s.io/yaml"
 )
 
@@ -66,8 +68,12 @@ func TestAConfigurationIsMergedByTheSchemaOfItsKind(t *testing.T) {
 			want: `{"apiVersion":"v1","kind":"Pod","spec":{"hostIPC":true}}`},
 		"elements that stand twice stay": {object: pod + "spec: {containers: [{name: a, env: [{name: X, value: '1'}, {name: X, value: '2'}]}]}", configuration: "{spec: {containers: [{name: a, image: i}]}}",
 			want: `{"apiVersion":"v1","kind":"Pod","spec":{"containers":[{"env":[{"name":"X","value":"1"},{"name":"X","value":"2"}],"image":"i","name":"a"}]}}`},
-		"a custom resource's maps are merged, and its lists replaced": {object: widget + "spec: {a: {b: 1}, list: [1]}", configuration: "{spec: {a: {c: 2}, m: 1.5, list: [2]}}",
-			want: `{"apiVersion":"example.com/v1","kind":"Widget","spec":{"a":{"b":1,"c":2},"list":[2],"m":1.5}}`},
+		"a custom resource's maps are merged": {object: widget + "spec: {a: {b: 1}, list: [1]}", configuration: "{spec: {a: {c: 2}, m: 1.5}}",
+			want: `{"apiVersion":"example.com/v1","kind":"Widget","spec":{"a":{"b":1,"c":2},"list":[1],"m":1.5}}`},
+		"a custom resource's list is replaced where that is allowed": {object: widget + "spec: {list: [1]}", configuration: "{spec: {list: [2]}}", atomics: ReplaceAtomics,
+			want: `{"apiVersion":"example.com/v1","kind":"Widget","spec":{"list":[2]}}`},
+		"a list of a custom resource": {object: widget, configuration: "{spec: {a: {list: [1]}}, metadata: {finalizers: [a]}}",
+			want: "error: invalid ApplyConfiguration: may not mutate atomic arrays, maps or structs: .metadata.finalizers, .spec.a.list"},
 		"an atomic list is replaced where that is allowed": {object: pod + "spec: {containers: [{name: a, args: [x, w]}]}", configuration: "{spec: {containers: [{name: a, args: [z]}]}}", atomics: ReplaceAtomics,
 			want: `{"apiVersion":"v1","kind":"Pod","spec":{"containers":[{"args":["z"],"name":"a"}]}}`},
 		"an atomic map is replaced where that is allowed": {object: pod + "spec: {nodeSelector: {a: b}}", configuration: "{spec: {nodeSelector: {c: d}}}", atomics: ReplaceAtomics,
@@ -112,6 +118,40 @@ func TestAConfigurationIsMergedByTheSchemaOfItsKind(t *testing.T) {
 			}
 		})
 	}
+}
+
+// What has been applied is there: to apply it again changes nothing, and what was not named is as it was.
+func TestToApplyTwiceIsToApplyOnce(t *testing.T) {
+	types := NewTypes()
+	rapid.Check(t, func(t *rapid.T) {
+		object, configuration := containers(t, "object"), containers(t, "configuration")
+		object["apiVersion"], object["kind"] = "v1", "Pod"
+		once, err := types.Merge(object, configuration, KeepAtomics)
+		if err != nil {
+			t.Fatal(err)
+		}
+		twice, err := types.Merge(once, configuration, KeepAtomics)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !reflect.DeepEqual(once, twice) {
+			t.Fatalf("once  %v\ntwice %v", once, twice)
+		}
+		had, _ := object["spec"].(map[string]any)["containers"].([]any)
+		has, _ := once["spec"].(map[string]any)["containers"].([]any)
+		if len(has) < len(had) {
+			t.Fatalf("of %v is left %v", had, has)
+		}
+	})
+}
+
+// containers draws a Pod with some containers of different names.
+func containers(t *rapid.T, label string) map[string]any {
+	list := []any{}
+	for _, name := range rapid.SliceOfNDistinct(rapid.SampledFrom([]string{"a", "b", "c", "d"}), 1, 4, rapid.ID[string]).Draw(t, label) {
+		list = append(list, map[string]any{"name": name, "image": rapid.SampledFrom([]string{"x", "y"}).Draw(t, "image")})
+	}
+	return map[string]any{"spec": map[string]any{"containers": list}}
 }
 
 func TestOneSetOfTypesServesMany(t *testing.T) {
