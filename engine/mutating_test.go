@@ -130,3 +130,18 @@ func TestAMutatingPolicyThatCannotBeIsRefused(t *testing.T) {
 		})
 	}
 }
+
+// A webhook is not to be asked about deletions, of which nothing is changed.
+func TestAMutatingPolicyIsNotAskedAboutDeletions(t *testing.T) {
+	for operations, want := range map[string]string{"'*'": "CREATE, UPDATE, CONNECT", "CREATE, DELETE": "CREATE", "DELETE": ""} {
+		p, err := tryMutating(t, "", "p", strings.Replace(onResources("", "services"), "'*'", operations, 1)+applying("Object{}"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := ""
+		for _, scope := range p.Rules[0].Scopes() {
+			got += joinOperations(scope.Operations)
+		}
+		same(t, operations, got, want)
+	}
+}

@@ -142,7 +142,11 @@ func (r *Rule) Scopes() []Scope {
 	scopes := make([]Scope, 0, len(r.match.filters))
 	for i := range r.match.filters {
 		f := &r.match.filters[i]
-		scope := Scope{Kinds: f.kindList, Operations: f.effective(r).list()}
+		ops := f.effective(r) & r.operations
+		if ops == 0 {
+			continue
+		}
+		scope := Scope{Kinds: f.kindList, Operations: ops.list()}
 		if f.constraints != nil {
 			scope.Within = f.constraints.scope
 		}
