@@ -101,7 +101,9 @@ func (f *full) stuck(t *testing.T, name string) *appsv1.Deployment {
 			return err.Error()
 		}
 		for _, c := range d.Status.Conditions {
-			if c.Type == appsv1.DeploymentProgressing && c.Reason == "ProgressDeadlineExceeded" && d.Status.ObservedGeneration == d.Generation {
+			// A deadline of a second can be over before the new pod is counted.
+			if c.Type == appsv1.DeploymentProgressing && c.Reason == "ProgressDeadlineExceeded" &&
+				d.Status.ObservedGeneration == d.Generation && d.Status.UpdatedReplicas > 0 {
 				return ""
 			}
 		}
@@ -142,24 +144,27 @@ func (f *full) testFailingRollout(t *testing.T) {
 	f.rolledOut(t, "breaks")
 	f.patch(t, "breaks", `{"spec":{"template":{"metadata":{"annotations":{"`+FailAnnotation+`":"true"}}}}}`)
 	d := f.stuck(t, "breaks")
-	if d.Status.AvailableReplicas != 2 || d.Status.UpdatedReplicas == 0 || d.Status.UnavailableReplicas == 0 {
+	if d.Status.AvailableReplicas != 2 || d.Status.UnavailableReplicas == 0 {
 		t.Errorf("want two old pods ready and a new one not: %+v", d.Status)
 	}
-	failing := 0
-	for _, pod := range f.pods(t.Context(), t, "breaks") {
-		if pod.Annotations[FailAnnotation] != "true" {
-			continue
+	eventually(t, "the pods of the new template to crash", func(ctx context.Context) string {
+		failing := 0
+		for _, pod := range f.pods(ctx, t, "breaks") {
+			if pod.Annotations[FailAnnotation] != "true" {
+				continue
+			}
+			failing++
+			if isReady(&pod) || pod.Status.Phase != corev1.PodRunning || len(pod.Status.ContainerStatuses) != 1 ||
+				pod.Status.PodIP == "" || pod.Status.ContainerStatuses[0].State.Waiting == nil ||
+				pod.Status.ContainerStatuses[0].State.Waiting.Reason != "CrashLoopBackOff" {
+				return fmt.Sprintf("pod %s does not crash: %+v", pod.Name, pod.Status)
+			}
 		}
-		failing++
-		if isReady(&pod) || pod.Status.Phase != corev1.PodRunning || len(pod.Status.ContainerStatuses) != 1 ||
-			pod.Status.PodIP == "" || pod.Status.ContainerStatuses[0].State.Waiting == nil ||
-			pod.Status.ContainerStatuses[0].State.Waiting.Reason != "CrashLoopBackOff" {
-			t.Errorf("pod %s does not crash: %+v", pod.Name, pod.Status)
+		if failing == 0 {
+			return "there is no pod of the new template"
 		}
-	}
-	if failing == 0 {
-		t.Error("there is no pod of the new template")
-	}
+		return ""
+	})
 	f.patch(t, "breaks", `{"spec":{"template":{"metadata":{"annotations":{"`+FailAnnotation+`":null}}}}}`)
 	f.rolledOut(t, "breaks")
 }
