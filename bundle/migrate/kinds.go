@@ -40,7 +40,7 @@ func clusterWide[T any](group, version, plural string) known {
 func knownKinds() []known {
 	return []known{
 		namespaced[corev1.ConfigMap]("", "v1", "configmaps"),
-		namespaced[corev1.Endpoints]("", "v1", "endpoints"),
+		namespaced[corev1.Endpoints]("", "v1", "endpoints"), //nolint:staticcheck // deprecated, and served: policies speak of it
 		namespaced[corev1.LimitRange]("", "v1", "limitranges"),
 		clusterWide[corev1.Namespace]("", "v1", "namespaces"),
 		clusterWide[corev1.Node]("", "v1", "nodes"),

@@ -3,6 +3,7 @@ package migrate
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -178,7 +179,7 @@ func (m *Migrator) requests(w way) []request {
 // refuse says why the rule stays.
 func (r Rule) refuse(err error, index int) Rule {
 	path := []any{"spec", "rules", index}
-	if why, ok := err.(*refused); ok {
+	if why := (*refused)(nil); errors.As(err, &why) {
 		if len(why.path) > 0 && why.path[0] == "spec" {
 			path = nil
 		}

@@ -218,7 +218,7 @@ func (t *totaler) learned(e ast.Expr, answer, sure bool) []string {
 func (t *totaler) surely(e ast.Expr) bool {
 	changed, err := t.changed, t.err
 	defer func() { t.changed, t.err = changed, err }()
-	return t.defined(e).op == always && t.err == err
+	return t.defined(e).op == always && (t.err == nil) == (err == nil)
 }
 
 // fieldsOf lists a field and those that it is below.

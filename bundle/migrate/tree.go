@@ -1,6 +1,7 @@
 package migrate
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -41,7 +42,6 @@ func (v verdicts) then(next verdicts) verdicts {
 // walker translates the tree of one pattern.
 type walker struct {
 	taken []string // names of the loops around the place in hand
-	path  []any
 }
 
 // refused says that a part of a policy has no faithful translation, and why.
@@ -56,7 +56,7 @@ func refuse(format string, args ...any) error { return &refused{reason: fmt.Spri
 
 // under puts the path before that of what was refused below it.
 func under(err error, path ...any) error {
-	if r, ok := err.(*refused); ok {
+	if r := (*refused)(nil); errors.As(err, &r) {
 		return &refused{slices.Concat(path, r.path), r.reason}
 	}
 	return err
