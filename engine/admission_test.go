@@ -129,13 +129,13 @@ func TestAdmissionParameters(t *testing.T) {
 func TestAdmissionErrorsAndActions(t *testing.T) {
 	const erring, param = "validations: [{expression: object.spec.none > 1}]", "paramKind: {apiVersion: v1, kind: ConfigMap}, "
 	for name, c := range map[string]struct{ policy, actions, more, want string }{
-		"an expression under Deny":    {erring, "Deny", "", "Enforce error"},
-		"an expression under Audit":   {erring, "Audit", "", "Audit error"},
-		"a parameter under Audit":     {param + erring, "Audit", ", paramRef: {name: z, parameterNotFoundAction: Deny}", "Enforce error"},
-		"a failure under Audit, Warn": {"validations: [{expression: 'false'}]", "Audit, Warn", "", "Audit fail"},
-		"a failure under Deny, Audit": {"validations: [{expression: 'false'}]", "Deny, Audit", "", "Enforce fail"},
-		"an annotation under Audit":   {"validations: [{expression: 'true'}], auditAnnotations: [{key: k, valueExpression: string(object.spec.none)}]", "Audit", "", "Enforce error"},
-		"an annotation of a failure":  {"validations: [{expression: 'false'}], auditAnnotations: [{key: k, valueExpression: string(object.spec.none)}]", "Audit", "", "Audit fail"},
+		"an expression under Deny":                    {erring, "Deny", "", "Enforce error"},
+		"an expression under Audit":                   {erring, "Audit", "", "Audit error"},
+		"a parameter under Audit":                     {param + erring, "Audit", ", paramRef: {name: z, parameterNotFoundAction: Deny}", "Enforce error"},
+		"a failure under Audit, Warn":                 {"validations: [{expression: 'false'}]", "Audit, Warn", "", "Audit fail"},
+		"a failure under Deny, Audit":                 {"validations: [{expression: 'false'}]", "Deny, Audit", "", "Enforce fail"},
+		"an annotation under Audit":                   {"validations: [{expression: 'true'}], auditAnnotations: [{key: k, valueExpression: string(object.spec.none)}]", "Audit", "", "Enforce error"},
+		"an annotation of a failure that is let pass": {"validations: [{expression: 'false'}], auditAnnotations: [{key: k, valueExpression: string(object.spec.none)}]", "Audit", "", "Enforce error"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := boundSnapshot(t, admissionPolicy(c.policy), strings.Replace(admissionBinding("b", c.more), "[Deny]", "["+c.actions+"]", 1))
@@ -182,6 +182,8 @@ func TestAdmissionPoliciesThatAreRefused(t *testing.T) {
 		"a message of two lines":            {admissionPolicy(`validations: [{expression: 'true', message: "a\nb"}]`), "spec.validations[0].message: has several lines: expected one"},
 		"conditions of one name":            {admissionPolicy("matchConditions: [{name: c, expression: 'true'}, {name: c, expression: 'true'}], " + fine), `spec.matchConditions[1].name: "c" stands twice: names of matchConditions are unique`},
 		"annotations of one key":            {admissionPolicy("auditAnnotations: [{key: k, valueExpression: '''a'''}, {key: k, valueExpression: '''b'''}]"), `spec.auditAnnotations[1].key: "k" stands twice: keys are unique`},
+		"a message of no known type":        {admissionPolicy("validations: [{expression: 'true', messageExpression: object.metadata.name}]"), "spec.validations[0].messageExpression: gives dyn: expected string"},
+		"an annotation of no known type":    {admissionPolicy("auditAnnotations: [{key: k, valueExpression: object.metadata.name}]"), "spec.auditAnnotations[0].valueExpression: gives dyn: expected string or null_type"},
 		"no resources":                      {"{metadata: {name: p}, spec: {" + fine + "}}", "spec.matchConstraints: selects nothing: expected resourceRules"},
 		"a library of Kyverno's":            {admissionPolicy("validations: [{expression: 'resource.Get(\"v1\", \"configmaps\", \"a\", \"b\") == null'}]"), "spec.validations[0].expression: CEL at 1:1: undeclared reference to 'resource'; spec.validations[0].expression: CEL at 1:13: undeclared reference to 'Get'"},
 	} {

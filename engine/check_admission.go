@@ -73,14 +73,15 @@ func (k *admissionCheck) judge(x *scope, param map[string]any) *Decision {
 	}
 	in := x.e.admissionInput(k.reads, param)
 	d := k.verdict(x, k.rule.EvaluateEach(x.e.ctx, in))
-	if !k.annotates || x.e.unasked() || d.Status == Fail || d.Status == Skip {
+	if !k.annotates || x.e.unasked() || d.Status == Skip {
 		return d
 	}
 	notes, err := k.rule.Annotate(x.e.ctx, in)
 	switch {
 	case err == nil:
 		d.Annotations = notes
-	case d.Status == Pass: // it refuses the write whatever the binding's validationActions are
+	case d.Status == Pass, d.Status == Fail && x.rule.action.always == Audit:
+		// it refuses the write whatever the binding's validationActions are
 		return x.rule.failed(err)
 	}
 	return d

@@ -62,7 +62,7 @@ func (cc *Compiler) inTreePolicy(src metav1.Object, kind string) *compiler {
 	p := newPolicy(src, kind)
 	p.Namespace, p.Background = "", true
 	p.inTree = &inTree{}
-	c := &compiler{schema: cc.schema, cel: cc.cel, policy: p, celSource: cel.Source{Language: cel.Kubernetes}}
+	c := &compiler{schema: cc.schema, cel: cc.cel, policy: p, celSource: cel.Source{Language: cel.Kubernetes, Types: cel.KnownTypes}}
 	if p.Name == "" {
 		c.problem([]any{"metadata", "name"}, "is missing")
 	}

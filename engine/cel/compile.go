@@ -33,11 +33,22 @@ type Source struct {
 	Generations []Generation
 	// Target, if any, gives other objects that the rule is about.
 	Target string
+	// Types tells whether an expression must have the type that is wanted of it before it is evaluated.
+	Types TypesUse
 	// Params tells whether there is a parameter for expressions to read.
 	Params ParamsUse
 	// Paths say where the lists stand, for errors.
 	Paths Paths
 }
+
+// TypesUse tells what becomes of an expression whose type is known at evaluation only.
+type TypesUse bool
+
+// A messageExpression or an annotation of any type is taken and tried; or it is refused, as by an API server.
+const (
+	TriedTypes TypesUse = false
+	KnownTypes TypesUse = true
+)
 
 // ParamsUse tells whether expressions may read a parameter.
 type ParamsUse bool
@@ -184,7 +195,7 @@ func (s *session) compileValidations() {
 			out.reason = *v.Reason
 		}
 		if v.MessageExpression != "" {
-			if e, ok := s.compile(v.MessageExpression, at(path, "messageExpression"), types.StringType, types.DynType); ok {
+			if e, ok := s.compile(v.MessageExpression, at(path, "messageExpression"), s.triable(types.StringType)...); ok {
 				s.use(e.reading)
 				out.messageCEL = &e.program
 			}
@@ -203,7 +214,7 @@ func (s *session) compileAnnotations() {
 		if a.Key == "" {
 			s.problem(at(path, "key"), "is missing")
 		}
-		if e, ok := s.compile(a.ValueExpression, at(path, "valueExpression"), types.StringType, types.NullType, types.DynType); ok {
+		if e, ok := s.compile(a.ValueExpression, at(path, "valueExpression"), s.triable(types.StringType, types.NullType)...); ok {
 			s.use(e.reading)
 			s.rule.annotations = append(s.rule.annotations, annotation{e.program, a.Key})
 		}

@@ -84,10 +84,18 @@ func (s *session) fits(e expression, want []*types.Type) bool {
 	if slices.ContainsFunc(want, e.output.IsExactType) {
 		return true
 	}
-	if !e.output.IsExactType(types.DynType) {
+	if !e.output.IsExactType(types.DynType) || s.src.Types == KnownTypes {
 		return false
 	}
 	return e.orValue || slices.ContainsFunc(e.variables, func(name string) bool { return s.read[name].orValue })
+}
+
+// triable are the types that are wanted, and with them any that is known at evaluation only, where that may be tried.
+func (s *session) triable(want ...*types.Type) []*types.Type {
+	if s.src.Types == KnownTypes {
+		return want
+	}
+	return append(want, types.DynType)
 }
 
 // use counts what an expression reads, and what the variables that it reads read.
