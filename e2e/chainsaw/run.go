@@ -161,13 +161,17 @@ func (r *run) watch(ctx context.Context, verb string, c *Change, check func(cont
 func (r *run) until(ctx context.Context, timeout string, otherwise time.Duration, try func(context.Context) error) error {
 	ctx, cancel := context.WithTimeout(ctx, within(timeout, otherwise))
 	defer cancel()
+	var last error // that the end of the time did not make
 	for {
 		err := try(ctx)
 		if err == nil {
 			return nil
 		}
+		if last == nil || ctx.Err() == nil {
+			last = err
+		}
 		if pause(ctx, r.Interval) != nil {
-			return errors.Join(err, ctx.Err())
+			return errors.Join(last, ctx.Err())
 		}
 	}
 }

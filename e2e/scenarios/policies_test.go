@@ -363,6 +363,8 @@ func TestPoliciesOfTheCluster(t *testing.T) {
 	if err := c.StartAPIServer(ctx); err != nil {
 		t.Fatal(err)
 	}
+	// It answers before it has read which webhooks to ask.
+	c.eventuallyRefused(t, "the API server to ask the webhooks again", true)
 	c.refusedBy(t, "needs-team")
 	owner = needsLabel("ClusterPolicy", "needs-owner", "owner")
 	c.mustApply(t, owner)
