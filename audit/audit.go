@@ -68,17 +68,6 @@ func (o Object) String() string {
 	return o.Kind.Kind + "/" + o.Namespace + "/" + o.Name
 }
 
-// Finding is what the rules say of one object at one time.
-type Finding struct {
-	Object Object
-	// Digest names the bundle that judged.
-	Digest string
-	// Result holds the decisions, and the patch to the state that the mutate rules want.
-	Result engine.Mutation
-	// Seen is when the auditor received the object in this state.
-	Seen time.Time
-}
-
 // Sink takes what the auditor finds. Its methods return at once and may be called from several
 // goroutines; for one object calls come in order.
 type Sink interface {
@@ -118,6 +107,10 @@ type Options struct {
 	Retry, RetryMax time.Duration
 	// Ignore names namespaces whose objects are not audited.
 	Ignore []string
+	// Writes remembers who wrote what, as admission saw it; nil if nothing does.
+	Writes Writes
+	// Mine tells which objects this auditor judges, by their UID, where several share the work; nil for all.
+	Mine func(uid string) bool
 }
 
 // Validate fills in defaults and names the first field that is missing.

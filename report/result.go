@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/holdfast-io/holdfast/engine"
 )
@@ -36,6 +37,20 @@ type Result struct {
 
 	// Origin is where the object is written, when it comes from a file.
 	Origin Origin `json:"-"`
+	// Since is how the object came to what was found; nil if that is not known.
+	Since *Since `json:"-"`
+}
+
+// Since is how an object came to fail a rule: it is told as it was when the rule was first seen to fail, for as long as
+// the rule fails, and a change of it alone is no reason to write a report. What is not known is empty.
+type Since struct {
+	// First is when the rule was first seen to fail.
+	First time.Time
+	// Writer is the user who wrote it, Manager the field manager, Written when.
+	Writer, Manager string
+	Written         time.Time
+	// Slipped is how it got past admission.
+	Slipped string
 }
 
 // The properties that this package sets.
@@ -61,6 +76,17 @@ const (
 	// PropertyFile and PropertyLine tell where the finding is written.
 	PropertyFile = "file"
 	PropertyLine = "line"
+	// PropertyTransient is "true" on a finding that has not settled: the state may be one that passes.
+	PropertyTransient = "transient"
+	// PropertyFirstSeen is when the rule was first seen to fail, PropertyWrittenBy the user who brought the object to it,
+	// PropertyFieldManager the field manager, PropertyWrittenAt when that was, PropertyDetectedAfter the time from there
+	// until it was first seen, PropertySlipped how the write got past admission.
+	PropertyFirstSeen     = "first-seen"
+	PropertyWrittenBy     = "written-by"
+	PropertyFieldManager  = "field-manager"
+	PropertyWrittenAt     = "written-at"
+	PropertyDetectedAfter = "detected-after"
+	PropertySlipped       = "slipped-past"
 )
 
 // Status is the outcome of a rule in PolicyReport's words.
