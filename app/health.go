@@ -16,21 +16,18 @@ import (
 	"github.com/holdfast-io/holdfast/audit"
 	"github.com/holdfast-io/holdfast/bundle"
 	"github.com/holdfast-io/holdfast/bundle/live"
-	"github.com/holdfast-io/holdfast/certs"
 	"github.com/holdfast-io/holdfast/lookup"
 	"github.com/holdfast-io/holdfast/report"
-	"github.com/holdfast-io/holdfast/webhook"
 )
 
 // health answers how this replica is.
 type health struct {
-	certificates certs.Source
-	lookups      *lookup.Cluster
-	policies     policySource
-	registrar    *webhook.Registrar
-	auditor      *audit.Auditor
-	snapshots    *bundle.Store
-	leader       *leadership
+	door      *door // nil without admission
+	lookups   *lookup.Cluster
+	policies  policySource
+	auditor   *audit.Auditor
+	snapshots *bundle.Store
+	division  *division
 }
 
 // status is the answer of /status.
@@ -103,16 +100,12 @@ func say(w http.ResponseWriter, code int, text string) {
 // unready says what is missing before this replica can answer reviews, or nothing.
 func (h *health) unready() string {
 	switch {
-	case !closed(h.certificates.Ready()):
-		return "there is no certificate yet"
 	case !h.lookups.Synced():
 		return "what rules look up has not been read yet"
 	case h.policies.Unready() != "":
 		return h.policies.Unready()
-	case !closed(h.registrar.Ready()):
-		return "the webhook configurations have not been written yet"
 	default:
-		return ""
+		return h.door.unready()
 	}
 }
 
@@ -127,7 +120,7 @@ func closed(c <-chan struct{}) bool {
 
 func (h *health) status() status {
 	s := h.snapshots.Current()
-	out := status{Bundle: report.Bundle{Digest: s.Digest(), Policies: len(s.Policies())}, Leader: h.leader.leading.Load()}
+	out := status{Bundle: report.Bundle{Digest: s.Digest(), Policies: len(s.Policies())}, Leader: h.division.audits()}
 	if out.Leader {
 		coverage := h.auditor.Coverage()
 		for i, c := range coverageOf(coverage) {
@@ -140,7 +133,7 @@ func (h *health) status() status {
 		out.Error = h.auditor.DiscoveryError()
 	}
 	out.Cluster = h.policies.Report()
-	for _, u := range h.registrar.Unserved() {
+	for _, u := range h.door.unserved() {
 		out.Unserved = append(out.Unserved, statusUnserved(u))
 	}
 	for _, e := range h.lookups.Entries() {

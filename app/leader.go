@@ -10,7 +10,6 @@ import (
 
 	"github.com/go-logr/logr"
 	"github.com/google/uuid"
-	"github.com/prometheus/client_golang/prometheus"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/tools/leaderelection"
@@ -23,32 +22,24 @@ import (
 type leadership struct {
 	kube      kubernetes.Interface
 	namespace string
+	name      string // of the lease
 	identity  string
 	log       *slog.Logger
 	leading   atomic.Bool
 }
 
+// leaseName is the lease of the one that audits everything; each shard has one of its own, with its ordinal behind.
 const leaseName = "holdfast-audit"
 
-func newLeadership(kube kubernetes.Interface, namespace string, log *slog.Logger, metrics prometheus.Registerer) (*leadership, error) {
+// statusLeaseName is the lease of the one that writes the status of policies where others audit.
+const statusLeaseName = "holdfast-status"
+
+func newLeadership(kube kubernetes.Interface, namespace, name string, log *slog.Logger) (*leadership, error) {
 	host, err := os.Hostname()
 	if err != nil {
 		return nil, fmt.Errorf("finding the name of this host: %w", err)
 	}
-	l := &leadership{kube: kube, namespace: namespace, identity: host + "_" + uuid.NewString(), log: log}
-	err = metrics.Register(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-		Name: "holdfast_audit_leader",
-		Help: "1 on the replica that audits and writes reports.",
-	}, func() float64 {
-		if l.leading.Load() {
-			return 1
-		}
-		return 0
-	}))
-	if err != nil {
-		return nil, fmt.Errorf("registering the metric of leadership: %w", err)
-	}
-	return l, nil
+	return &leadership{kube: kube, namespace: namespace, name: name, identity: host + "_" + uuid.NewString(), log: log}, nil
 }
 
 // run leads whenever this replica holds the lease, until ctx ends or a term fails. A term has ended before
@@ -68,12 +59,12 @@ func (l *leadership) term(ctx context.Context, lead func(context.Context) error)
 	begun, led, ended := make(chan struct{}), make(chan error, 1), make(chan struct{})
 	elector, err := leaderelection.NewLeaderElector(leaderelection.LeaderElectionConfig{
 		Lock: &resourcelock.LeaseLock{
-			LeaseMeta:  metav1.ObjectMeta{Namespace: l.namespace, Name: leaseName},
+			LeaseMeta:  metav1.ObjectMeta{Namespace: l.namespace, Name: l.name},
 			Client:     l.kube.CoordinationV1(),
 			LockConfig: resourcelock.ResourceLockConfig{Identity: l.identity},
 		},
 		LeaseDuration: 15 * time.Second, RenewDeadline: 10 * time.Second, RetryPeriod: 2 * time.Second,
-		Name: leaseName, ReleaseOnCancel: true,
+		Name: l.name, ReleaseOnCancel: true,
 		Callbacks: leaderelection.LeaderCallbacks{
 			OnStartedLeading: func(leading context.Context) {
 				leading, cancel := context.WithCancel(leading)
@@ -81,7 +72,7 @@ func (l *leadership) term(ctx context.Context, lead func(context.Context) error)
 				defer context.AfterFunc(ctx, cancel)()
 				close(begun)
 				l.leading.Store(true)
-				l.log.Info("this replica audits now", "identity", l.identity)
+				l.log.Info("this replica leads now", "lease", l.name, "identity", l.identity)
 				err := lead(leading)
 				l.leading.Store(false)
 				led <- err

@@ -3,7 +3,6 @@ package app
 import (
 	"context"
 	"log/slog"
-	"net/http"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -36,18 +35,15 @@ type livePolicies struct {
 	// lookups get the global context entries of each snapshot before it is in force.
 	lookups *lookup.Cluster
 	changed func()
-	// registration and admissions are made to know of the review of policies.
-	registration *webhook.RegistrarOptions
-	admissions   *http.ServeMux
-	log          *slog.Logger
-	metrics      prometheus.Registerer
+	log     *slog.Logger
+	metrics prometheus.Registerer
 }
 
 // repairAfter is how long a replica leaves a webhook configuration as another one wrote it: by then it has
 // heard of the same policies. Watches bring them within a tenth of a second.
 const repairAfter = time.Second
 
-// policies makes the source of the cluster's policies, and has them reviewed when they are written.
+// policies makes the source of the cluster's policies.
 func (o *ServeOptions) policies(l livePolicies) (policySource, error) {
 	if !o.LivePolicies {
 		return noPolicies{}, nil
@@ -61,12 +57,6 @@ func (o *ServeOptions) policies(l livePolicies) (policySource, error) {
 	if err != nil {
 		return nil, err
 	}
-	reviews, err := webhook.NewPolicyHandler(webhook.PolicyOptions{Checker: source, Logger: l.log, Metrics: l.metrics})
-	if err != nil {
-		return nil, err
-	}
-	l.admissions.Handle(webhook.PoliciesPath, reviews)
-	l.registration.Policies, l.registration.Applied, l.registration.RepairAfter = live.Types(), source.Applied, repairAfter
 	return source, nil
 }
 

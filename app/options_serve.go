@@ -32,6 +32,14 @@ type ServeOptions struct {
 	Listen string
 	// MetricsListen is the address of /metrics, /healthz and /readyz, without TLS. Default: :8080.
 	MetricsListen string
+	// Admission answers admission reviews and keeps the webhook configurations. Default: true.
+	Admission bool
+	// Audit has this replica take part in the audit: one of all that do leads, or with AuditStatefulSet each has its
+	// part. Default: true.
+	Audit bool
+	// AuditStatefulSet names the StatefulSet in Namespace whose Pods share the audited objects among them; empty means
+	// that one replica audits all. PodName is the name of this program's Pod. Default: the host's name.
+	AuditStatefulSet, PodName string
 	// LivePolicies takes up the policies that the cluster holds, beside the bundle, and checks them when they
 	// are written. Default: true.
 	LivePolicies bool
@@ -57,7 +65,7 @@ type ServeOptions struct {
 
 // DefaultServeOptions gives the defaults of all options.
 func DefaultServeOptions() ServeOptions {
-	return ServeOptions{WebhookName: "holdfast", Service: "holdfast", Namespace: ownNamespace, Listen: ":9443", MetricsListen: ":8080", LivePolicies: true, Reconcile: true, ManagedBy: engine.DefaultManagedBy, ExceptionNamespaces: []string{}, Lookups: DefaultLookupOptions()}
+	return ServeOptions{WebhookName: "holdfast", Service: "holdfast", Namespace: ownNamespace, Listen: ":9443", MetricsListen: ":8080", Admission: true, Audit: true, LivePolicies: true, Reconcile: true, ManagedBy: engine.DefaultManagedBy, ExceptionNamespaces: []string{}, Lookups: DefaultLookupOptions()}
 }
 
 // Validate names the first option that cannot be used, by its flag.
@@ -66,6 +74,14 @@ func (o *ServeOptions) Validate() error {
 		if _, _, err := net.SplitHostPort(address.value); err != nil {
 			return fmt.Errorf("--%s %q: expected HOST:PORT or :PORT", address.flag, address.value)
 		}
+	}
+	switch {
+	case !o.Admission && !o.Audit:
+		return errors.New("neither --admission nor --audit: nothing is left to do")
+	case o.AuditStatefulSet != "" && !o.Audit:
+		return errors.New("--audit-statefulset needs --audit")
+	case o.AuditStatefulSet != "" && o.Admission:
+		return errors.New("--audit-statefulset needs --admission=false: Pods that share the audit come and go with their number, and admission must not")
 	}
 	if o.Namespace == "" {
 		return errors.New("--namespace is empty")

@@ -35,6 +35,8 @@ type Options struct {
 	WebhookName string
 	// AllowedServices are the URLs of services that policies may call.
 	AllowedServices []string
+	// Args are further arguments of serve.
+	Args []string
 	// StateDir keeps the certificates; the log goes to LogPath, appended. Both survive the process.
 	StateDir, LogPath string
 }
@@ -119,7 +121,7 @@ func (o Options) args() []string {
 	for _, url := range o.AllowedServices {
 		args = append(args, "--allowed-service-url", url)
 	}
-	return args
+	return append(args, o.Args...)
 }
 
 // CommandLine is how a person would have started it.

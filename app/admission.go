@@ -1,0 +1,196 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+
+	"github.com/prometheus/client_golang/prometheus"
+	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
+
+	"github.com/holdfast-io/holdfast/bundle"
+	"github.com/holdfast-io/holdfast/bundle/live"
+	"github.com/holdfast-io/holdfast/certs"
+	"github.com/holdfast-io/holdfast/engine"
+	"github.com/holdfast-io/holdfast/webhook"
+)
+
+// certificateSecret keeps the webhook's certificates, in the program's own namespace.
+const certificateSecret = "holdfast-webhook-certs"
+
+// door is where admission reviews come in: the server, its certificates and the webhook configurations. Without
+// admission it is nil: then there is nothing to wait for.
+type door struct {
+	listener     net.Listener
+	certificates certs.Source
+	server       webhook.Server
+	registrar    *webhook.Registrar
+	keeper       keeper
+	snapshots    *bundle.Store
+}
+
+// admissionParts are what a door is put together from.
+type admissionParts struct {
+	clients   *cluster
+	snapshots *bundle.Store
+	inputs    engine.Inputs
+	served    *webhook.Discovery
+	keeper    keeper
+	policies  policySource
+	streams   IO
+	metrics   prometheus.Registerer
+}
+
+// admission makes the door.
+func (o *ServeOptions) admission(ctx context.Context, p admissionParts) (made *door, err error) {
+	if !o.Admission {
+		return nil, nil //nolint:nilnil // a door that is not there
+	}
+	log := p.streams.Log
+	d := &door{keeper: p.keeper, snapshots: p.snapshots}
+	if d.listener, err = listen(ctx, o.Listen); err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			d.close()
+		}
+	}()
+	if d.certificates, err = o.certificates(p.clients, p.streams, p.metrics); err != nil {
+		return nil, err
+	}
+	handler, err := webhook.NewHandler(webhook.Options{
+		Snapshots: p.snapshots, Inputs: p.inputs, Kinds: p.served, Admitted: p.keeper.Admitted, Own: ownWrites(ctx, p.clients.kube, log), Logger: log, Metrics: p.metrics,
+	})
+	if err != nil {
+		return nil, err
+	}
+	mux := http.NewServeMux()
+	mux.Handle("/", handler)
+	registration := webhook.RegistrarOptions{
+		Client: p.clients.kube, Snapshots: p.snapshots, Certificates: d.certificates, Resources: p.served,
+		Name: o.WebhookName, Endpoint: o.endpoint(),
+		ExcludedNamespaces: []string{o.Namespace}, RemoveOnShutdown: o.WebhookURL != "",
+		Logger: log, Metrics: p.metrics,
+	}
+	if source, ok := p.policies.(*live.Source); ok {
+		reviews, err := webhook.NewPolicyHandler(webhook.PolicyOptions{Checker: source, Logger: log, Metrics: p.metrics})
+		if err != nil {
+			return nil, err
+		}
+		mux.Handle(webhook.PoliciesPath, reviews)
+		registration.Policies, registration.Applied, registration.RepairAfter = live.Types(), source.Applied, repairAfter
+	}
+	if d.registrar, err = webhook.NewRegistrar(registration); err != nil {
+		return nil, err
+	}
+	d.server = webhook.Server{Listener: d.listener, TLS: d.certificates.TLSConfig(), Handler: mux, Logger: log}
+	return d, nil
+}
+
+// start starts the parts of the door. The API server is told of it only once ready says that requests can be answered.
+func (d *door) start(parts *lifecycle, ready func(context.Context) bool) {
+	if d == nil {
+		return
+	}
+	parts.start("certificates", d.certificates.Run)
+	parts.start("consequences of requests", d.keeper.Follow)
+	parts.start("admission server", d.server.Run)
+	parts.start("webhook configurations", func(ctx context.Context) error {
+		if !ready(ctx) {
+			return nil
+		}
+		if len(d.snapshots.Current().Policies()) == 0 {
+			parts.log.Warn("the bundle is empty: every write is admitted and nothing is audited")
+		}
+		return d.registrar.Run(ctx)
+	})
+}
+
+// certified is closed once there is a certificate.
+func (d *door) certified() <-chan struct{} {
+	if d == nil {
+		none := make(chan struct{})
+		close(none)
+		return none
+	}
+	return d.certificates.Ready()
+}
+
+// poke tells of a new bundle.
+func (d *door) poke() {
+	if d != nil {
+		d.registrar.Poke()
+	}
+}
+
+// unready says what is missing before reviews can be answered, or nothing.
+func (d *door) unready() string {
+	switch {
+	case d == nil:
+		return ""
+	case !closed(d.certificates.Ready()):
+		return "there is no certificate yet"
+	case !closed(d.registrar.Ready()):
+		return "the webhook configurations have not been written yet"
+	default:
+		return ""
+	}
+}
+
+func (d *door) unserved() []webhook.Unserved {
+	if d == nil {
+		return nil
+	}
+	return d.registrar.Unserved()
+}
+
+func (d *door) address() string {
+	if d == nil {
+		return ""
+	}
+	return d.listener.Addr().String()
+}
+
+// close lets go of the address, if the server has not done so.
+func (d *door) close() {
+	if d != nil {
+		_ = d.listener.Close()
+	}
+}
+
+// certificates chooses where certificates come from: a folder that somebody else fills, files of our own
+// outside of the cluster, a Secret inside.
+func (o *ServeOptions) certificates(clients *cluster, streams IO, metrics prometheus.Registerer) (certs.Source, error) {
+	switch {
+	case o.CertDir != "":
+		return certs.NewDirectory(certs.DirectoryOptions{Dir: o.CertDir, Logger: streams.Log, Metrics: metrics})
+	case o.WebhookURL != "":
+		u, err := url.Parse(o.WebhookURL)
+		if err != nil {
+			return nil, fmt.Errorf("--webhook-url: %w", err)
+		}
+		dir := filepath.Join(o.StateDir, "certs")
+		if err := os.MkdirAll(dir, 0o700); err != nil {
+			return nil, fmt.Errorf("making the folder for certificates: %w", err)
+		}
+		return certs.NewFiles(certs.FilesOptions{Dir: dir, Names: []string{u.Hostname()}, Logger: streams.Log, Metrics: metrics})
+	default:
+		service := o.Service + "." + o.Namespace + ".svc"
+		return certs.NewSecret(certs.SecretOptions{
+			Client: clients.kube, Namespace: o.Namespace, Name: certificateSecret,
+			Names: []string{service, service + ".cluster.local"}, Logger: streams.Log, Metrics: metrics,
+		})
+	}
+}
+
+func (o *ServeOptions) endpoint() webhook.Endpoint {
+	if o.WebhookURL != "" {
+		return webhook.Endpoint{URL: o.WebhookURL}
+	}
+	return webhook.Endpoint{Service: &admissionregistrationv1.ServiceReference{Namespace: o.Namespace, Name: o.Service}}
+}
