@@ -16,9 +16,8 @@ var unable = []struct {
 	pattern *regexp.Regexp
 	reason  string
 }{
-	{regexp.MustCompile(`kubectl (exec|debug|cp|logs|attach|port-forward)\b`), "a script needs a kubelet that runs containers"},
+	{regexp.MustCompile(`kubectl (exec|cp|logs|attach|port-forward|debug -(i|t|it|-stdin|-tty|-attach))\b`), "a script needs a kubelet that runs containers"},
 	{regexp.MustCompile(`\bkyverno (jp|apply|test)\b`), "a script needs Kyverno's own program"},
-	{regexp.MustCompile(`kubectl certificate approve`), "a script needs a signer of client certificates"},
 }
 
 // program finds one of the test's own that a script runs.

@@ -16,7 +16,7 @@ import (
 // validity of all certificates: longer than anybody keeps a control plane of this package, too short to be of other use.
 const validity = 90 * 24 * time.Hour
 
-// authority is the CA of one control plane. Its key never leaves the process.
+// authority is the CA of one control plane. Its key leaves the process for kube-controller-manager alone, which signs with it.
 type authority struct {
 	cert    *x509.Certificate
 	key     *ecdsa.PrivateKey

@@ -14,6 +14,7 @@ func (s *site) args(c Component) []string {
 		args = append(s.controllerArgs(c),
 			"--service-account-private-key-file="+s.file("service-accounts.key"),
 			"--root-ca-file="+s.file("ca.crt"),
+			"--cluster-signing-cert-file="+s.file("ca.crt"), "--cluster-signing-key-file="+s.file("ca.key"),
 			// Each controller acts as its own service account, as in a cluster by kubeadm: requests then carry the
 			// user names that policies have to reckon with.
 			"--use-service-account-credentials=true",

@@ -45,6 +45,7 @@ func TestFullControlPlane(t *testing.T) {
 	t.Run("a Deployment whose new pods fail does not roll out", f.testFailingRollout)
 	t.Run("a running pod can be made to fail and to recover", f.testFailingPod)
 	t.Run("users have the rights that RBAC gives them", f.testUsers)
+	t.Run("a request for a certificate is signed once it is approved", f.testSigning)
 	t.Run("pods act as their service account", f.testServiceAccounts)
 	t.Run("the audit log says who asked for what", f.testAudit)
 	t.Run("kubectl talks to it", f.testKubectl)

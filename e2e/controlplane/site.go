@@ -45,6 +45,16 @@ func (s *site) lay(now time.Time) (err error) {
 	if err := s.write("ca.crt", s.authority.certPEM); err != nil {
 		return err
 	}
+	if s.options.runs(ControllerManager) {
+		// It signs the requests for certificates that somebody approved.
+		key, err := encodeKey(s.authority.key)
+		if err != nil {
+			return err
+		}
+		if err := s.write("ca.key", key); err != nil {
+			return err
+		}
+	}
 	if err := s.layServerCerts(now); err != nil {
 		return err
 	}

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -104,16 +105,21 @@ func TestChainsawLibrary(t *testing.T) {
 		}
 		if reason := test.Skip(); reason != "" {
 			outcomes["skipped: "+reason] = append(outcomes["skipped: "+reason], test.Name)
+			t.Logf("SKIPPED %s: %s", test.Name, reason)
 			continue
 		}
 		outcome := "passed: " + strings.Join(test.Features(), ", ")
+		began := time.Now()
 		err := runner.Run(t.Context(), test)
 		switch {
 		case meta.IsNoMatchError(err):
 			outcome = "skipped: the cluster does not have a type that the test uses"
+			t.Logf("SKIPPED %s: %v", test.Name, err)
 		case err != nil:
 			outcome = "failed: " + strings.Join(test.Features(), ", ")
 			t.Logf("FAILED %s: %v", test.Name, err)
+		default:
+			t.Logf("passed %s in %s", test.Name, time.Since(began).Round(time.Second))
 		}
 		outcomes[outcome] = append(outcomes[outcome], test.Name)
 	}
