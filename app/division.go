@@ -72,3 +72,11 @@ func (d *division) run(ctx context.Context, lead func(context.Context) error) er
 
 // audits reports whether this replica audits now.
 func (d *division) audits() bool { return d.audit && d.leader.leading.Load() }
+
+// shard is this replica's part; nil where one has all.
+func (d *division) shard() *statusShard {
+	if d.shards == nil {
+		return nil
+	}
+	return &statusShard{Ordinal: d.shards.ordinal, Of: int(d.shards.replicas.Load())}
+}

@@ -33,8 +33,12 @@ type health struct {
 // status is the answer of /status.
 type status struct {
 	Bundle report.Bundle `json:"bundle"`
+	// Unready says what is missing before this replica can do its work.
+	Unready string `json:"unready,omitempty"`
 	// Leader says whether this replica audits; only then does it have coverage.
-	Leader   bool             `json:"leader"`
+	Leader bool `json:"leader"`
+	// Shard is its part of the audited objects, where several share them.
+	Shard    *statusShard     `json:"shard,omitempty"`
 	Coverage []statusCoverage `json:"coverage"`
 	Unserved []statusUnserved `json:"unserved,omitempty"`
 	// Cluster is what is known of the policies that the cluster holds.
@@ -50,6 +54,12 @@ type statusEntry struct {
 	Name      string     `json:"name"`
 	Refreshed *time.Time `json:"refreshed,omitempty"`
 	Error     string     `json:"error,omitempty"`
+}
+
+// statusShard is one of several parts, counted from 0.
+type statusShard struct {
+	Ordinal int `json:"ordinal"`
+	Of      int `json:"of"`
 }
 
 type statusCoverage struct {
@@ -120,7 +130,7 @@ func closed(c <-chan struct{}) bool {
 
 func (h *health) status() status {
 	s := h.snapshots.Current()
-	out := status{Bundle: report.Bundle{Digest: s.Digest(), Policies: len(s.Policies())}, Leader: h.division.audits()}
+	out := status{Bundle: report.Bundle{Digest: s.Digest(), Policies: len(s.Policies())}, Unready: h.unready(), Leader: h.division.audits(), Shard: h.division.shard()}
 	if out.Leader {
 		coverage := h.auditor.Coverage()
 		for i, c := range coverageOf(coverage) {
