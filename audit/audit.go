@@ -12,6 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"runtime"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -105,6 +106,8 @@ type Options struct {
 	// Retry is the first wait after a failed list or watch; it doubles up to RetryMax.
 	// Defaults 500 ms and 30 s.
 	Retry, RetryMax time.Duration
+	// Workers is how many objects are judged at a time. Default GOMAXPROCS, and at least 4: look-ups wait.
+	Workers int
 	// Ignore names namespaces whose objects are not audited.
 	Ignore []string
 	// Writes remembers who wrote what, as admission saw it; nil if nothing does.
@@ -144,8 +147,11 @@ func (o *Options) Validate() error {
 	if o.RetryMax == 0 {
 		o.RetryMax = 30 * time.Second
 	}
-	if o.PageSize < 0 || o.Rediscover < 0 || o.Resweep < 0 || o.Retry < 0 || o.RetryMax < o.Retry {
-		return fmt.Errorf("audit options: page size and times must be positive, and RetryMax not below Retry")
+	if o.Workers == 0 {
+		o.Workers = max(4, runtime.GOMAXPROCS(0))
+	}
+	if o.Workers < 0 || o.PageSize < 0 || o.Rediscover < 0 || o.Resweep < 0 || o.Retry < 0 || o.RetryMax < o.Retry {
+		return fmt.Errorf("audit options: workers, page size and times must be positive, and RetryMax not below Retry")
 	}
 	return nil
 }

@@ -616,13 +616,13 @@ func TestPagesThatExpireAreReadAgain(t *testing.T) {
 func TestOptions(t *testing.T) {
 	c := newCluster(t)
 	for want, spoil := range map[string]func(*Options){
-		"audit options: Client is missing":                                                  func(o *Options) { o.Client = nil },
-		"audit options: Discovery is missing":                                               func(o *Options) { o.Discovery = nil },
-		"audit options: Snapshots is missing":                                               func(o *Options) { o.Snapshots = nil },
-		"audit options: Inputs is missing":                                                  func(o *Options) { o.Inputs = nil },
-		"audit options: Sink is missing":                                                    func(o *Options) { o.Sink = nil },
-		"audit options: Logger is missing":                                                  func(o *Options) { o.Logger = nil },
-		"audit options: page size and times must be positive, and RetryMax not below Retry": func(o *Options) { o.RetryMax = 1 },
+		"audit options: Client is missing":    func(o *Options) { o.Client = nil },
+		"audit options: Discovery is missing": func(o *Options) { o.Discovery = nil },
+		"audit options: Snapshots is missing": func(o *Options) { o.Snapshots = nil },
+		"audit options: Inputs is missing":    func(o *Options) { o.Inputs = nil },
+		"audit options: Sink is missing":      func(o *Options) { o.Sink = nil },
+		"audit options: Logger is missing":    func(o *Options) { o.Logger = nil },
+		"audit options: workers, page size and times must be positive, and RetryMax not below Retry": func(o *Options) { o.RetryMax = 1 },
 	} {
 		o := c.opts
 		spoil(&o)

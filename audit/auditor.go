@@ -20,6 +20,7 @@ type Auditor struct {
 	// policies name still.
 	dependents *dependents
 	abandoned  map[Type]bool
+	pool       *pool
 }
 
 // New checks the options and makes an Auditor.
@@ -69,6 +70,8 @@ func (a *Auditor) DiscoveryError() string {
 func (a *Auditor) Run(ctx context.Context) error {
 	defer a.book.reset()
 	a.dependents, a.abandoned = newDependents(), map[Type]bool{}
+	a.pool = newPool(a.opts.Workers)
+	defer a.pool.close()
 	watchers := map[Type]*watcher{}
 	things := &things{auditor: a, running: map[schema.GroupVersionKind]context.CancelFunc{}}
 	defer things.wait()
@@ -129,11 +132,11 @@ func (a *Auditor) matchWatchers(ctx context.Context, types []Type, err error, wa
 		w.stop()
 		<-w.done
 		delete(watchers, t)
-		found := len(w.records)
-		for uid := range w.records {
-			w.drop(uid)
+		found := w.records.clear()
+		for _, id := range found {
+			a.dependents.forget(subject{w, id})
 		}
-		if found > 0 && lost(t, keep, snapshot) {
+		if len(found) > 0 && lost(t, keep, snapshot) {
 			a.abandon(t)
 		} else {
 			a.forget(t)
@@ -163,4 +166,16 @@ func (a *Auditor) discovered(ctx context.Context, err error) {
 	a.book.mu.Lock()
 	defer a.book.mu.Unlock()
 	a.book.discovery = text
+}
+
+// mine reports whether this auditor judges the object with the UID.
+func (a *Auditor) mine(uid string) bool { return a.opts.Mine == nil || a.opts.Mine(uid) }
+
+// listed tells the sink which objects of the type are there. Of those that other auditors judge it says nothing: they
+// are not to be taken for vanished.
+func (a *Auditor) listed(t Type, found map[uid]struct{}) {
+	a.opts.Sink.Listed(t, func(uid string) bool {
+		_, ok := found[uidOf(uid)]
+		return ok || !a.mine(uid)
+	})
 }

@@ -14,6 +14,8 @@ type Coverage struct {
 	Listed time.Time
 	// Objects is the number of objects known.
 	Objects int
+	// Failed is the number of those of which something could not be evaluated.
+	Failed int
 	// Watching says that changes are seen as they happen.
 	Watching bool
 	// Stale says that what is known may be out of date since StaleSince, because of Error.
@@ -46,6 +48,15 @@ func (b *coverageBook) update(t Type, change func(*Coverage)) {
 		b.types[t] = c
 	}
 	change(c)
+}
+
+// correct changes what is known of a type, if anything is.
+func (b *coverageBook) correct(t Type, change func(*Coverage)) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if c := b.types[t]; c != nil {
+		change(c)
+	}
 }
 
 func (b *coverageBook) forget(t Type) {

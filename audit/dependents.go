@@ -21,7 +21,7 @@ type dependents struct {
 // subject is an audited object.
 type subject struct {
 	watcher *watcher
-	uid     string
+	id      uid
 }
 
 func newDependents() *dependents {
@@ -99,7 +99,7 @@ func (d *dependents) changed(kind schema.GroupVersionKind, namespace, name strin
 	}
 	d.mu.Unlock()
 	for _, s := range affected {
-		s.watcher.recheck(s.uid)
+		s.watcher.recheck(s.id)
 	}
 }
 
@@ -116,6 +116,6 @@ func (d *dependents) changedAll(kind schema.GroupVersionKind) {
 	}
 	d.mu.Unlock()
 	for s := range affected {
-		s.watcher.recheck(s.uid)
+		s.watcher.recheck(s.id)
 	}
 }

@@ -17,7 +17,11 @@ func TestDependents(t *testing.T) {
 	d := newDependents()
 	w := newWatcher(nil, podType)
 	judgedAnew := func() string {
-		uids, _ := w.takeDirty(10)
+		some, _ := w.takeDirty(10)
+		var uids []string
+		for _, id := range some {
+			uids = append(uids, id.String())
+		}
 		slices.Sort(uids)
 		return strings.Join(uids, " ")
 	}
@@ -27,10 +31,10 @@ func TestDependents(t *testing.T) {
 			t.Errorf("%s: %q is judged anew, want %q", when, got, want)
 		}
 	}
-	d.set(subject{w, "one"}, []engine.Dependency{{Kind: maps, Namespace: "shop", Name: "a"}})
-	d.set(subject{w, "like"}, []engine.Dependency{{Kind: maps, Namespace: "shop"}})
-	d.set(subject{w, "all"}, []engine.Dependency{{Kind: maps}})
-	d.set(subject{w, "node"}, []engine.Dependency{{Kind: nodes, Name: "n"}})
+	d.set(subject{w, uidOf("one")}, []engine.Dependency{{Kind: maps, Namespace: "shop", Name: "a"}})
+	d.set(subject{w, uidOf("like")}, []engine.Dependency{{Kind: maps, Namespace: "shop"}})
+	d.set(subject{w, uidOf("all")}, []engine.Dependency{{Kind: maps}})
+	d.set(subject{w, uidOf("node")}, []engine.Dependency{{Kind: nodes, Name: "n"}})
 	d.changed(maps, "shop", "a")
 	expect("the object itself", "all like one")
 	d.changed(maps, "shop", "b")
@@ -41,16 +45,16 @@ func TestDependents(t *testing.T) {
 	expect("one without a namespace", "node")
 	d.changedAll(maps)
 	expect("a kind that was not watched", "all like one")
-	d.set(subject{w, "one"}, []engine.Dependency{{Kind: nodes, Name: "n"}})
+	d.set(subject{w, uidOf("one")}, []engine.Dependency{{Kind: nodes, Name: "n"}})
 	d.changed(maps, "shop", "a")
 	expect("what somebody rested on before", "all like")
-	d.forget(subject{w, "all"})
-	d.forget(subject{w, "like"})
+	d.forget(subject{w, uidOf("all")})
+	d.forget(subject{w, uidOf("like")})
 	if got := fmt.Sprint(d.watched()); got != fmt.Sprint([]schema.GroupVersionKind{nodes}) {
 		t.Errorf("watched are %s", got)
 	}
-	d.set(subject{w, "one"}, nil)
-	d.forget(subject{w, "node"})
+	d.set(subject{w, uidOf("one")}, nil)
+	d.forget(subject{w, uidOf("node")})
 	if len(d.watched())+len(d.who)+len(d.on) != 0 {
 		t.Errorf("something is left of nothing: %v %v", d.who, d.on)
 	}
@@ -60,7 +64,7 @@ func TestDependents(t *testing.T) {
 func TestDirtyObjectsAreTakenInParts(t *testing.T) {
 	w := newWatcher(nil, podType)
 	for i := range fewDirty + 1 {
-		w.recheck(fmt.Sprint(i))
+		w.recheck(uidOf(fmt.Sprint(i)))
 	}
 	if uids, more := w.takeDirty(fewDirty); len(uids) != fewDirty || !more {
 		t.Errorf("took %d, more %t", len(uids), more)

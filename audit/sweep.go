@@ -4,14 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/client-go/dynamic"
-
-	"github.com/holdfast-io/holdfast/engine"
 )
 
 // list reads all objects of a type in pages, hands each over, and lets it go. The answer is the resource
@@ -40,29 +37,6 @@ func list(ctx context.Context, client dynamic.Interface, t Type, page int64, eac
 	}
 }
 
-// judge evaluates one object as it stands.
-func judge(ctx context.Context, s *engine.Snapshot, in *engine.Inputs, t Type, u *unstructured.Unstructured, now time.Time) (Finding, error) {
-	object := engine.Normalize(u.Object)
-	f := Finding{
-		Object: Object{
-			Kind: t.Kind, Resource: t.Resource, Namespace: u.GetNamespace(), Name: u.GetName(),
-			UID: string(u.GetUID()), ResourceVersion: u.GetResourceVersion(), Generation: u.GetGeneration(),
-		},
-		Digest: s.Digest(),
-		Seen:   now,
-	}
-	req := &engine.Request{
-		Operation: engine.Create, Kind: t.Kind, Resource: t.Resource,
-		Namespace: f.Object.Namespace, Name: f.Object.Name, Object: object,
-	}
-	var err error
-	f.Result, err = s.Audit(ctx, req, in)
-	if err != nil {
-		return f, fmt.Errorf("judging %s: %w", f.Object, err)
-	}
-	return f, nil
-}
-
 // Once lists and judges everything one time, without a watch, and hands each finding to found. The
 // coverage tells what was looked at; the error joins what could not be.
 func Once(ctx context.Context, opts Options, found func(Finding)) ([]Coverage, error) {
@@ -82,10 +56,12 @@ func Once(ctx context.Context, opts Options, found func(Finding)) ([]Coverage, e
 		c := Coverage{Type: t}
 		_, err := list(ctx, opts.Client, t, opts.PageSize, func(u *unstructured.Unstructured) {
 			f, err := judge(ctx, snapshot, in, t, u, in.Now())
-			if err != nil {
-				problems = append(problems, err)
-			}
 			c.Objects++
+			if err != nil {
+				c.Failed++
+				problems = append(problems, err)
+				return
+			}
 			found(f)
 		})
 		c.Listed = in.Now()

@@ -117,5 +117,5 @@ func (a *Auditor) settle(keep map[Type]bool) {
 // forget removes a type and all that was found of it.
 func (a *Auditor) forget(t Type) {
 	a.book.forget(t)
-	a.opts.Sink.Listed(t, func(string) bool { return false })
+	a.listed(t, nil)
 }

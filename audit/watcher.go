@@ -23,22 +23,17 @@ type watcher struct {
 	again   chan struct{} // asks for a new sweep
 	stop    context.CancelFunc
 	done    chan struct{}
-	records map[string]record // by UID; only run's goroutine touches it
+	records records
+	pending sync.WaitGroup // of tasks in the pool
 
 	mu    sync.Mutex
-	dirty map[string]struct{} // UIDs of objects to be judged anew
-	wake  chan struct{}       // says that there are some
+	dirty map[uid]struct{} // objects to be judged anew
+	wake  chan struct{}    // says that there are some
 
-	swept     time.Time // when the last sweep began; only run's goroutine touches these
+	// Only run's goroutine touches these.
+	round     uint32    // counts the sweeps
+	swept     time.Time // when the last sweep began
 	rechecked time.Time
-}
-
-// record is all that is kept of an object: what was judged, by which bundle.
-type record struct {
-	object Object
-	digest string
-	// rests says that the verdict rests on more than the object.
-	rests bool
 }
 
 // Objects whose surroundings change are judged anew at once, and then not more often than this: fewDirty of
@@ -52,13 +47,13 @@ const (
 var errResweep = errors.New("a new sweep is due")
 
 func newWatcher(a *Auditor, t Type) *watcher {
-	return &watcher{auditor: a, typ: t, again: make(chan struct{}, 1), done: make(chan struct{}), records: map[string]record{}, dirty: map[string]struct{}{}, wake: make(chan struct{}, 1)}
+	return &watcher{auditor: a, typ: t, again: make(chan struct{}, 1), done: make(chan struct{}), records: records{known: map[uid]record{}}, dirty: map[uid]struct{}{}, wake: make(chan struct{}, 1)}
 }
 
 // recheck has an object judged anew, because something that its verdict rests on has changed.
-func (w *watcher) recheck(uid string) {
+func (w *watcher) recheck(id uid) {
 	w.mu.Lock()
-	w.dirty[uid] = struct{}{}
+	w.dirty[id] = struct{}{}
 	w.mu.Unlock()
 	w.recheckSoon()
 }
@@ -71,42 +66,42 @@ func (w *watcher) recheckSoon() {
 }
 
 // takeDirty gives some of the objects that are to be judged anew, limit at most, and whether there are more.
-func (w *watcher) takeDirty(limit int) (uids []string, more bool) {
+func (w *watcher) takeDirty(limit int) (some []uid, more bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	for uid := range w.dirty {
-		if len(uids) == limit {
-			return uids, true
+	for id := range w.dirty {
+		if len(some) == limit {
+			return some, true
 		}
-		uids = append(uids, uid)
-		delete(w.dirty, uid)
+		some = append(some, id)
+		delete(w.dirty, id)
 	}
-	return uids, false
+	return some, false
 }
 
 // recheckDirty fetches objects that are to be judged anew, and judges them. If there are many it asks for a
 // sweep, which judges whatever rests on more than the object, but not for one after the other.
 func (w *watcher) recheckDirty(ctx context.Context) error {
-	uids, more := w.takeDirty(fewDirty)
+	some, more := w.takeDirty(fewDirty)
 	if more {
 		if time.Since(w.swept) > sweepGap {
 			return errResweep
 		}
 		w.recheckSoon()
 	}
-	for _, uid := range uids {
-		known, ok := w.records[uid]
+	for _, id := range some {
+		known, ok := w.records.get(id)
 		if !ok {
 			continue
 		}
-		u, err := w.auditor.opts.Client.Resource(w.typ.Resource).Namespace(known.object.Namespace).Get(ctx, known.object.Name, metav1.GetOptions{})
+		u, err := w.auditor.opts.Client.Resource(w.typ.Resource).Namespace(known.namespace.Value()).Get(ctx, known.name, metav1.GetOptions{})
 		if apierrors.IsNotFound(err) {
 			continue // the watch tells of its end
 		}
 		if err != nil {
-			return fmt.Errorf("reading %s: %w", known.object, err)
+			return fmt.Errorf("reading %s: %w", Object{Kind: w.typ.Kind, Namespace: known.namespace.Value(), Name: known.name}, err)
 		}
-		w.object(ctx, u)
+		w.offer(ctx, u, false)
 	}
 	return nil
 }
@@ -118,7 +113,9 @@ func (w *watcher) resweep() {
 	}
 }
 
+// run audits until the context ends, and answers when nothing that it began is still going on.
 func (w *watcher) run(ctx context.Context) {
+	defer w.pending.Wait()
 	opts := &w.auditor.opts
 	wait := opts.Retry
 	for ctx.Err() == nil {
@@ -169,30 +166,25 @@ func (w *watcher) sweep(ctx context.Context) (string, error) {
 	started := time.Now()
 	w.swept = started
 	opts := &w.auditor.opts
-	seen := map[string]bool{}
-	version, err := list(ctx, opts.Client, w.typ, opts.PageSize, func(u *unstructured.Unstructured) {
-		if w.ignored(u) {
-			return
-		}
-		seen[string(u.GetUID())] = true
-		w.object(ctx, u)
-	})
-	if err == nil {
-		err = ctx.Err() // objects may have been left out at the end
-	}
+	w.round++
+	version, err := list(ctx, opts.Client, w.typ, opts.PageSize, func(u *unstructured.Unstructured) { w.offer(ctx, u, false) })
 	if err != nil {
 		return "", err
 	}
-	for uid := range w.records {
-		if !seen[uid] {
-			w.drop(uid)
-		}
+	w.pending.Wait()
+	if err := ctx.Err(); err != nil {
+		return "", err // objects may have been left out
 	}
-	opts.Sink.Listed(w.typ, func(uid string) bool { return seen[uid] })
+	seen, lost := w.records.retain(w.round)
+	for _, id := range lost {
+		w.auditor.dependents.forget(subject{w, id})
+	}
+	w.auditor.listed(w.typ, seen)
 	w.auditor.metrics.sweeps.WithLabelValues(w.typ.label()).Observe(time.Since(started).Seconds())
 	w.auditor.book.update(w.typ, func(c *Coverage) {
-		*c = Coverage{Type: w.typ, Listed: time.Now(), Objects: len(w.records)}
+		*c = Coverage{Type: w.typ, Listed: time.Now()}
 	})
+	w.counted()
 	return version, nil
 }
 
@@ -259,56 +251,22 @@ func (w *watcher) drain(ctx context.Context, stream watch.Interface, version str
 			version = u.GetResourceVersion()
 			switch event.Type {
 			case watch.Added, watch.Modified:
-				if !w.ignored(u) {
-					w.object(ctx, u)
-				}
+				w.offer(ctx, u, false)
 			case watch.Deleted:
-				w.gone(u)
+				w.offer(ctx, u, true)
 			}
-			w.auditor.book.update(w.typ, func(c *Coverage) { c.Objects = len(w.records) })
 		}
 	}
 }
 
-// object judges one object, unless this very state of it has been judged by this very bundle and the verdict
-// rests on nothing else.
-func (w *watcher) object(ctx context.Context, u *unstructured.Unstructured) {
-	opts := &w.auditor.opts
-	s := opts.Snapshots.Current()
-	uid := string(u.GetUID())
-	if known, ok := w.records[uid]; ok && !known.rests && known.digest == s.Digest() && known.object.ResourceVersion == u.GetResourceVersion() {
+// offer hands an object to the pool, unless it is none of this auditor's business.
+func (w *watcher) offer(ctx context.Context, u *unstructured.Unstructured, deleted bool) {
+	if !w.auditor.mine(string(u.GetUID())) || w.ignored(u) {
 		return
 	}
-	in := opts.Inputs()
-	f, err := judge(ctx, s, in, w.typ, u, in.Now())
-	if ctx.Err() != nil {
-		return // look-ups were cut short: not a verdict
-	}
-	if err != nil {
-		opts.Logger.Error("Judging an object failed", "object", f.Object.String(), "error", err)
-	}
-	w.auditor.metrics.judged.WithLabelValues(w.typ.label()).Inc()
-	w.records[uid] = record{object: f.Object, digest: f.Digest, rests: f.Result.Unwatched || len(f.Result.Dependencies) > 0}
-	w.auditor.dependents.set(subject{w, uid}, f.Result.Dependencies)
-	opts.Sink.Found(f)
+	w.auditor.pool.submit(task{ctx: ctx, watcher: w, object: u, deleted: deleted, round: w.round})
 }
 
 func (w *watcher) ignored(u *unstructured.Unstructured) bool {
 	return u.GetNamespace() != "" && slices.Contains(w.auditor.opts.Ignore, u.GetNamespace())
-}
-
-func (w *watcher) gone(u *unstructured.Unstructured) {
-	uid := string(u.GetUID())
-	known, ok := w.records[uid]
-	if !ok {
-		return
-	}
-	w.drop(uid)
-	w.auditor.opts.Sink.Gone(known.object)
-}
-
-// drop forgets an object.
-func (w *watcher) drop(uid string) {
-	delete(w.records, uid)
-	w.auditor.dependents.forget(subject{w, uid})
 }

@@ -1,0 +1,123 @@
+package audit
+
+import (
+	"encoding/hex"
+	"maps"
+	"sync"
+	"unique"
+)
+
+// record is all that is kept of an object: what was judged, by which bundle.
+type record struct {
+	namespace unique.Handle[string]
+	name      string
+	version   string
+	digest    string
+	// round is the last sweep that found the object.
+	round uint32
+	// rests says that the verdict rests on more than the object.
+	rests bool
+	// failed says that something could not be evaluated.
+	failed bool
+}
+
+// uid is the UID of an object: as its 16 bytes, or as text where it is not written as an API server writes it.
+type uid struct {
+	id   [16]byte
+	text string
+}
+
+func uidOf(s string) uid {
+	var u uid
+	if len(s) == 36 && s[8] == '-' && s[13] == '-' && s[18] == '-' && s[23] == '-' {
+		n, err := hex.Decode(u.id[:], []byte(s[:8]+s[9:13]+s[14:18]+s[19:23]+s[24:]))
+		if err == nil && n == len(u.id) && u.String() == s {
+			return u
+		}
+	}
+	return uid{text: s}
+}
+
+func (u uid) String() string {
+	if u.text != "" {
+		return u.text
+	}
+	h := hex.EncodeToString(u.id[:])
+	return h[:8] + "-" + h[8:12] + "-" + h[12:16] + "-" + h[16:20] + "-" + h[20:]
+}
+
+// records are what is known of the objects of one type.
+type records struct {
+	mu     sync.Mutex
+	known  map[uid]record
+	failed int // of those known
+}
+
+func (r *records) get(u uid) (record, bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	known, ok := r.known[u]
+	return known, ok
+}
+
+func (r *records) put(u uid, rec record) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.uncount(u)
+	if rec.failed {
+		r.failed++
+	}
+	r.known[u] = rec
+}
+
+// drop forgets an object, and gives what was known of it.
+func (r *records) drop(u uid) (record, bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	known, ok := r.known[u]
+	r.uncount(u)
+	delete(r.known, u)
+	return known, ok
+}
+
+func (r *records) uncount(u uid) {
+	if r.known[u].failed {
+		r.failed--
+	}
+}
+
+// retain forgets what a sweep did not find. It gives the UIDs of what it found, and of the others.
+func (r *records) retain(round uint32) (found map[uid]struct{}, lost []uid) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	found = make(map[uid]struct{}, len(r.known))
+	for u, rec := range r.known {
+		if rec.round == round {
+			found[u] = struct{}{}
+			continue
+		}
+		lost = append(lost, u)
+		r.uncount(u)
+		delete(r.known, u)
+	}
+	return found, lost
+}
+
+// clear forgets all, and gives their UIDs.
+func (r *records) clear() []uid {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	all := make([]uid, 0, len(r.known))
+	for u := range maps.Keys(r.known) {
+		all = append(all, u)
+	}
+	r.known, r.failed = map[uid]record{}, 0
+	return all
+}
+
+// count gives the number of objects, and of those of which something could not be evaluated.
+func (r *records) count() (objects, failed int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return len(r.known), r.failed
+}
