@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"strings"
 	"time"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -116,8 +117,7 @@ func pause(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// change does something to each object. One that is to be refused is tried once; for another, what it needs may be on its
-// way, such as the account of a new namespace.
+// change does something to each object. What it needs may be on its way, such as the account of a new namespace.
 func (r *run) change(ctx context.Context, verb string, c *Change, do func(context.Context, *unstructured.Unstructured) error) error {
 	refused, err := c.refused()
 	if err != nil {
@@ -130,8 +130,8 @@ func (r *run) change(ctx context.Context, verb string, c *Change, do func(contex
 	for _, u := range objects {
 		what := fmt.Sprintf("%s %s %s (%s)", verb, u.GetKind(), u.GetName(), c.File)
 		if refused {
-			if err := do(ctx, u.DeepCopy()); err == nil {
-				return fmt.Errorf("%s is not refused", what)
+			if err := r.refusal(ctx, c, verb, u, do); err != nil {
+				return fmt.Errorf("%s is not refused: %w", what, err)
 			}
 			continue
 		}
@@ -141,6 +141,36 @@ func (r *run) change(ctx context.Context, verb string, c *Change, do func(contex
 		}
 	}
 	return nil
+}
+
+// refusal says why an object is not refused. As in Chainsaw, one that is applied is applied until it is: some policies
+// refuse it once it is there. Of a second time counts only what admission refuses, though. There is much that the API
+// server itself lets nobody change, so that any Pod would be refused then.
+func (r *run) refusal(ctx context.Context, c *Change, verb string, u *unstructured.Unstructured, do func(context.Context, *unstructured.Unstructured) error) error {
+	if do(ctx, u.DeepCopy()) != nil {
+		return nil
+	}
+	accepted := errors.New("it was accepted")
+	if verb != "apply" {
+		return accepted
+	}
+	return r.until(ctx, c.Timeout, 5*time.Second, func(ctx context.Context) error {
+		switch err := do(ctx, u.DeepCopy()); {
+		case err == nil:
+			return accepted
+		case byAdmission(err):
+			return nil
+		default:
+			return fmt.Errorf("it was accepted, and then: %w", err)
+		}
+	})
+}
+
+// byAdmission reports whether an error is a refusal of a webhook or of a policy of the API server's own: it says so in
+// words alone.
+func byAdmission(err error) bool {
+	text := err.Error()
+	return strings.Contains(text, "admission webhook ") || strings.Contains(text, "AdmissionPolicy ")
 }
 
 // watch waits for each object to be as it should.

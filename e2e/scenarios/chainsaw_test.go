@@ -40,9 +40,10 @@ func (c *cluster) chainsawRunner(t *testing.T) *chainsaw.Runner {
 
 // wrong are the cases that must fail, with why: a runner that sees nothing passes all.
 var wrong = map[string]string{
-	"fails-refusal":   "step, operation 1: apply ConfigMap admitted () is not refused",
-	"fails-assertion": "step, operation 1: assert Namespace default (): .metadata.labels.kubernetes.io/metadata.name is default, want other",
-	"fails-script":    `configmaps "there-is-none" not found`,
+	"fails-refusal":        "step, operation 1: apply ConfigMap admitted () is not refused: it was accepted",
+	"fails-second-refusal": "step, operation 1: apply ConfigMap changed () is not refused: it was accepted, and then: ",
+	"fails-assertion":      "step, operation 1: assert Namespace default (): .metadata.labels.kubernetes.io/metadata.name is default, want other",
+	"fails-script":         `configmaps "there-is-none" not found`,
 }
 
 // The cases of the folder testdata say how their policies act; each must.
