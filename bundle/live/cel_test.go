@@ -165,7 +165,7 @@ func TestWhatTheConditionsOfPoliciesInCELSay(t *testing.T) {
 		},
 		"not in the background": {
 			text: inCEL("ValidatingPolicy", "a", "x", "  "+noBackground), denied: []string{"list pods"},
-			want: "conditions:\n" + configured + condition("RBACPermissionsGranted", "True", "Succeeded", "Background scanning disabled; reporting permissions not required.") +
+			want: "conditions:\n" + configured + condition("RBACPermissionsGranted", "True", "Succeeded", "Policy is ready for reporting.") +
 				"message: \"\"\nready: true\n",
 		},
 		"rights that we lack": {
@@ -264,6 +264,29 @@ spec:
   matchConstraints: {resourceRules: [{apiGroups: [""], apiVersions: [v1], resources: [namespaces], operations: [CREATE]}]}
   generate: [{expression: "generator.Apply(object.metadata.name, [{'apiVersion': dyn('v1'), 'kind': dyn('ConfigMap'), 'metadata': dyn({'name': 'x'})}])"}]
 `
+
+// generatesAny makes what the object names.
+const generatesAny = `
+apiVersion: policies.kyverno.io/v1
+kind: GeneratingPolicy
+metadata: {name: g}
+spec:
+  matchConstraints: {resourceRules: [{apiGroups: [""], apiVersions: [v1], resources: [namespaces], operations: [CREATE]}]}
+  generate: [{expression: "generator.Apply(object.metadata.name, [{'apiVersion': dyn('v1'), 'kind': dyn(object.metadata.labels.kind), 'metadata': dyn({'name': 'x'})}])"}]
+`
+
+// What cannot be known beforehand is told beside the conditions.
+func TestRightsThatOnlyAnEvaluationTells(t *testing.T) {
+	const note = "What it generates or changes is known only when it is evaluated: whether that may be written, the log and holdfast_reconcile_failures_total tell."
+	synctest.Test(t, func(t *testing.T) {
+		s := play(t, "", []string{generatesAny}, serving(servedWithPolicies...), func(_ *scene, o *Options) { o.Access, o.Reconciles = &granted{}, true })
+		s.applied()
+		got := s.celSays(t, generatesAny)
+		if !strings.Contains(fold(got), note) || !strings.Contains(got, "message: "+grantedMessage+"\n") {
+			t.Errorf("got %s", got)
+		}
+	})
+}
 
 func TestRightsToWriteWhatPoliciesWant(t *testing.T) {
 	const missing = "Policy is not ready for reporting, missing permissions: "

@@ -59,8 +59,12 @@ func (v *verdict) celStatus(k key, u *unstructured.Unstructured) (map[string]any
 		meta.RemoveStatusCondition(&c.Conditions, string(policiesv1beta1.PolicyConditionTypeRBACPermissionsGranted))
 	} else {
 		set(policiesv1beta1.PolicyConditionTypeRBACPermissionsGranted, v.rights.missing == "", v.rights.message)
-		if v.rights.missing != "" && c.Message == "" {
+		switch {
+		case c.Message != "":
+		case v.rights.missing != "":
 			c.Message = v.rights.message
+		default:
+			c.Message = v.rights.note
 		}
 	}
 	after.Autogen, after.Generated = nil, nil
