@@ -180,6 +180,9 @@ func (r *run) watch(ctx context.Context, verb string, c *Change, check func(cont
 		return err
 	}
 	for _, u := range objects {
+		if rest, found := withoutRights(u.Object); found {
+			u.Object = rest.(map[string]any)
+		}
 		if err := r.until(ctx, c.Timeout, r.Patience, func(ctx context.Context) error { return check(ctx, u) }); err != nil {
 			return fmt.Errorf("%s %s %s (%s): %w", verb, u.GetKind(), u.GetName(), c.File, err)
 		}

@@ -120,6 +120,9 @@ func TestChainsawLibrary(t *testing.T) {
 			outcome = "failed: " + strings.Join(test.Features(), ", ")
 			t.Logf("FAILED %s: %v", test.Name, err)
 		default:
+			if test.AboutRights() {
+				outcome += ", but for what it says of the rights of Kyverno's account"
+			}
 			t.Logf("passed %s in %s", test.Name, time.Since(began).Round(time.Second))
 		}
 		outcomes[outcome] = append(outcomes[outcome], test.Name)
