@@ -36,6 +36,7 @@ type patch struct {
 	patch interface {
 		Apply(env *expr.Env, target mutate.Target) mutate.Result
 	}
+	paths [][]string // of the object
 }
 
 func (p patch) apply(x *scope, target mutate.Target) mutate.Result {
@@ -95,7 +96,7 @@ func (c *compiler) compilePatch(strategic any, json6902 string, path []any, self
 			return nil
 		}
 		c.refs = append(c.refs, p.References()...)
-		return patch{p}
+		return patch{p, documentPaths(strategic)}
 	}
 	p, err := mutate.CompileJSON6902(json6902, mutate.Options{Self: self})
 	if err != nil {
@@ -104,7 +105,7 @@ func (c *compiler) compilePatch(strategic any, json6902 string, path []any, self
 		return nil
 	}
 	c.refs = append(c.refs, p.References()...)
-	return patch{p}
+	return patch{p, p.ObjectPaths()}
 }
 
 // forEachChange applies a patch for each element of lists, each on what the one before made.

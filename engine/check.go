@@ -25,10 +25,13 @@ var (
 )
 
 // patternCheck passes an object that matches its pattern.
-type patternCheck struct{ pattern *pattern.Pattern }
+type patternCheck struct {
+	pattern *pattern.Pattern
+	paths   [][]string // of the object
+}
 
 func (c *compiler) compilePatternCheck(doc any, path []any) checker {
-	return &patternCheck{c.compilePattern(doc, path, self)}
+	return &patternCheck{c.compilePattern(doc, path, self), documentPaths(doc)}
 }
 
 func (c *compiler) compilePattern(doc any, path []any, self []string) *pattern.Pattern {
@@ -64,7 +67,10 @@ func (p *patternCheck) check(x *scope) *Decision {
 }
 
 // anyPatternCheck passes an object that matches one of its patterns.
-type anyPatternCheck struct{ patterns []*pattern.Pattern }
+type anyPatternCheck struct {
+	patterns []*pattern.Pattern
+	paths    [][]string // of the object
+}
 
 func (c *compiler) compileAnyPattern(doc any, path []any, self []string) checker {
 	out := &anyPatternCheck{}
@@ -74,6 +80,7 @@ func (c *compiler) compileAnyPattern(doc any, path []any, self []string) checker
 	}
 	for i, doc := range list {
 		out.patterns = append(out.patterns, c.compilePattern(doc, at(path, i), self))
+		out.paths = append(out.paths, documentPaths(doc)...)
 	}
 	return out
 }

@@ -90,8 +90,11 @@ func (c *compiler) compileCELSource(src cel.Source, path []any) *cel.Rule {
 		return nil
 	}
 	for _, fact := range rule.References() {
-		if strings.HasPrefix(fact, "request.") {
+		switch {
+		case strings.HasPrefix(fact, "request."):
 			c.refs = append(c.refs, fact)
+		case fact == "globalContext":
+			c.refs = append(c.refs, refGlobalContext)
 		}
 	}
 	return rule

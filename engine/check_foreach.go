@@ -134,7 +134,7 @@ func (c *compiler) compileForEachBody(out *checkLoop, v *kyvernov1.ForEachValida
 	parts := 0
 	if doc := v.GetPattern(); doc != nil {
 		parts++
-		out.body = &patternCheck{c.compilePattern(doc, at(path, "pattern"), selfElement)}
+		out.body = &patternCheck{c.compilePattern(doc, at(path, "pattern"), selfElement), documentPaths(doc)}
 	}
 	if doc := v.GetAnyPattern(); doc != nil {
 		parts++

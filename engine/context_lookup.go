@@ -188,6 +188,7 @@ func (c *compiler) compileGlobal(ref *kyvernov1.GlobalContextEntryReference, pat
 	if c.policy.Namespace != "" {
 		c.problem(path, "belongs to ClusterPolicies only")
 	}
+	c.refs = append(c.refs, refGlobalContext)
 	out := &globalContext{name: ref.Name}
 	if ref.JMESPath != "" {
 		out.query = c.compileQuery(ref.JMESPath, at(path, "jmesPath"), onValue)

@@ -72,6 +72,7 @@ func (g *generator) older() bool {
 	made := creationTime(g.e.object)
 	if made.Equal(rule.created) {
 		// Times are in whole seconds. The API server counts its writes, whatever they are of.
+		g.e.asked.unwatched = true // the next write counts as one after the policy
 		version := resourceVersion(g.e.object)
 		return version != 0 && version < rule.version
 	}

@@ -76,6 +76,7 @@ type Rule struct {
 	target      *program // nil: none
 	fresh       bool     // variables are evaluated anew for each mutation
 	facts       []string
+	paths       [][]string // of what is read of the object
 	language    Language
 	namespace   string // of the policy
 	// requestObjects says that the request is read with its object and oldObject, or as a whole.
@@ -110,6 +111,10 @@ type program struct {
 // and what they ask the World: resource, http, globalContext, image (of a registry), generator, time, random. A variable
 // counts only if it is used.
 func (r *Rule) References() []string { return r.facts }
+
+// ObjectPaths lists what the expressions read of the object that is judged: for each place the keys that lead to it, none
+// where they read the object as a whole. A variable counts only if it is used.
+func (r *Rule) ObjectPaths() [][]string { return r.paths }
 
 // Compile compiles all expressions. What is wrong with them comes back in one *CompileError.
 func (c *Compiler) Compile(src Source) (*Rule, error) {

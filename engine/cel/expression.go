@@ -103,6 +103,7 @@ func (s *session) use(r reading) {
 	for _, fact := range r.facts {
 		s.facts[fact] = true
 	}
+	s.rule.paths = append(s.rule.paths, r.paths...)
 	for _, name := range r.variables {
 		if name == "" { // all of them
 			for name := range s.read {

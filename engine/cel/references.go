@@ -18,6 +18,8 @@ type reading struct {
 	variables []string
 	// orValue says that a part of the expression has no type before it is evaluated, because of orValue.
 	orValue bool
+	// paths are what is read of the object that is judged: the keys that lead to it, none for the object as a whole.
+	paths [][]string
 	// requestObjects says that request.object or request.oldObject is read, or the request as a whole.
 	requestObjects bool
 }
@@ -108,9 +110,13 @@ func (r *reader) name(name string, path []string) {
 		switch {
 		case len(path) == 0:
 			r.requestObjects = true
+			r.paths = append(r.paths, nil)
 		case path[0] == varObject || path[0] == varOldObject: // of Kyverno's language
 			r.requestObjects = true
 			root = path[0]
+			if root == varObject {
+				r.paths = append(r.paths, path[1:])
+			}
 		default:
 			root += "." + path[0]
 		}
@@ -126,7 +132,9 @@ func (r *reader) name(name string, path []string) {
 		}
 		r.variables = append(r.variables, variable)
 		return
-	case varObject, varOldObject, varParams, varAuthorizer:
+	case varObject:
+		r.paths = append(r.paths, path)
+	case varOldObject, varParams, varAuthorizer:
 	case varExceptions, varResource, varHTTP, varGlobalContext, varImage, varGenerator:
 	default:
 		return

@@ -128,7 +128,7 @@ func TestReferences(t *testing.T) {
 		},
 		"all": list{one("{{ request.object.kind }}", "Equals", "{{ zone }}"), one("a", "Equals", "a")},
 	})
-	if got, want := c.References(), []string{"request.object", "request.userInfo", "zone"}; !slices.Equal(got, want) {
+	if got, want := c.References(), []string{"request.object.kind", "request.userInfo", "zone"}; !slices.Equal(got, want) {
 		t.Errorf("References() = %q, want %q", got, want)
 	}
 	if got, want := c.MessageReferences(), []string{"element", "request.operation"}; !slices.Equal(got, want) {

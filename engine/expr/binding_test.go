@@ -47,7 +47,7 @@ func TestBindingsAreListed(t *testing.T) {
 	if got, want := q.Bindings(), []string{"a", "b"}; !slices.Equal(got, want) {
 		t.Errorf("bindings: got %v, want %v", got, want)
 	}
-	if got, want := q.References(), []string{"request.object"}; !slices.Equal(got, want) {
+	if got, want := q.References(), []string{"request.object.x"}; !slices.Equal(got, want) {
 		t.Errorf("references: got %v, want %v", got, want)
 	}
 	if got, want := q.String(), "length($b) == $a && request.object.x == $b && '$c'"; got != want {

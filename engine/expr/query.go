@@ -77,7 +77,8 @@ func Compile(src string) (*Query, error) {
 func (q *Query) String() string { return q.src }
 
 // References lists what the query reads of the root document, sorted: the first key, with the second
-// behind a dot where the first is "request" (request.object, request.userInfo, images, ...). A query
+// behind a dot where the first is "request" (request.userInfo, images, ...), and up to three more of request.object
+// (request.object.spec.containers). A query
 // that reads the document as a whole has "@" among them.
 func (q *Query) References() []string { return q.refs }
 

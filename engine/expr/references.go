@@ -38,15 +38,46 @@ func references(ast jmespath.ASTNode) []string {
 	return slices.Compact(refs)
 }
 
-// requestField answers "request.x" for request.x and for anything that begins with it.
+// requestField answers "request.x" for request.x and for anything that begins with it. Of the object it says what of it is
+// read, as far as maxObjectKeys plain names lead: request.object.spec.containers.
 func requestField(node jmespath.ASTNode) (string, bool) {
-	if node.NodeType != jmespath.ASTSubexpression {
+	keys, _ := fieldsOf(node)
+	if len(keys) < 2 || keys[0] != "request" {
 		return "", false
 	}
-	left, right := node.Children[0], node.Children[1]
-	if left.NodeType == jmespath.ASTField && left.Value == "request" && right.NodeType == jmespath.ASTField {
-		key, _ := right.Value.(string)
-		return "request." + key, true
+	ref := "request." + keys[1]
+	if keys[1] != "object" {
+		return ref, true
 	}
-	return requestField(left)
+	for _, key := range keys[2:min(len(keys), 2+maxObjectKeys)] {
+		if identifier(key) != key { // it would not be told from two
+			break
+		}
+		ref += "." + key
+	}
+	return ref, true
+}
+
+// maxObjectKeys is how deep into the object a reference leads. What is below changes with what is there, as far as
+// anybody cares.
+const maxObjectKeys = 3
+
+// fieldsOf gives the keys that an expression follows before it does anything else, and whether that is all it does.
+func fieldsOf(node jmespath.ASTNode) (keys []string, all bool) {
+	switch node.NodeType {
+	case jmespath.ASTField:
+		key, _ := node.Value.(string)
+		return []string{key}, true
+	case jmespath.ASTSubexpression:
+		if keys, all = fieldsOf(node.Children[0]); !all {
+			return keys, false
+		}
+		more, all := fieldsOf(node.Children[1]) // on the left's value
+		return append(keys, more...), all
+	case jmespath.ASTIndexExpression, jmespath.ASTProjection, jmespath.ASTFilterProjection, jmespath.ASTValueProjection, jmespath.ASTFlatten:
+		keys, _ = fieldsOf(node.Children[0])
+		return keys, false
+	default:
+		return nil, false
+	}
 }

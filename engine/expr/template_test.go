@@ -142,8 +142,16 @@ func message(err error) string {
 func TestTemplateReferences(t *testing.T) {
 	for doc, want := range map[string][]string{
 		"plain":                                     nil,
-		"{{ request.object.spec.x }} {{ a }}":       {"a", "request.object"},
+		"{{ request.object.spec.x }} {{ a }}":       {"a", "request.object.spec.x"},
 		"{{ images.containers.*.tag }}":             {"images"},
+		"{{ request.object.a.b.c.d.e }}":            {"request.object.a.b.c"},
+		"{{ request.object.a.\"b.c\".d }}":          {"request.object.a"},
+		"{{ request.object.a[0].b }}":               {"request.object.a"},
+		"{{ request.object.a[?b == `1`].c | [0] }}": {"request.object.a"},
+		"{{ request.object.{a: b} }}":               {"request.object"},
+		"{{ request.object | a }}":                  {"request.object"},
+		"{{ request.object.* }}":                    {"request.object"},
+		"{{ request.oldObject.a.b }}":               {"request.oldObject"},
 		"{{ {{ which }} }}":                         {"@", "which"},
 		"{{ request }}":                             {"request"},
 		"{{ @ || a }}":                              {"@", "a"},

@@ -237,11 +237,11 @@ spec:
 		},
 		"an expression with all that YAML knows": {
 			ops:  "- op: replace\n  path: /spec/containers/0\n  value: {{ merge(request.object.spec.containers[?name == 'main'] | [0], `{\"env\": [{\"name\": \"A\"}]}`) }}\n",
-			want: `[{op: add, path: /spec/containers/0/env, value: [{name: A}]}]`, refs: []string{"request.object"},
+			want: `[{op: add, path: /spec/containers/0/env, value: [{name: A}]}]`, refs: []string{"request.object.spec.containers"},
 		},
 		"an expression over several lines": {
 			ops:  "- op: add\n  path: /spec/x\n  value: \"{{ request.object.metadata.labels\n    .app }}\"\n",
-			want: `[{op: add, path: /spec/x, value: web}]`, refs: []string{"request.object"},
+			want: `[{op: add, path: /spec/x, value: web}]`, refs: []string{"request.object.metadata.labels.app"},
 		},
 		"self is the whole object": {
 			ops:  "- {op: add, path: /spec/x, value: {{ @ }}}\n- {op: move, from: /spec/x/metadata, path: /spec/x}",

@@ -78,12 +78,12 @@ func TestStrategicVariables(t *testing.T) {
 			want: `
 - {op: replace, path: /metadata/labels/app, value: web-v2}
 - {op: replace, path: /spec/containers/0/image, value: "mirror.example/web:1.4"}`,
-			refs: []string{"@", "request.object"},
+			refs: []string{"@", "request.object.metadata.labels.app", "request.object.spec.containers"},
 		},
 		"self under anchors": {
 			patch: `{spec: {(containers): [{(name): "{{ @ }}"}], +(hostname): x}}`,
 			want:  `[{op: add, path: /spec/hostname, value: x}]`,
-			refs:  []string{"request.object"},
+			refs:  []string{"request.object.spec.containers"},
 		},
 		"what a variable brings is data: it holds no anchors, directives or variables": {
 			patch: `{metadata: {labels: "{{ labels }}", annotations: {a: "{{ text }}"}}}`,

@@ -89,7 +89,7 @@ func TestMatchSelf(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if refs := p.References(); !slices.Equal(refs, []string{"request.object"}) {
+	if refs := p.References(); !slices.Equal(refs, []string{"request.object.spec.ports"}) {
 		t.Errorf("references %q", refs)
 	}
 	env := testEnv(t, `{"request":{"object":{"spec":{"ports":[{"name":"http"}]}}}}`)
