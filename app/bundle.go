@@ -10,6 +10,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/holdfast-io/holdfast/bundle"
 	"github.com/holdfast-io/holdfast/engine"
@@ -81,6 +82,7 @@ func BundleCheck(ctx context.Context, opts BundleOptions, streams IO) (Exit, err
 		}
 		return Findings, printf(streams.Out, "%s\n%s\n", wrong, count(len(wrong.Problems), "problem", "problems"))
 	}
+	sum.WarnOfExpired(time.Now())
 	if opts.Output == JSON {
 		return Clean, printJSON(streams.Out, checkedOf(snapshot, sum))
 	}

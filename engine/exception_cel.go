@@ -33,8 +33,16 @@ func (x *celExcuse) allows() bool {
 	return x != nil && (len(x.allowed.AllowedImages) > 0 || len(x.allowed.AllowedValues) > 0)
 }
 
+// Until is the time after which the exception does not count: the zero time for one that counts for ever.
+func (x *Exception) Until() time.Time {
+	if x.inCEL == nil {
+		return time.Time{}
+	}
+	return x.inCEL.until
+}
+
 // expires reports whether there is a time after which the exception does not count.
-func (x *Exception) expires() bool { return x.inCEL != nil && !x.inCEL.until.IsZero() }
+func (x *Exception) expires() bool { return !x.Until().IsZero() }
 
 // expired reports whether that time is past. The last moment still counts.
 func (x *Exception) expired(e *evaluation) bool {

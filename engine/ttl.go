@@ -55,6 +55,19 @@ func (e *evaluation) outlived(r *Rule) *Decision {
 	return d
 }
 
+// EndOfLife gives the time at which the label cleanup.kyverno.io/ttl has an object deleted. It is not known of an object
+// without the label, with one that cannot be read, or with a duration and no time of creation to count from.
+func EndOfLife(object map[string]any) (end time.Time, known bool) {
+	meta, _ := object["metadata"].(map[string]any)
+	labels, _ := meta["labels"].(map[string]any)
+	value, ok := labels[labelTTL].(string)
+	if !ok {
+		return time.Time{}, false
+	}
+	end, known, err := endOfLife(value, meta["creationTimestamp"])
+	return end, known && err == nil
+}
+
 // endOfLife reads the label: a duration counts from the creation, which an object in a file does not know; a
 // date is 2006-01-02 or 2006-01-02T150405Z.
 func endOfLife(value string, created any) (end time.Time, known bool, err error) {
