@@ -65,8 +65,7 @@ func TestWhatIsSkipped(t *testing.T) {
 		"a script":              {"script: {content: kubectl get pods}", ""},
 		"containers":            {"script: {content: if kubectl exec a -- ls; then exit 1; fi}", "a script needs a kubelet that runs containers"},
 		"Kyverno's program":     {"script: {content: cat x | kyverno jp query a}", "a script needs Kyverno's own program"},
-		"a shell in a pod":      {"script: {content: kubectl debug -it a --image=b}", "a script needs a kubelet that runs containers"},
-		"a container for a pod": {"script: {content: kubectl debug a --image=b}", ""},
+		"a container for a pod": {"script: {content: kubectl debug -it a --image=b}", ""},
 		"a program that is not": {"script: {content: ./gone.sh}", "a file of the test is missing, or cannot be read"},
 	} {
 		t.Run(name, func(t *testing.T) {
