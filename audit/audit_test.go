@@ -446,6 +446,7 @@ func TestAnotherBundleJudgesAnew(t *testing.T) {
 		if want := map[string]string{"a": "fail fail", "s": "fail"}; c.known["a"] != want["a"] || c.known["s"] != want["s"] {
 			t.Errorf("known: %v, want %v", c.known, want)
 		}
+		time.Sleep(2 * bundleGap)
 		c.told()
 		c.snapshots.Store(compile(t, policyFor("q", "Secret")))
 		c.BundleChanged()

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	"github.com/holdfast-io/holdfast/engine"
 )
 
 // Auditor watches and sweeps the types that the bundle matches. Make it with New, then
@@ -21,6 +23,7 @@ type Auditor struct {
 	dependents *dependents
 	abandoned  map[Type]bool
 	pool       *pool
+	seed       engine.Seed
 }
 
 // New checks the options and makes an Auditor.
@@ -28,7 +31,7 @@ func New(opts Options) (*Auditor, error) {
 	if err := opts.Validate(); err != nil {
 		return nil, err
 	}
-	a := &Auditor{opts: opts, poke: make(chan struct{}, 1), types: make(chan struct{}, 1), dependents: newDependents()}
+	a := &Auditor{opts: opts, poke: make(chan struct{}, 1), types: make(chan struct{}, 1), dependents: newDependents(), seed: engine.NewSeed()}
 	var err error
 	if a.metrics, err = newMetrics(opts.Metrics, &a.book); err != nil {
 		return nil, err
@@ -36,8 +39,12 @@ func New(opts Options) (*Auditor, error) {
 	return a, nil
 }
 
-// BundleChanged tells the auditor that Snapshots has a new bundle, so that it judges everything anew. It
-// does not wait.
+// bundleGap is the least time between two looks at a bundle that changes: policies come in dozens, and each look may list
+// types anew.
+const bundleGap = time.Second
+
+// BundleChanged tells the auditor that Snapshots has a new bundle, so that it judges anew the objects of those types that
+// other rules are for, or other exceptions from them. It does not wait.
 func (a *Auditor) BundleChanged() {
 	select {
 	case a.poke <- struct{}{}:
@@ -82,6 +89,8 @@ func (a *Auditor) Run(ctx context.Context) error {
 
 	ticker := time.NewTicker(a.opts.Rediscover)
 	defer ticker.Stop()
+	news := a.poke
+	var later <-chan time.Time // when news of the bundle are taken again
 	for {
 		types, err := a.discover(ctx)
 		a.matchWatchers(ctx, types, err, watchers, &running)
@@ -94,9 +103,12 @@ func (a *Auditor) Run(ctx context.Context) error {
 		case <-ticker.C:
 		case <-a.dependents.newKinds:
 		case <-a.types:
-		case <-a.poke:
+		case <-later:
+			news, later = a.poke, nil
+		case <-news:
+			news, later = nil, time.After(bundleGap)
 			for _, w := range watchers {
-				w.resweep()
+				w.bundleChanged(a.opts.Snapshots.Current())
 			}
 		}
 	}

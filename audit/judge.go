@@ -45,27 +45,45 @@ func judge(ctx context.Context, s *engine.Snapshot, in *engine.Inputs, t Type, u
 	return f, nil
 }
 
-// object judges one object, unless this very state of it has been judged by this very bundle and the verdict
-// rests on nothing else.
-func (w *watcher) object(ctx context.Context, u *unstructured.Unstructured, round uint32) {
-	opts := &w.auditor.opts
+// reason is why an object is looked at.
+type reason uint8
+
+const (
+	// changed: something happened to it.
+	changed reason = iota
+	// swept: a sweep found it.
+	swept
+	// affected: something changed that its verdict rests on.
+	affected
+)
+
+// stands reports whether what was judged is still so: the same rules, of what they read the same, and nothing else that
+// the verdict rests on is due. What the verdict rests on tells of its changes itself; a sweep trusts nobody.
+func (r *record) stands(by *ruleSet, print engine.Fingerprint, why reason) bool {
+	return r.by == by && r.print == print && (why == changed || why == swept && !r.rests)
+}
+
+// object judges one object, unless the verdict on it stands.
+func (w *watcher) object(t *task) {
+	opts, u := &w.auditor.opts, t.object
 	s := opts.Snapshots.Current()
-	id := uidOf(string(u.GetUID()))
+	by := w.rules.in(s, w.typ)
+	id, print := uidOf(string(u.GetUID())), by.reads.Fingerprint(&w.auditor.seed, u.Object)
 	before, known := w.records.get(id)
-	if known && !before.rests && !before.failed && before.digest == s.Digest() && before.version == u.GetResourceVersion() {
-		before.round = round
-		w.records.put(id, before)
+	if known && before.stands(by, print, t.why) {
+		w.auditor.metrics.unchanged.WithLabelValues(w.typ.label()).Inc()
+		if before.round != t.round {
+			before.round = t.round
+			w.records.put(id, before)
+		}
 		return
 	}
 	in := opts.Inputs()
-	f, err := judge(ctx, s, in, w.typ, u, in.Now())
-	if ctx.Err() != nil {
+	f, err := judge(t.ctx, s, in, w.typ, u, in.Now())
+	if t.ctx.Err() != nil {
 		return // look-ups were cut short: not a verdict
 	}
-	now := record{
-		namespace: unique.Make(f.Object.Namespace), name: f.Object.Name, version: f.Object.ResourceVersion,
-		digest: f.Digest, round: round, failed: err != nil,
-	}
+	now := record{namespace: unique.Make(f.Object.Namespace), name: f.Object.Name, round: t.round, failed: err != nil}
 	if err != nil {
 		opts.Logger.Error("An object could not be judged; its report stays as it is", "object", f.Object.String(), "error", err)
 		w.records.put(id, now)
@@ -73,6 +91,7 @@ func (w *watcher) object(ctx context.Context, u *unstructured.Unstructured, roun
 		return
 	}
 	w.auditor.metrics.judged.WithLabelValues(w.typ.label()).Inc()
+	now.by, now.print = by, print
 	now.rests = f.Result.Unwatched || len(f.Result.Dependencies) > 0
 	now.failed = slices.ContainsFunc(f.Result.Decisions, func(d engine.Decision) bool { return d.Status == engine.Error })
 	w.auditor.dependents.set(subject{w, id}, f.Result.Dependencies)

@@ -8,9 +8,10 @@ import (
 
 // metrics of the auditor. The label resource is bounded by the types that the cluster serves.
 type metrics struct {
-	judged   *prometheus.CounterVec
-	failures *prometheus.CounterVec
-	sweeps   *prometheus.HistogramVec
+	judged    *prometheus.CounterVec
+	unchanged *prometheus.CounterVec
+	failures  *prometheus.CounterVec
+	sweeps    *prometheus.HistogramVec
 }
 
 func newMetrics(reg prometheus.Registerer, book *coverageBook) (*metrics, error) {
@@ -18,6 +19,10 @@ func newMetrics(reg prometheus.Registerer, book *coverageBook) (*metrics, error)
 		judged: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "holdfast_audit_objects_judged_total",
 			Help: "Objects that the auditor evaluated.",
+		}, []string{"resource"}),
+		unchanged: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "holdfast_audit_objects_unchanged_total",
+			Help: "Objects that were not evaluated, because in what rules read of them nothing had changed.",
 		}, []string{"resource"}),
 		failures: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "holdfast_audit_failures_total",
@@ -32,7 +37,7 @@ func newMetrics(reg prometheus.Registerer, book *coverageBook) (*metrics, error)
 	if reg == nil {
 		return m, nil
 	}
-	for _, c := range []prometheus.Collector{m.judged, m.failures, m.sweeps, coverageCollector{book}} {
+	for _, c := range []prometheus.Collector{m.judged, m.unchanged, m.failures, m.sweeps, coverageCollector{book}} {
 		if err := reg.Register(c); err != nil {
 			return nil, fmt.Errorf("registering the auditor's metrics: %w", err)
 		}

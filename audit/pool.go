@@ -25,6 +25,7 @@ type task struct {
 	watcher *watcher
 	object  *unstructured.Unstructured
 	deleted bool
+	why     reason
 	round   uint32 // of the watcher's sweeps
 }
 
@@ -59,7 +60,7 @@ func (t *task) do() {
 	case t.deleted:
 		t.watcher.gone(t.object)
 	default:
-		t.watcher.object(t.ctx, t.object, t.round)
+		t.watcher.object(t)
 	}
 }
 

@@ -5,14 +5,17 @@ import (
 	"maps"
 	"sync"
 	"unique"
+
+	"github.com/holdfast-io/holdfast/engine"
 )
 
-// record is all that is kept of an object: what was judged, by which bundle.
+// record is all that is kept of an object: what was judged, by which rules.
 type record struct {
 	namespace unique.Handle[string]
 	name      string
-	version   string
-	digest    string
+	// by are the rules that judged it, nil while nothing could be judged; print stands for what they read of it.
+	by    *ruleSet
+	print engine.Fingerprint
 	// round is the last sweep that found the object.
 	round uint32
 	// rests says that the verdict rests on more than the object.

@@ -7,12 +7,15 @@ import (
 	"math"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/watch"
+
+	"github.com/holdfast-io/holdfast/engine"
 )
 
 // watcher audits one type: it lists all objects, then watches, and lists again when the watch has lost
@@ -24,6 +27,7 @@ type watcher struct {
 	stop    context.CancelFunc
 	done    chan struct{}
 	records records
+	rules   rules
 	pending sync.WaitGroup // of tasks in the pool
 
 	mu    sync.Mutex
@@ -33,6 +37,7 @@ type watcher struct {
 	// Only run's goroutine touches these.
 	round     uint32    // counts the sweeps
 	swept     time.Time // when the last sweep began
+	sweptBy   atomic.Pointer[ruleSet]
 	rechecked time.Time
 }
 
@@ -101,9 +106,16 @@ func (w *watcher) recheckDirty(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("reading %s: %w", Object{Kind: w.typ.Kind, Namespace: known.namespace.Value(), Name: known.name}, err)
 		}
-		w.offer(ctx, u, false)
+		w.offer(ctx, u, affected)
 	}
 	return nil
+}
+
+// bundleChanged asks for a new sweep if other rules judge the type than at the last.
+func (w *watcher) bundleChanged(s *engine.Snapshot) {
+	if w.rules.in(s, w.typ) != w.sweptBy.Load() {
+		w.resweep()
+	}
 }
 
 func (w *watcher) resweep() {
@@ -167,7 +179,8 @@ func (w *watcher) sweep(ctx context.Context) (string, error) {
 	w.swept = started
 	opts := &w.auditor.opts
 	w.round++
-	version, err := list(ctx, opts.Client, w.typ, opts.PageSize, func(u *unstructured.Unstructured) { w.offer(ctx, u, false) })
+	w.sweptBy.Store(w.rules.in(opts.Snapshots.Current(), w.typ))
+	version, err := list(ctx, opts.Client, w.typ, opts.PageSize, func(u *unstructured.Unstructured) { w.offer(ctx, u, swept) })
 	if err != nil {
 		return "", err
 	}
@@ -251,20 +264,30 @@ func (w *watcher) drain(ctx context.Context, stream watch.Interface, version str
 			version = u.GetResourceVersion()
 			switch event.Type {
 			case watch.Added, watch.Modified:
-				w.offer(ctx, u, false)
+				w.offer(ctx, u, changed)
 			case watch.Deleted:
-				w.offer(ctx, u, true)
+				w.offerGone(ctx, u)
 			}
 		}
 	}
 }
 
 // offer hands an object to the pool, unless it is none of this auditor's business.
-func (w *watcher) offer(ctx context.Context, u *unstructured.Unstructured, deleted bool) {
-	if !w.auditor.mine(string(u.GetUID())) || w.ignored(u) {
-		return
+func (w *watcher) offer(ctx context.Context, u *unstructured.Unstructured, why reason) {
+	if w.isMine(u) {
+		w.auditor.pool.submit(task{ctx: ctx, watcher: w, object: u, why: why, round: w.round})
 	}
-	w.auditor.pool.submit(task{ctx: ctx, watcher: w, object: u, deleted: deleted, round: w.round})
+}
+
+// offerGone hands an object to the pool that was deleted.
+func (w *watcher) offerGone(ctx context.Context, u *unstructured.Unstructured) {
+	if w.isMine(u) {
+		w.auditor.pool.submit(task{ctx: ctx, watcher: w, object: u, deleted: true})
+	}
+}
+
+func (w *watcher) isMine(u *unstructured.Unstructured) bool {
+	return w.auditor.mine(string(u.GetUID())) && !w.ignored(u)
 }
 
 func (w *watcher) ignored(u *unstructured.Unstructured) bool {
