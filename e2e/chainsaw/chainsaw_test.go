@@ -63,8 +63,9 @@ func TestWhatIsSkipped(t *testing.T) {
 		"images":                {policy("{verifyImages: []}"), "verifyImages"},
 		"registries":            {policy("{context: [{imageRegistry: {}}]}"), "a policy asks public registries"},
 		"a script":              {"script: {content: kubectl get pods}", ""},
-		"containers":            {"script: {content: if kubectl exec a -- ls; then exit 1; fi}", "a script needs a kubelet that runs containers"},
+		"containers":            {"script: {content: if kubectl logs a; then exit 1; fi}", "a script needs a kubelet that runs containers"},
 		"Kyverno's program":     {"script: {content: cat x | kyverno jp query a}", "a script needs Kyverno's own program"},
+		"a command":             {"script: {content: if kubectl exec a -- ls; then exit 1; fi}", ""},
 		"a container for a pod": {"script: {content: kubectl debug -it a --image=b}", ""},
 		"a program that is not": {"script: {content: ./gone.sh}", "a file of the test is missing, or cannot be read"},
 	} {

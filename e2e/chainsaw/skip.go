@@ -11,13 +11,14 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 )
 
-// unable are scripts that need more than an API server with controllers, each with the reason.
+// unable are scripts that need more than an API server with controllers, and nodes that take commands (kubectl exec, cp),
+// each with the reason.
 var unable = []struct {
 	pattern *regexp.Regexp
 	reason  string
 }{
 	// A script that debugs a pod is to be refused. Where it is not, it waits for the container until its time is over.
-	{regexp.MustCompile(`kubectl (exec|cp|logs|attach|port-forward)\b`), "a script needs a kubelet that runs containers"},
+	{regexp.MustCompile(`kubectl (logs|attach|port-forward)\b`), "a script needs a kubelet that runs containers"},
 	{regexp.MustCompile(`\bkyverno (jp|apply|test)\b`), "a script needs Kyverno's own program"},
 }
 

@@ -85,7 +85,7 @@ func TestChainsawLibrary(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := newClusterOf(t, controlplane.Options{Progress: t.Output(), Components: controlplane.Everything()})
+	c := newClusterOf(t, controlplane.Options{Progress: t.Output(), Components: controlplane.Everything(), ExtraArgs: newKubelet(t)})
 	if _, err := c.AddNodes(t.Context(), 2); err != nil {
 		t.Fatal(err)
 	}
