@@ -103,6 +103,8 @@ type Options struct {
 	// Resweep is how often everything is listed, as the safety net, and judged anew if its verdict rests on
 	// more than the object. Default 1 h.
 	Resweep time.Duration
+	// WatchTimeout is how long one watch lasts, so that one that hangs is found out. Default 5 min, as client-go's.
+	WatchTimeout time.Duration
 	// Retry is the first wait after a failed list or watch; it doubles up to RetryMax.
 	// Defaults 500 ms and 30 s.
 	Retry, RetryMax time.Duration
@@ -141,6 +143,9 @@ func (o *Options) Validate() error {
 	if o.Resweep == 0 {
 		o.Resweep = time.Hour
 	}
+	if o.WatchTimeout == 0 {
+		o.WatchTimeout = 5 * time.Minute
+	}
 	if o.Retry == 0 {
 		o.Retry = 500 * time.Millisecond
 	}
@@ -150,8 +155,8 @@ func (o *Options) Validate() error {
 	if o.Workers == 0 {
 		o.Workers = max(4, runtime.GOMAXPROCS(0))
 	}
-	if o.Workers < 0 || o.PageSize < 0 || o.Rediscover < 0 || o.Resweep < 0 || o.Retry < 0 || o.RetryMax < o.Retry {
-		return fmt.Errorf("audit options: workers, page size and times must be positive, and RetryMax not below Retry")
+	if o.Workers < 0 || o.PageSize < 0 || o.Rediscover < 0 || o.Resweep < 0 || o.WatchTimeout < time.Second || o.Retry < 0 || o.RetryMax < o.Retry {
+		return fmt.Errorf("audit options: workers, page size and times must be positive, WatchTimeout not below a second, and RetryMax not below Retry")
 	}
 	return nil
 }

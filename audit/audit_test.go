@@ -284,13 +284,16 @@ func (c *cluster) run(t *testing.T) {
 
 // object makes a new state of the object with the UID.
 func (c *cluster) object(typ Type, namespace, uid string, labels map[string]string) *unstructured.Unstructured {
+	c.mu.Lock()
 	c.version++
+	version := fmt.Sprint(c.version)
+	c.mu.Unlock()
 	u := &unstructured.Unstructured{Object: map[string]any{}}
 	u.SetGroupVersionKind(typ.Kind)
 	u.SetNamespace(namespace)
 	u.SetName(uid)
 	u.SetUID(types.UID(uid))
-	u.SetResourceVersion(fmt.Sprint(c.version))
+	u.SetResourceVersion(version)
 	u.SetLabels(labels)
 	return u
 }
@@ -623,7 +626,7 @@ func TestOptions(t *testing.T) {
 		"audit options: Inputs is missing":    func(o *Options) { o.Inputs = nil },
 		"audit options: Sink is missing":      func(o *Options) { o.Sink = nil },
 		"audit options: Logger is missing":    func(o *Options) { o.Logger = nil },
-		"audit options: workers, page size and times must be positive, and RetryMax not below Retry": func(o *Options) { o.RetryMax = 1 },
+		"audit options: workers, page size and times must be positive, WatchTimeout not below a second, and RetryMax not below Retry": func(o *Options) { o.RetryMax = 1 },
 	} {
 		o := c.opts
 		spoil(&o)

@@ -16,8 +16,12 @@ type Coverage struct {
 	Objects int
 	// Failed is the number of those of which something could not be evaluated.
 	Failed int
-	// Watching says that changes are seen as they happen.
+	// Judged is the number of those that there is a verdict on.
+	Judged int
+	// Watching says that changes are seen as they happen; Heard is when the server last sent anything. One that is well
+	// does so once a minute.
 	Watching bool
+	Heard    time.Time
 	// Stale says that what is known may be out of date since StaleSince, because of Error.
 	Stale      bool
 	StaleSince time.Time

@@ -116,7 +116,4 @@ func (w *watcher) gone(u *unstructured.Unstructured) {
 }
 
 // counted brings the coverage up to the records, if there is any.
-func (w *watcher) counted() {
-	objects, failed := w.records.count()
-	w.auditor.book.correct(w.typ, func(c *Coverage) { c.Objects, c.Failed = objects, failed })
-}
+func (w *watcher) counted() { w.auditor.book.correct(w.typ, w.records.count) }

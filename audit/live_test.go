@@ -4,10 +4,13 @@ package audit
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"net"
+	"net/http"
 	"os"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -57,8 +60,14 @@ func check(t *testing.T, err error) {
 // connected gives clients whose connections end with the test.
 func connected(t *testing.T) (dynamic.Interface, metadata.Interface) {
 	t.Helper()
+	return connectedBy(t, func(*rest.Config) {})
+}
+
+func connectedBy(t *testing.T, change func(*rest.Config)) (dynamic.Interface, metadata.Interface) {
+	t.Helper()
 	config, err := clientcmd.BuildConfigFromFlags("", os.Getenv("KUBECONFIG"))
 	check(t, err)
+	change(config)
 	dialer := connrotation.NewDialer((&net.Dialer{}).DialContext)
 	config.Dial = dialer.DialContext
 	t.Cleanup(dialer.CloseAll)
@@ -71,8 +80,84 @@ func connected(t *testing.T) (dynamic.Interface, metadata.Interface) {
 	return client, names
 }
 
+// paging keeps a client from asking for objects as events.
+type paging struct{ dynamic.Interface }
+
+func (paging) IsWatchListSemanticsUnSupported() bool { return true }
+
+// lists counts the requests that are lists.
+type lists struct {
+	http.RoundTripper
+	n atomic.Int64
+}
+
+func (l *lists) RoundTrip(r *http.Request) (*http.Response, error) {
+	if r.Method == http.MethodGet && strings.HasSuffix(r.URL.Path, "/configmaps") && r.URL.Query().Get("watch") == "" {
+		l.n.Add(1)
+	}
+	return l.RoundTripper.RoundTrip(r)
+}
+
 func TestLiveAudit(t *testing.T) {
 	client, _ := connected(t)
+	for _, events := range []bool{true, false} {
+		t.Run(fmt.Sprintf("objects come as events: %t", events), func(t *testing.T) {
+			counted := &lists{}
+			reading, _ := connectedBy(t, func(c *rest.Config) {
+				c.Wrap(func(rt http.RoundTripper) http.RoundTripper { counted.RoundTripper = rt; return counted })
+			})
+			if !events {
+				reading = paging{reading}
+			}
+			liveAudit(t, client, reading)
+			if listed := counted.n.Load() > 0; listed == events {
+				t.Errorf("%d lists", counted.n.Load())
+			}
+		})
+	}
+}
+
+// What may not be read is a gap, by name, and is read when it may be.
+func TestLiveAuditOfWhatIsForbidden(t *testing.T) {
+	client, _ := connected(t)
+	reading, _ := connectedBy(t, func(c *rest.Config) { c.Impersonate = rest.ImpersonationConfig{UserName: "auditor-without-rights"} })
+	maps := Type{Kind: schema.GroupVersionKind{Version: "v1", Kind: "ConfigMap"}, Resource: schema.GroupVersionResource{Version: "v1", Resource: "configmaps"}, Namespaced: true}
+	bundle := &snapshots{}
+	bundle.Store(compile(t, policyFor("p", "ConfigMap")))
+	auditor, err := New(Options{
+		Client: reading, Discovery: &discovery{types: []Type{maps}}, Snapshots: bundle, Sink: &ledger{known: map[string]string{}},
+		Inputs: func() *engine.Inputs { return &engine.Inputs{Lookups: noLookups{}, Now: time.Now} },
+		Logger: slog.New(slog.NewTextHandler(t.Output(), nil)), Retry: 50 * time.Millisecond, RetryMax: 100 * time.Millisecond,
+	})
+	check(t, err)
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- auditor.Run(ctx) }()
+	defer func() {
+		cancel()
+		check(t, <-done)
+	}()
+	within(t, "the gap", func() bool {
+		c := auditor.Coverage()
+		return len(c) == 1 && c[0].Stale && c[0].Listed.IsZero() && strings.Contains(c[0].Error, `configmaps is forbidden: User "auditor-without-rights" cannot`)
+	})
+	for resource, object := range map[string]map[string]any{
+		"clusterroles":        {"kind": "ClusterRole", "rules": []any{map[string]any{"apiGroups": []any{""}, "resources": []any{"configmaps"}, "verbs": []any{"list", "watch"}}}},
+		"clusterrolebindings": {"kind": "ClusterRoleBinding", "roleRef": map[string]any{"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "audit-live"}, "subjects": []any{map[string]any{"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": "auditor-without-rights"}}},
+	} {
+		object["apiVersion"] = "rbac.authorization.k8s.io/v1"
+		object["metadata"] = map[string]any{"name": "audit-live"}
+		made := client.Resource(schema.GroupVersionResource{Group: "rbac.authorization.k8s.io", Version: "v1", Resource: resource})
+		_, err := made.Create(t.Context(), &unstructured.Unstructured{Object: object}, metav1.CreateOptions{})
+		check(t, err)
+		t.Cleanup(func() { check(t, made.Delete(context.Background(), "audit-live", metav1.DeleteOptions{})) })
+	}
+	within(t, "what may be read", func() bool { c := auditor.Coverage()[0]; return !c.Stale && c.Watching && c.Judged > 0 })
+}
+
+// liveAudit follows objects that are made by one client through an audit with the other.
+func liveAudit(t *testing.T, client, reading dynamic.Interface) {
+	t.Helper()
 	maps := Type{Kind: schema.GroupVersionKind{Version: "v1", Kind: "ConfigMap"}, Resource: schema.GroupVersionResource{Version: "v1", Resource: "configmaps"}, Namespaced: true}
 	objects := client.Resource(maps.Resource).Namespace("default")
 	create := func(name string, labels map[string]string) *unstructured.Unstructured {
@@ -82,6 +167,7 @@ func TestLiveAudit(t *testing.T) {
 		u.SetLabels(labels)
 		made, err := objects.Create(t.Context(), u, metav1.CreateOptions{})
 		check(t, err)
+		t.Cleanup(func() { _ = objects.Delete(context.Background(), name, metav1.DeleteOptions{}) }) // unless the test has done so
 		return made
 	}
 	before := create("audit-before", nil)
@@ -92,7 +178,7 @@ func TestLiveAudit(t *testing.T) {
 	served := &discovery{types: []Type{maps}}
 	sink := &ledger{known: map[string]string{}}
 	auditor, err := New(Options{
-		Client: client, Discovery: served, Snapshots: bundle, Sink: sink, PageSize: 1,
+		Client: reading, Discovery: served, Snapshots: bundle, Sink: sink, PageSize: 1, WatchTimeout: 2 * time.Second,
 		Inputs: func() *engine.Inputs { return &engine.Inputs{Lookups: noLookups{}, Now: time.Now} },
 		Logger: slog.New(slog.NewTextHandler(t.Output(), nil)), Rediscover: 50 * time.Millisecond,
 	})
@@ -108,7 +194,7 @@ func TestLiveAudit(t *testing.T) {
 	is := func(u *unstructured.Unstructured, want string) func() bool {
 		return func() bool { return sink.verdict(u) == want }
 	}
-	within(t, "what was there before, page by page", func() bool { return is(before, "fail")() && is(mended, "pass")() })
+	within(t, "what was there before", func() bool { return is(before, "fail")() && is(mended, "pass")() })
 	within(t, "the watch", func() bool { c := auditor.Coverage(); return len(c) == 1 && c[0].Watching })
 	later := create("audit-later", nil)
 	within(t, "an object that is created", is(later, "fail"))

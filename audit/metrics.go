@@ -2,6 +2,7 @@ package audit
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 )
@@ -50,12 +51,16 @@ type coverageCollector struct{ book *coverageBook }
 
 var (
 	objectsDesc = prometheus.NewDesc("holdfast_audit_objects", "Objects that the auditor knows.", []string{"resource"}, nil)
+	failedDesc  = prometheus.NewDesc("holdfast_audit_objects_failed", "Objects of which something could not be evaluated.", []string{"resource"}, nil)
+	heardDesc   = prometheus.NewDesc("holdfast_audit_last_heard_timestamp_seconds", "When the server last sent anything about the type, as Unix time; 0 for never.", []string{"resource"}, nil)
 	listedDesc  = prometheus.NewDesc("holdfast_audit_last_list_timestamp_seconds", "When the type was last listed in full, as Unix time; 0 for never.", []string{"resource"}, nil)
 	staleDesc   = prometheus.NewDesc("holdfast_audit_stale", "1 when what is known of the type may be out of date.", []string{"resource"}, nil)
 )
 
 func (c coverageCollector) Describe(ch chan<- *prometheus.Desc) {
 	ch <- objectsDesc
+	ch <- failedDesc
+	ch <- heardDesc
 	ch <- listedDesc
 	ch <- staleDesc
 }
@@ -63,15 +68,22 @@ func (c coverageCollector) Describe(ch chan<- *prometheus.Desc) {
 func (c coverageCollector) Collect(ch chan<- prometheus.Metric) {
 	for _, t := range c.book.list() {
 		resource := t.Type.label()
-		listed, stale := 0.0, 0.0
-		if !t.Listed.IsZero() {
-			listed = float64(t.Listed.UnixNano()) / 1e9
-		}
+		stale := 0.0
 		if t.Stale {
 			stale = 1
 		}
 		ch <- prometheus.MustNewConstMetric(objectsDesc, prometheus.GaugeValue, float64(t.Objects), resource)
-		ch <- prometheus.MustNewConstMetric(listedDesc, prometheus.GaugeValue, listed, resource)
+		ch <- prometheus.MustNewConstMetric(failedDesc, prometheus.GaugeValue, float64(t.Failed), resource)
+		ch <- prometheus.MustNewConstMetric(heardDesc, prometheus.GaugeValue, unixTime(t.Heard), resource)
+		ch <- prometheus.MustNewConstMetric(listedDesc, prometheus.GaugeValue, unixTime(t.Listed), resource)
 		ch <- prometheus.MustNewConstMetric(staleDesc, prometheus.GaugeValue, stale, resource)
 	}
+}
+
+// unixTime is 0 for never.
+func unixTime(t time.Time) float64 {
+	if t.IsZero() {
+		return 0
+	}
+	return float64(t.UnixNano()) / 1e9
 }

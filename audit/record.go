@@ -51,9 +51,10 @@ func (u uid) String() string {
 
 // records are what is known of the objects of one type.
 type records struct {
-	mu     sync.Mutex
-	known  map[uid]record
-	failed int // of those known
+	mu       sync.Mutex
+	known    map[uid]record
+	failed   int // of those known
+	unjudged int
 }
 
 func (r *records) get(u uid) (record, bool) {
@@ -70,6 +71,9 @@ func (r *records) put(u uid, rec record) {
 	if rec.failed {
 		r.failed++
 	}
+	if rec.by == nil {
+		r.unjudged++
+	}
 	r.known[u] = rec
 }
 
@@ -84,8 +88,12 @@ func (r *records) drop(u uid) (record, bool) {
 }
 
 func (r *records) uncount(u uid) {
-	if r.known[u].failed {
+	known, ok := r.known[u]
+	if known.failed {
 		r.failed--
+	}
+	if ok && known.by == nil {
+		r.unjudged--
 	}
 }
 
@@ -114,13 +122,13 @@ func (r *records) clear() []uid {
 	for u := range maps.Keys(r.known) {
 		all = append(all, u)
 	}
-	r.known, r.failed = map[uid]record{}, 0
+	r.known, r.failed, r.unjudged = map[uid]record{}, 0, 0
 	return all
 }
 
-// count gives the number of objects, and of those of which something could not be evaluated.
-func (r *records) count() (objects, failed int) {
+// count brings a type's coverage up to what is known.
+func (r *records) count(c *Coverage) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return len(r.known), r.failed
+	c.Objects, c.Judged, c.Failed = len(r.known), len(r.known)-r.unjudged, r.failed
 }

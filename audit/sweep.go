@@ -62,6 +62,7 @@ func Once(ctx context.Context, opts Options, found func(Finding)) ([]Coverage, e
 				problems = append(problems, err)
 				return
 			}
+			c.Judged++
 			found(f)
 		})
 		c.Listed = in.Now()

@@ -36,6 +36,7 @@ type watcher struct {
 
 	// Only run's goroutine touches these.
 	round     uint32    // counts the sweeps
+	paged     bool      // the server sends no objects as events
 	swept     time.Time // when the last sweep began
 	sweptBy   atomic.Pointer[ruleSet]
 	rechecked time.Time
@@ -129,12 +130,13 @@ func (w *watcher) resweep() {
 func (w *watcher) run(ctx context.Context) {
 	defer w.pending.Wait()
 	opts := &w.auditor.opts
+	w.auditor.book.update(w.typ, func(*Coverage) {}) // that it is not seen yet
 	wait := opts.Retry
 	for ctx.Err() == nil {
 		started := time.Now()
-		version, err := w.sweep(ctx)
+		stream, version, err := w.sweep(ctx)
 		if err == nil {
-			err = w.follow(ctx, version)
+			err = w.follow(ctx, stream, version)
 		}
 		if ctx.Err() != nil {
 			return
@@ -168,8 +170,8 @@ func (w *watcher) stale(err error) {
 	w.auditor.book.stale(w.typ, err.Error())
 }
 
-// sweep lists and judges all objects.
-func (w *watcher) sweep(ctx context.Context) (string, error) {
+// sweep reads and judges all objects. It gives the version to watch from, and the watch if that is how it read them.
+func (w *watcher) sweep(ctx context.Context) (watch.Interface, string, error) {
 	select {
 	case <-w.again: // what it asks for happens now
 	default:
@@ -180,13 +182,16 @@ func (w *watcher) sweep(ctx context.Context) (string, error) {
 	opts := &w.auditor.opts
 	w.round++
 	w.sweptBy.Store(w.rules.in(opts.Snapshots.Current(), w.typ))
-	version, err := list(ctx, opts.Client, w.typ, opts.PageSize, func(u *unstructured.Unstructured) { w.offer(ctx, u, swept) })
+	stream, version, err := w.readAll(ctx)
 	if err != nil {
-		return "", err
+		return nil, "", err
 	}
 	w.pending.Wait()
 	if err := ctx.Err(); err != nil {
-		return "", err // objects may have been left out
+		if stream != nil {
+			stream.Stop()
+		}
+		return nil, "", err // objects may have been left out
 	}
 	seen, lost := w.records.retain(w.round)
 	for _, id := range lost {
@@ -195,30 +200,53 @@ func (w *watcher) sweep(ctx context.Context) (string, error) {
 	w.auditor.listed(w.typ, seen)
 	w.auditor.metrics.sweeps.WithLabelValues(w.typ.label()).Observe(time.Since(started).Seconds())
 	w.auditor.book.update(w.typ, func(c *Coverage) {
-		*c = Coverage{Type: w.typ, Listed: time.Now()}
+		*c = Coverage{Type: w.typ, Listed: time.Now(), Heard: time.Now()}
 	})
 	w.counted()
-	return version, nil
+	return stream, version, nil
 }
 
-// follow watches from the version on. It takes up a watch that the server ended, which is routine, and
-// answers with the reason for a new sweep otherwise.
-func (w *watcher) follow(ctx context.Context, version string) error {
-	due := time.NewTimer(w.auditor.opts.Resweep)
-	defer due.Stop()
-	for {
-		stream, err := w.auditor.opts.Client.Resource(w.typ.Resource).Watch(ctx, metav1.ListOptions{
-			ResourceVersion: version, AllowWatchBookmarks: true,
-		})
-		if err != nil {
-			return fmt.Errorf("watching %s: %w", w.typ.label(), err)
+// readAll offers all objects, as events where the server sends them so, else in pages.
+func (w *watcher) readAll(ctx context.Context) (watch.Interface, string, error) {
+	opts := &w.auditor.opts
+	if w.streams() {
+		stream, version, err := w.stream(ctx)
+		if err == nil || ctx.Err() != nil {
+			return stream, version, err
 		}
-		w.auditor.book.update(w.typ, func(c *Coverage) {
-			c.Watching, c.Stale, c.Error, c.StaleSince = true, false, "", time.Time{}
-		})
+		// A watch can be cut short where pages still come through: a server lets go of who is slow to read.
+		w.paged = errors.Is(err, errNoStreams)
+		opts.Logger.Debug("Reading a type in pages", "resource", w.typ.label(), "reason", err)
+	}
+	version, err := list(ctx, opts.Client, w.typ, opts.PageSize, func(u *unstructured.Unstructured) { w.offer(ctx, u, swept) })
+	return nil, version, err
+}
+
+// follow watches from the version on, first by the watch that is open, if there is one. It takes up a watch that has
+// ended, which is routine, and answers with the reason for a new sweep otherwise.
+func (w *watcher) follow(ctx context.Context, stream watch.Interface, version string) error {
+	opts := &w.auditor.opts
+	due := time.NewTimer(opts.Resweep)
+	defer due.Stop()
+	timeout := int64(opts.WatchTimeout.Seconds())
+	for {
+		if stream == nil {
+			var err error
+			stream, err = opts.Client.Resource(w.typ.Resource).Watch(ctx, metav1.ListOptions{
+				ResourceVersion: version, AllowWatchBookmarks: true, TimeoutSeconds: &timeout,
+			})
+			if err != nil {
+				return fmt.Errorf("watching %s: %w", w.typ.label(), err)
+			}
+		}
 		opened := time.Now()
+		w.auditor.book.update(w.typ, func(c *Coverage) {
+			c.Watching, c.Heard, c.Stale, c.Error, c.StaleSince = true, opened, false, "", time.Time{}
+		})
+		var err error
 		version, err = w.drain(ctx, stream, version, due.C)
 		stream.Stop()
+		stream = nil
 		if err != nil || ctx.Err() != nil {
 			return err
 		}
@@ -229,13 +257,21 @@ func (w *watcher) follow(ctx context.Context, version string) error {
 	}
 }
 
+// overdue is how long after its time a watch may end that the server was asked to end. One that goes on has been
+// forgotten somewhere on the way.
+const overdue = 30 * time.Second
+
 // drain takes the events of one watch until it ends, and answers the last version seen.
 func (w *watcher) drain(ctx context.Context, stream watch.Interface, version string, due <-chan time.Time) (string, error) {
 	var recheck <-chan time.Time
 	w.recheckSoon() // for what was asked while nobody watched
+	over := time.NewTimer(w.auditor.opts.WatchTimeout + overdue)
+	defer over.Stop()
 	for {
 		select {
 		case <-ctx.Done():
+			return version, nil
+		case <-over.C:
 			return version, nil
 		case <-due:
 			return version, errResweep
@@ -254,20 +290,12 @@ func (w *watcher) drain(ctx context.Context, stream watch.Interface, version str
 			if !open {
 				return version, nil
 			}
-			if event.Type == watch.Error {
-				return version, fmt.Errorf("watching %s: %w", w.typ.label(), apierrors.FromObject(event.Object))
+			reached, _, err := w.take(ctx, event, changed)
+			if err != nil {
+				return version, fmt.Errorf("watching %s: %w", w.typ.label(), err)
 			}
-			u, ok := event.Object.(*unstructured.Unstructured)
-			if !ok {
-				return version, fmt.Errorf("watching %s: the server sent a %T", w.typ.label(), event.Object)
-			}
-			version = u.GetResourceVersion()
-			switch event.Type {
-			case watch.Added, watch.Modified:
-				w.offer(ctx, u, changed)
-			case watch.Deleted:
-				w.offerGone(ctx, u)
-			}
+			version = reached
+			w.auditor.book.correct(w.typ, func(c *Coverage) { c.Heard = time.Now() })
 		}
 	}
 }
