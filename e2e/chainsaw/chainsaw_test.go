@@ -53,6 +53,8 @@ func TestWhatIsSkipped(t *testing.T) {
 		"another field":         {"apply: {file: a.yaml, template: true}", `the operation apply (json: unknown field "template") is not understood`},
 		"another expectation":   {"apply: {file: there.yaml, expect: [{check: {($error): null}}]}", "the expectation [{map[($error):<nil>]}] is not understood"},
 		"a refusal":             {"apply: {file: there.yaml, expect: [{check: {($error != null): true}}]}", ""},
+		"a missing definition":  {"apply: {file: gone.yaml}}, {assert: {resource: {apiVersion: apiextensions.k8s.io/v1, kind: CustomResourceDefinition}}", ""},
+		"another missing file":  {"apply: {file: gone.yaml}}, {assert: {resource: {apiVersion: v1, kind: Pod}}", "a file of the test is missing, or cannot be read"},
 		"a missing file":        {"apply: {file: gone.yaml}", "a file of the test is missing, or cannot be read"},
 		"an expression":         {"assert: {resource: {(length(a)): 1}}", ""},
 		"one that names values": {"assert: {resource: {($a == 'b'): true}}", "an assertion holds the expression ($a == 'b')"},

@@ -60,11 +60,14 @@ func (r *run) script(ctx context.Context, s *Script) error {
 	return nil
 }
 
+// definition is the kind that defines a type.
+const definition = "CustomResourceDefinition"
+
 // standIn makes the definition that a test asserts, as open as can be, if it is one.
 func (r *run) standIn(ctx context.Context, wanted *unstructured.Unstructured) (made bool, err error) {
 	names, found, _ := unstructured.NestedMap(wanted.Object, "status", "acceptedNames")
 	versions, _, _ := unstructured.NestedStringSlice(wanted.Object, "status", "storedVersions")
-	if !r.StandIns || wanted.GetKind() != "CustomResourceDefinition" || !found || len(versions) == 0 {
+	if !r.StandIns || wanted.GetKind() != definition || !found || len(versions) == 0 {
 		return false, nil
 	}
 	_, group, _ := strings.Cut(wanted.GetName(), ".")
@@ -74,15 +77,15 @@ func (r *run) standIn(ctx context.Context, wanted *unstructured.Unstructured) (m
 			"openAPIV3Schema": map[string]any{"type": "object", "x-kubernetes-preserve-unknown-fields": true},
 		}})
 	}
-	definition := &unstructured.Unstructured{Object: map[string]any{
+	custom := &unstructured.Unstructured{Object: map[string]any{
 		"apiVersion": wanted.GetAPIVersion(), "kind": wanted.GetKind(), "metadata": map[string]any{"name": wanted.GetName()},
 		"spec": map[string]any{"group": group, "scope": "Namespaced", "names": names, "versions": served},
 	}}
-	client, err := r.client(definition)
+	client, err := r.client(custom)
 	if err != nil {
 		return true, err
 	}
-	_, err = client.Create(ctx, definition, metav1.CreateOptions{})
+	_, err = client.Create(ctx, custom, metav1.CreateOptions{})
 	if err == nil {
 		err = fmt.Errorf("a stand-in for %s was made, and is not served yet", wanted.GetName())
 	}
