@@ -102,3 +102,31 @@ func TestWhatATestGivesInPlaceOfACluster(t *testing.T) {
 		})
 	}
 }
+
+// Whether a user may do something is told by the answer to a SubjectAccessReview.
+func TestTheAuthorizerOfATest(t *testing.T) {
+	const policy = `
+-- policy.yaml --
+apiVersion: kyverno.io/v1
+kind: ClusterPolicy
+metadata: {name: p}
+spec:
+  background: false
+  rules:
+    - name: r
+      match: {any: [{resources: {kinds: [Pod]}}]}
+      validate: {cel: {expressions: [{expression: "authorizer.requestResource.check('update').allowed()"}]}}
+`
+	for answer, want := range map[string]string{
+		"true":  "pass: p/r Pod shop/web want pass got pass",
+		"false": "fail: p/r Pod shop/web want pass got fail failed expression: authorizer.requestResource.check('update').allowed()",
+		"":      "fail: p/r Pod shop/web want pass got error could not be evaluated: authorizer.check update pods in shop: POST /apis/authorization.k8s.io/v1/subjectaccessreviews is not among the apiCallResponses of the test: cannot be looked up here",
+	} {
+		test := head
+		if answer != "" {
+			test += "apiCallResponses: [{urlPath: /apis/authorization.k8s.io/v1/subjectaccessreviews, method: POST, response: {body: {status: {allowed: " + answer + "}}}}]\n"
+		}
+		test += "results: [{policy: p, rule: r, kind: Pod, resources: [web], result: pass}]\n"
+		compareLines(t, runCases(t, test, "", pod, policy), []string{want})
+	}
+}

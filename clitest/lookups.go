@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	authenticationv1 "k8s.io/api/authentication/v1"
+	authorizationv1 "k8s.io/api/authorization/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -180,6 +181,24 @@ func (w *world) Image(_ context.Context, image *engine.ImageCall) (map[string]an
 	}
 	return data, nil
 }
+
+// AccessReview answers from the test's apiCallResponses, as it would be called, whatever is asked.
+func (w *world) AccessReview(ctx context.Context, _ *authorizationv1.SubjectAccessReviewSpec) (authorizationv1.SubjectAccessReviewStatus, error) {
+	var review authorizationv1.SubjectAccessReview
+	answer, err := w.Call(ctx, &engine.Call{Method: "POST", Path: accessReviews})
+	if err != nil {
+		return review.Status, err
+	}
+	raw, err := json.Marshal(answer)
+	if err != nil {
+		return review.Status, err
+	}
+	err = json.Unmarshal(raw, &review)
+	return review.Status, err
+}
+
+// accessReviews is the path of questions about what users may do.
+const accessReviews = "/apis/authorization.k8s.io/v1/subjectaccessreviews"
 
 // registered is the image data in the words of the policy language.
 func (d *imageData) registered() map[string]any {

@@ -188,3 +188,29 @@ func TestKubewarden_CVE_2025_24376(t *testing.T) {
 			"r error: could not be evaluated: generating: out of the policy's reach: Thing, for a policy of namespace team")
 	}
 }
+
+// A tenant's policy enumerated what others may do. Here it asks what those who rule its namespace may ask themselves, with
+// a LocalSubjectAccessReview: about the namespace, and nothing beside it (Kubewarden CVE-2026-42541).
+func TestKubewarden_CVE_2026_42541(t *testing.T) {
+	const out = "r error: could not be evaluated: authorizer.check "
+	for question, want := range map[string]string{
+		"authorizer.requestResource.check('update')":                                                            "r pass",
+		"authorizer.group('').resource('secrets').namespace('shop').check('get')":                               "r pass",
+		"authorizer.serviceAccount('bank', 'teller').group('').resource('pods').namespace('shop').check('get')": "r pass",
+		"authorizer.group('').resource('secrets').namespace('bank').check('get')":                               out + "get secrets in bank: out of the policy's reach: namespace bank, for a policy of namespace shop",
+		"authorizer.requestResource.namespace('bank').check('get')":                                             out + "get pods in bank: out of the policy's reach: namespace bank, for a policy of namespace shop",
+		"authorizer.group('').resource('secrets').check('list')":                                                out + "list secrets: out of the policy's reach: a policy of namespace shop sees nothing outside of it",
+		"authorizer.group('').resource('nodes').name('n').check('get')":                                         out + "get nodes: out of the policy's reach: a policy of namespace shop sees nothing outside of it",
+		"authorizer.path('/metrics').check('get')":                                                              out + "get /metrics: out of the policy's reach: a policy of namespace shop sees nothing outside of it",
+	} {
+		t.Run(question, func(t *testing.T) {
+			s := snapshot(t, "{apiVersion: kyverno.io/v1, kind: Policy, metadata: {name: p, namespace: shop, annotations: {pod-policies.kyverno.io/autogen-controllers: none}}, spec: {rules: [{name: r, "+onPods+
+				"validate: {cel: {expressions: [{expression: \""+question+".allowed() || true\"}]}}}]}}")
+			a := &archive{}
+			same(t, "decisions", lines(s.Validate(t.Context(), asking(t, "{apiVersion: v1, kind: Pod, metadata: {name: web, namespace: shop}}"), a.inputs())), want)
+			if want != "r pass" && len(a.asked) > 0 {
+				t.Errorf("it was asked all the same: %s", a.asked)
+			}
+		})
+	}
+}

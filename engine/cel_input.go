@@ -50,10 +50,7 @@ func (e *evaluation) celInput(object any, reads celReads) *cel.Input {
 func (e *evaluation) celRequest() map[string]any {
 	req := e.req
 	sent := req.Sent
-	resource := req.Resource
-	if resource.Resource == "" { // an object at rest, whose kind is known
-		resource = req.Kind.GroupVersion().WithResource(e.resource.plural())
-	}
+	resource := e.requested()
 	if sent == nil {
 		sent = &Sent{Kind: req.Kind, RequestKind: req.Kind, RequestResource: resource, RequestSubResource: req.SubResource}
 	}
@@ -95,6 +92,14 @@ func (e *evaluation) celRequest() map[string]any {
 	}
 	out["userInfo"] = user
 	return out
+}
+
+// requested is the resource of the request.
+func (e *evaluation) requested() schema.GroupVersionResource {
+	if e.req.Resource.Resource == "" { // an object at rest, whose kind is known
+		return e.req.Kind.GroupVersion().WithResource(e.resource.plural())
+	}
+	return e.req.Resource
 }
 
 func celKind(k schema.GroupVersionKind) map[string]any {

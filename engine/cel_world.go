@@ -11,6 +11,8 @@ import (
 	"strings"
 	"time"
 
+	authenticationv1 "k8s.io/api/authentication/v1"
+	authorizationv1 "k8s.io/api/authorization/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/api/validate/content"
 	"k8s.io/apimachinery/pkg/labels"
@@ -261,6 +263,24 @@ func (w *celWorld) Image(reference string) (map[string]any, error) {
 // Generate is for generatorWorld: nothing else generates.
 func (w *celWorld) Generate(string, []map[string]any) error {
 	return errors.New("only a GeneratingPolicy generates")
+}
+
+// Requester tells who asks, and for what. A Namespace is in itself, as at the API server.
+func (w *celWorld) Requester() cel.Requester {
+	e := w.e
+	out := cel.Requester{User: e.req.User, Resource: e.requested(), SubResource: e.req.SubResource, Namespace: e.req.Namespace, Name: e.req.Name}
+	if e.isNamespace() {
+		out.Namespace = e.req.Name
+	}
+	if out.User == nil && e.in.Given != nil { // a test has a request, if it does not say whose
+		out.User = &authenticationv1.UserInfo{}
+	}
+	return out
+}
+
+// Authorize asks whether a user may do something.
+func (w *celWorld) Authorize(question *authorizationv1.SubjectAccessReviewSpec) (authorizationv1.SubjectAccessReviewStatus, error) {
+	return w.e.access(w.p, question)
 }
 
 // Now is the time of the evaluation. A decision that rests on it can change by itself.

@@ -95,6 +95,8 @@ func (c *compiler) compileCELSource(src cel.Source, path []any) *cel.Rule {
 			c.refs = append(c.refs, fact)
 		case fact == "globalContext":
 			c.refs = append(c.refs, refGlobalContext)
+		case fact == "authorizer": // it is about who asks
+			c.refs = append(c.refs, "request.userInfo")
 		}
 	}
 	return rule

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"cmp"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -9,6 +10,7 @@ import (
 	"slices"
 	"strings"
 
+	authorizationv1 "k8s.io/api/authorization/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 )
@@ -242,4 +244,26 @@ func (e *evaluation) image(p *Policy, image *ImageCall) (map[string]any, error) 
 	})
 	data, _ := value.(map[string]any)
 	return data, err
+}
+
+// access asks whether somebody may do something. A namespaced policy asks what those who rule its namespace may ask
+// themselves, with a LocalSubjectAccessReview: about anybody, and about the namespace alone. Nothing is kept beyond the
+// evaluation, so that a right that was taken away is gone at once.
+func (e *evaluation) access(p *Policy, question *authorizationv1.SubjectAccessReviewSpec) (authorizationv1.SubjectAccessReviewStatus, error) {
+	var status authorizationv1.SubjectAccessReviewStatus
+	namespace := ""
+	if question.ResourceAttributes != nil {
+		namespace = question.ResourceAttributes.Namespace
+	}
+	if err := p.reaches(namespace); err != nil {
+		return status, err
+	}
+	e.asked.unwatched = true
+	key, err := json.Marshal(question)
+	if err != nil {
+		return status, fmt.Errorf("the question cannot be written as JSON: %w", err)
+	}
+	value, err := e.asked.once("access\x00"+string(key), func() (any, error) { return e.in.Lookups.AccessReview(e.ctx, question) })
+	status, _ = value.(authorizationv1.SubjectAccessReviewStatus)
+	return status, err
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	authenticationv1 "k8s.io/api/authentication/v1"
+	authorizationv1 "k8s.io/api/authorization/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 )
@@ -38,6 +39,8 @@ type Lookups interface {
 	// Image gives what a registry knows of an image: image, resolvedImage, registry, repository, identifier,
 	// manifestList, manifest, configData.
 	Image(ctx context.Context, image *ImageCall) (map[string]any, error)
+	// AccessReview tells whether a user may do something.
+	AccessReview(ctx context.Context, question *authorizationv1.SubjectAccessReviewSpec) (authorizationv1.SubjectAccessReviewStatus, error)
 }
 
 // Mapper is what Lookups know beside where they know a cluster: which resource a kind has. An ErrNoLookup means that they
@@ -109,3 +112,8 @@ func (NoLookups) GlobalContext(context.Context, string) (any, error) { return ni
 
 // Image is answered with ErrNoLookup.
 func (NoLookups) Image(context.Context, *ImageCall) (map[string]any, error) { return nil, ErrNoLookup }
+
+// AccessReview is answered with ErrNoLookup.
+func (NoLookups) AccessReview(context.Context, *authorizationv1.SubjectAccessReviewSpec) (authorizationv1.SubjectAccessReviewStatus, error) {
+	return authorizationv1.SubjectAccessReviewStatus{}, ErrNoLookup
+}

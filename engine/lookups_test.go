@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	authorizationv1 "k8s.io/api/authorization/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 )
@@ -17,6 +18,9 @@ type archive struct {
 	objects map[string]map[string]any // by kind/namespace/name
 	answers map[string]any            // of calls by address, of entries and images by name; an error is one
 	asked   []string
+
+	allowed   map[string]bool // what users may do
+	accessErr error
 }
 
 func (a *archive) inputs() *Inputs {
@@ -45,6 +49,18 @@ func (a *archive) List(_ context.Context, kind schema.GroupVersionKind, namespac
 		}
 	}
 	return out, nil
+}
+
+// AccessReview allows what is in allowed, by user, verb and resource, and takes note of what it was asked.
+func (a *archive) AccessReview(_ context.Context, q *authorizationv1.SubjectAccessReviewSpec) (authorizationv1.SubjectAccessReviewStatus, error) {
+	key := q.User + " "
+	if r := q.ResourceAttributes; r != nil {
+		key += r.Verb + " " + r.Namespace + "/" + r.Resource
+	} else {
+		key += q.NonResourceAttributes.Verb + " " + q.NonResourceAttributes.Path
+	}
+	a.asked = append(a.asked, key)
+	return authorizationv1.SubjectAccessReviewStatus{Allowed: a.allowed[key]}, a.accessErr
 }
 
 func (a *archive) answer(key string) (any, error) {

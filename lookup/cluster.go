@@ -12,6 +12,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	authenticationv1 "k8s.io/api/authentication/v1"
+	authorizationv1 "k8s.io/api/authorization/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/discovery"
@@ -209,4 +210,10 @@ func (c *Cluster) GlobalContext(ctx context.Context, name string) (value any, er
 func (c *Cluster) Image(ctx context.Context, image *engine.ImageCall) (data map[string]any, err error) {
 	defer c.metrics.observe(ofImage, time.Now(), &err)
 	return c.images.get(ctx, image)
+}
+
+// AccessReview asks the API server whether a user may do something. Nothing of the answer is kept.
+func (c *Cluster) AccessReview(ctx context.Context, question *authorizationv1.SubjectAccessReviewSpec) (status authorizationv1.SubjectAccessReviewStatus, err error) {
+	defer c.metrics.observe(ofAccess, time.Now(), &err)
+	return c.api.accessReview(ctx, question)
 }

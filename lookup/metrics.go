@@ -19,6 +19,7 @@ const (
 	ofServiceCall   question = "service_call"
 	ofGlobalContext question = "global_context"
 	ofImage         question = "image"
+	ofAccess        question = "access"
 )
 
 // metrics of look-ups. Their labels are the words of question and outcome: nothing that a policy or a request says.

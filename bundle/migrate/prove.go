@@ -12,6 +12,7 @@ import (
 
 	kyvernov1 "github.com/kyverno/kyverno/api/kyverno/v1"
 	authenticationv1 "k8s.io/api/authentication/v1"
+	authorizationv1 "k8s.io/api/authorization/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -281,4 +282,8 @@ func (world) GlobalContext(context.Context, string) (any, error) { return nil, e
 
 func (world) Image(context.Context, *engine.ImageCall) (map[string]any, error) {
 	return nil, engine.ErrNoLookup
+}
+
+func (world) AccessReview(context.Context, *authorizationv1.SubjectAccessReviewSpec) (authorizationv1.SubjectAccessReviewStatus, error) {
+	return authorizationv1.SubjectAccessReviewStatus{}, engine.ErrNoLookup
 }

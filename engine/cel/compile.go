@@ -108,8 +108,8 @@ type program struct {
 
 // References lists what the expressions read, sorted: object, oldObject, params, request.<field> (or request, where an
 // expression takes it as a whole), namespaceObject.metadata.name (or namespaceObject, for anything else of it), exceptions,
-// and what they ask the World: resource, http, globalContext, image (of a registry), generator, time, random. A variable
-// counts only if it is used.
+// and what they ask the World: authorizer (what the requester may do) and authorizer.serviceAccount (what others may),
+// resource, http, globalContext, image (of a registry), generator, time, random. A variable counts only if it is used.
 func (r *Rule) References() []string { return r.facts }
 
 // ObjectPaths lists what the expressions read of the object that is judged: for each place the keys that lead to it, none
@@ -200,7 +200,12 @@ func (s *session) compileValidations() {
 			out.reason = *v.Reason
 		}
 		if v.MessageExpression != "" {
-			if e, ok := s.compile(v.MessageExpression, at(path, "messageExpression"), s.triable(types.StringType)...); ok {
+			where := at(path, "messageExpression")
+			e, ok := s.compile(v.MessageExpression, where, s.triable(types.StringType)...)
+			switch _, asks := e.asksAuthorizer(); {
+			case asks:
+				s.problem(where, "authorizer is not known to a messageExpression: expected a variable with what is asked of it")
+			case ok:
 				s.use(e.reading)
 				out.messageCEL = &e.program
 			}

@@ -32,8 +32,8 @@ type Input struct {
 	Params map[string]any
 	// Exceptions is what exceptions allow, for Kyverno's language.
 	Exceptions Exceptions
-	// World answers what expressions of Kyverno's language ask beyond the request. Where it is nil, nothing can be looked
-	// up, and there is no time and no randomness.
+	// World answers what expressions ask beyond the request. Where it is nil, nothing can be looked up, and there is no
+	// time and no randomness.
 	World World
 }
 
@@ -279,6 +279,8 @@ func (e *evaluation) ResolveName(name string) (any, bool) {
 			e.namespace = e.askNamespace()
 		}
 		return e.namespace, true
+	case varAuthorizer, varRequestAuthorizer:
+		return e.authorizer(name), true
 	default:
 		return e.library(name)
 	}

@@ -36,10 +36,6 @@ func (s *session) compile(text string, path []any, want ...*types.Type) (express
 		return expression{}, false
 	}
 	out := expression{reading: read(checked.NativeRep()), output: checked.OutputType()}
-	if slices.Contains(out.facts, varAuthorizer) {
-		s.problem(path, "authorizer is not built yet")
-		return expression{}, false
-	}
 	if slices.Contains(out.facts, varGenerator) && len(s.src.Generations) == 0 {
 		s.problem(path, "generator is read, but nothing is generated here: expected a GeneratingPolicy")
 		return expression{}, false

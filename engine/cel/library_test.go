@@ -2,6 +2,7 @@ package cel
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -10,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	authorizationv1 "k8s.io/api/authorization/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 )
 
@@ -23,6 +25,8 @@ type aWorld struct {
 	err       error
 	asked     []string
 	generated []map[string]any
+	requester Requester
+	access    authorizationv1.SubjectAccessReviewStatus
 }
 
 func (w *aWorld) note(format string, args ...any) error {
@@ -68,6 +72,13 @@ func (w *aWorld) Image(reference string) (map[string]any, error) {
 func (w *aWorld) Generate(namespace string, objects []map[string]any) error {
 	w.generated = append(w.generated, objects...)
 	return w.note("generate %s %v", namespace, objects)
+}
+
+func (w *aWorld) Requester() Requester { return w.requester }
+
+func (w *aWorld) Authorize(question *authorizationv1.SubjectAccessReviewSpec) (authorizationv1.SubjectAccessReviewStatus, error) {
+	raw, err := json.Marshal(question)
+	return w.access, errors.Join(err, w.note("%s", raw))
 }
 
 func (w *aWorld) Now() time.Time { return time.Date(2025, 3, 4, 5, 6, 7, 0, time.UTC) }

@@ -12,7 +12,7 @@ import (
 // reading is what an expression reads of its surroundings.
 type reading struct {
 	// facts are request.<field> (or request as a whole), namespaceObject.metadata.name (or namespaceObject), and the other
-	// names: object, oldObject, params, authorizer, exceptions, and what is asked of the World.
+	// names: object, oldObject, params, exceptions, and what is asked of the World. See Rule.References.
 	facts []string
 	// variables are the names of variables.<name>.
 	variables []string
@@ -92,12 +92,24 @@ func (r *reader) call(c ast.CallExpr, path []string) {
 			}
 		}
 	}
-	if c.IsMemberFunction() {
+	switch {
+	case accountOf(c) && !slices.Contains(r.bound, varAuthorizer):
+		r.facts = append(r.facts, factAccount)
+	case c.IsMemberFunction():
 		r.walk(c.Target())
 	}
 	for _, arg := range args {
 		r.walk(arg)
 	}
+}
+
+// factAccount stands for checks of what a service account may do, which need no requester.
+const factAccount = varAuthorizer + ".serviceAccount"
+
+// accountOf reports whether a call is authorizer.serviceAccount(...).
+func accountOf(c ast.CallExpr) bool {
+	return c.IsMemberFunction() && c.FunctionName() == "serviceAccount" &&
+		c.Target().Kind() == ast.IdentKind && strings.TrimPrefix(c.Target().AsIdent(), ".") == varAuthorizer
 }
 
 func (r *reader) name(name string, path []string) {

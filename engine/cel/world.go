@@ -7,10 +7,12 @@ import (
 
 	"github.com/google/cel-go/common/types"
 	"github.com/google/cel-go/common/types/ref"
+	authorizationv1 "k8s.io/api/authorization/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 )
 
-// World answers what expressions of Kyverno's language ask beyond the request. An error is never "no": the evaluation ends
+// World answers what expressions ask beyond the request: in Kubernetes' language what users may do, in Kyverno's
+// the rest. An error is never "no": the evaluation ends
 // with it, and it is no ErrExpression. Values are JSON values; those of an answer may be shared and are never changed.
 type World interface {
 	// Get gives one object, nil where it does not exist. The resource is a plural name (configmaps), with a subresource
@@ -33,6 +35,10 @@ type World interface {
 	// Generate notes objects to be generated. The namespace is empty for objects that have none. The objects are the
 	// World's to keep, and to change.
 	Generate(namespace string, objects []map[string]any) error
+	// Requester tells who makes the request, and on what.
+	Requester() Requester
+	// Authorize asks whether a user may do something. That it could not be told is an error, and no refusal.
+	Authorize(question *authorizationv1.SubjectAccessReviewSpec) (authorizationv1.SubjectAccessReviewStatus, error)
 	// Now is the time of the evaluation.
 	Now() time.Time
 	// Random fills p with random bytes, as io.Reader does.
