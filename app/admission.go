@@ -29,6 +29,7 @@ type door struct {
 	certificates certs.Source
 	server       webhook.Server
 	registrar    *webhook.Registrar
+	replicas     *replicas // nil outside of a cluster, where this process is all
 	keeper       keeper
 	snapshots    *bundle.Store
 }
@@ -63,8 +64,9 @@ func (o *ServeOptions) admission(ctx context.Context, p admissionParts) (made *d
 	if d.certificates, err = o.certificates(p.clients, p.streams, p.metrics); err != nil {
 		return nil, err
 	}
+	spared := o.spared()
 	handler, err := webhook.NewHandler(webhook.Options{
-		Snapshots: p.snapshots, Inputs: p.inputs, Kinds: p.served, Admitted: p.keeper.Admitted, Own: ownWrites(ctx, p.clients.kube, log), Logger: log, Metrics: p.metrics,
+		Snapshots: p.snapshots, Inputs: p.inputs, Kinds: p.served, Admitted: p.keeper.Admitted, Own: ownWrites(ctx, p.clients.kube, log), Spared: spared, Logger: log, Metrics: p.metrics,
 	})
 	if err != nil {
 		return nil, err
@@ -74,11 +76,15 @@ func (o *ServeOptions) admission(ctx context.Context, p admissionParts) (made *d
 	registration := webhook.RegistrarOptions{
 		Client: p.clients.kube, Snapshots: p.snapshots, Certificates: d.certificates, Resources: p.served,
 		Name: o.WebhookName, Endpoint: o.endpoint(),
-		ExcludedNamespaces: []string{o.Namespace}, RemoveOnShutdown: o.WebhookURL != "",
+		Spared: spared, RemoveOnShutdown: o.WebhookURL != "",
 		Logger: log, Metrics: p.metrics,
 	}
+	if o.WebhookURL == "" && o.Deployment != "" {
+		d.replicas = newReplicas(p.clients.kube, o.Namespace, o.Deployment, log)
+		registration.Replicas = d.replicas
+	}
 	if source, ok := p.policies.(*live.Source); ok {
-		reviews, err := webhook.NewPolicyHandler(webhook.PolicyOptions{Checker: source, Logger: log, Metrics: p.metrics})
+		reviews, err := webhook.NewPolicyHandler(webhook.PolicyOptions{Checker: source, BreakGlass: spared.BreakGlass, Logger: log, Metrics: p.metrics})
 		if err != nil {
 			return nil, err
 		}
@@ -100,6 +106,9 @@ func (d *door) start(parts *lifecycle, ready func(context.Context) bool) {
 	parts.start("certificates", d.certificates.Run)
 	parts.start("consequences of requests", d.keeper.Follow)
 	parts.start("admission server", d.server.Run)
+	if d.replicas != nil {
+		parts.start("replicas", d.replicas.run)
+	}
 	parts.start("webhook configurations", func(ctx context.Context) error {
 		if !ready(ctx) {
 			return nil
@@ -140,6 +149,14 @@ func (d *door) unready() string {
 	default:
 		return ""
 	}
+}
+
+// failNotYetOn says why failures are ignored that are to refuse a write, or nothing.
+func (d *door) failNotYetOn() string {
+	if d == nil {
+		return ""
+	}
+	return d.registrar.FailNotYetOn()
 }
 
 func (d *door) unserved() []webhook.Unserved {
@@ -185,6 +202,14 @@ func (o *ServeOptions) certificates(clients *cluster, streams IO, metrics promet
 			Client: clients.kube, Namespace: o.Namespace, Name: certificateSecret,
 			Names: []string{service, service + ".cluster.local"}, Logger: streams.Log, Metrics: metrics,
 		})
+	}
+}
+
+// spared is what admission is never asked about.
+func (o *ServeOptions) spared() webhook.Spared {
+	return webhook.Spared{
+		Namespaces: []string{o.Namespace},
+		BreakGlass: webhook.BreakGlass{Users: o.BreakGlassUsers, Groups: o.BreakGlassGroups},
 	}
 }
 

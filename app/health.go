@@ -35,6 +35,8 @@ type status struct {
 	Bundle report.Bundle `json:"bundle"`
 	// Unready says what is missing before this replica can do its work.
 	Unready string `json:"unready,omitempty"`
+	// FailNotYetOn says why failures of the webhook do not refuse writes although policies have failurePolicy Fail.
+	FailNotYetOn string `json:"failNotYetOn,omitempty"`
 	// Leader says whether this replica audits; only then does it have coverage.
 	Leader bool `json:"leader"`
 	// Shard is its part of the audited objects, where several share them.
@@ -130,7 +132,7 @@ func closed(c <-chan struct{}) bool {
 
 func (h *health) status() status {
 	s := h.snapshots.Current()
-	out := status{Bundle: report.Bundle{Digest: s.Digest(), Policies: len(s.Policies())}, Unready: h.unready(), Leader: h.division.audits(), Shard: h.division.shard()}
+	out := status{Bundle: report.Bundle{Digest: s.Digest(), Policies: len(s.Policies())}, Unready: h.unready(), FailNotYetOn: h.door.failNotYetOn(), Leader: h.division.audits(), Shard: h.division.shard()}
 	if out.Leader {
 		coverage := h.auditor.Coverage()
 		for i, c := range coverageOf(coverage) {

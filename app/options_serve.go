@@ -25,6 +25,11 @@ type ServeOptions struct {
 	WebhookName string
 	// Service names the Service in front of the webhook, in the cluster. Default: holdfast.
 	Service string
+	// Deployment names the Deployment whose replicas answer the API server, in the cluster: failurePolicy Fail is
+	// switched on once all of them are ready. Default: holdfast. Empty: this process is all.
+	Deployment string
+	// BreakGlassUsers and BreakGlassGroups are let pass unexamined. Default: nobody.
+	BreakGlassUsers, BreakGlassGroups []string
 	// Namespace is the program's own: it keeps its Secret and its lease there, and the webhook leaves it
 	// out. Default: holdfast.
 	Namespace string
@@ -65,7 +70,7 @@ type ServeOptions struct {
 
 // DefaultServeOptions gives the defaults of all options.
 func DefaultServeOptions() ServeOptions {
-	return ServeOptions{WebhookName: "holdfast", Service: "holdfast", Namespace: ownNamespace, Listen: ":9443", MetricsListen: ":8080", Admission: true, Audit: true, LivePolicies: true, Reconcile: true, ManagedBy: engine.DefaultManagedBy, ExceptionNamespaces: []string{}, Lookups: DefaultLookupOptions()}
+	return ServeOptions{WebhookName: "holdfast", Service: "holdfast", Deployment: "holdfast", BreakGlassUsers: []string{}, BreakGlassGroups: []string{}, Namespace: ownNamespace, Listen: ":9443", MetricsListen: ":8080", Admission: true, Audit: true, LivePolicies: true, Reconcile: true, ManagedBy: engine.DefaultManagedBy, ExceptionNamespaces: []string{}, Lookups: DefaultLookupOptions()}
 }
 
 // Validate names the first option that cannot be used, by its flag.
@@ -91,6 +96,9 @@ func (o *ServeOptions) Validate() error {
 	}
 	if wrong := validation.IsValidLabelValue(o.ManagedBy); len(wrong) > 0 || o.ManagedBy == "" {
 		return fmt.Errorf("--managed-by %q: expected the value of a label", o.ManagedBy)
+	}
+	if err := o.spared().Validate(); err != nil {
+		return fmt.Errorf("--break-glass-users, --break-glass-groups: %w", err)
 	}
 	if err := o.Lookups.Validate(); err != nil {
 		return err

@@ -9,6 +9,7 @@ func TestServeOptionsAreChecked(t *testing.T) {
 		`--metrics-listen "": expected HOST:PORT or :PORT`:                                   func(o *ServeOptions) { o.MetricsListen = "" },
 		"--namespace is empty":                                                               func(o *ServeOptions) { o.Namespace = "" },
 		"--service is empty: expected the Service in front of the webhook, or --webhook-url": func(o *ServeOptions) { o.Service = "" },
+		"--break-glass-users, --break-glass-groups: break glass: a user without a name":      func(o *ServeOptions) { o.BreakGlassUsers = []string{""} },
 		`--webhook-url "http://a": expected https://HOST:PORT`:                               func(o *ServeOptions) { o.WebhookURL = "http://a" },
 		`--webhook-url "https://": expected https://HOST:PORT`:                               func(o *ServeOptions) { o.WebhookURL = "https://" },
 		`--webhook-url "https://a?b=c": a webhook's URL takes no user, query or fragment`:    func(o *ServeOptions) { o.WebhookURL = "https://a?b=c" },

@@ -37,6 +37,10 @@ func TestGapsOfTheStatus(t *testing.T) {
 			[]replicaStatus{{Name: "a", Status: auditing(nil)}, {Name: "b", Status: &status{Bundle: admitting.Bundle, Unready: "there is no certificate yet"}}},
 			[]string{"replica b is not ready: there is no certificate yet"},
 		},
+		"failures do not refuse yet, as two replicas say": {
+			[]replicaStatus{{Name: "a", Status: auditing(nil)}, {Name: "b", Status: &status{Bundle: admitting.Bundle, FailNotYetOn: "1 of 2 is ready"}}, {Name: "c", Status: &status{Bundle: admitting.Bundle, FailNotYetOn: "1 of 2 is ready"}}},
+			[]string{"failurePolicy Fail is not on yet, so that writes pass while nobody answers: 1 of 2 is ready"},
+		},
 		"bundles differ": {
 			[]replicaStatus{{Name: "a", Status: auditing(nil)}, {Name: "b", Status: &status{Bundle: report.Bundle{Digest: "sha256:b"}}}},
 			[]string{"replicas have different bundles: sha256:a, sha256:b"},

@@ -15,6 +15,7 @@ func together(replicas []replicaStatus) *clusterStatus {
 	types := map[[2]string]*statusCoverage{}
 	auditors, shards := map[int]string{}, 0
 	digests := map[string]bool{}
+	notYetOn := ""
 	for i := range replicas {
 		r := &replicas[i]
 		s := r.Status
@@ -23,6 +24,7 @@ func together(replicas []replicaStatus) *clusterStatus {
 			continue
 		}
 		digests[s.Bundle.Digest] = true
+		notYetOn = cmp.Or(notYetOn, s.FailNotYetOn)
 		if s.Unready != "" {
 			out.gap("replica %s is not ready: %s", r.Name, s.Unready)
 		}
@@ -58,6 +60,9 @@ func together(replicas []replicaStatus) *clusterStatus {
 		default:
 			out.gap("no replica audits")
 		}
+	}
+	if notYetOn != "" {
+		out.gap("failurePolicy Fail is not on yet, so that writes pass while nobody answers: %s", notYetOn)
 	}
 	if len(digests) > 1 {
 		out.gap("replicas have different bundles: %s", strings.Join(slices.Sorted(maps.Keys(digests)), ", "))

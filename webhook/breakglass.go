@@ -3,6 +3,8 @@ package webhook
 import (
 	"fmt"
 	"slices"
+	"strings"
+	"unicode/utf8"
 
 	authenticationv1 "k8s.io/api/authentication/v1"
 )
@@ -27,9 +29,21 @@ func (b BreakGlass) Excuses(user *authenticationv1.UserInfo) bool {
 		len(b.Groups) > 0 && slices.ContainsFunc(user.Groups, func(g string) bool { return slices.Contains(b.Groups, g) })
 }
 
+// others is an expression of a match condition that holds for everybody who is not excused.
+func (b BreakGlass) others() string {
+	var excused []string
+	if len(b.Users) > 0 {
+		excused = append(excused, "request.userInfo.username in "+list(b.Users))
+	}
+	if len(b.Groups) > 0 {
+		excused = append(excused, inGroups(b.Groups))
+	}
+	return "!(" + strings.Join(excused, " || ") + ")"
+}
+
 // Validate names what would excuse nobody or everybody.
 func (b BreakGlass) Validate() error {
-	for _, list := range []struct {
+	for _, part := range []struct {
 		name     string
 		values   []string
 		everyone []string
@@ -37,12 +51,14 @@ func (b BreakGlass) Validate() error {
 		{"user", b.Users, []string{"system:anonymous"}},
 		{"group", b.Groups, []string{"system:authenticated", "system:unauthenticated"}},
 	} {
-		for _, v := range list.values {
+		for _, v := range part.values {
 			switch {
 			case v == "":
-				return fmt.Errorf("break glass: a %s without a name", list.name)
-			case slices.Contains(list.everyone, v):
-				return fmt.Errorf("break glass: the %s %s stands for everybody: no policy would hold", list.name, v)
+				return fmt.Errorf("break glass: a %s without a name", part.name)
+			case !utf8.ValidString(v):
+				return fmt.Errorf("break glass: the %s %q is no text in UTF-8", part.name, v)
+			case slices.Contains(part.everyone, v):
+				return fmt.Errorf("break glass: the %s %s stands for everybody: no policy would hold", part.name, v)
 			}
 		}
 	}

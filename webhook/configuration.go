@@ -83,10 +83,10 @@ type Wanted struct {
 	Endpoint  Endpoint
 	// CABundle verifies the certificate of the endpoint, as PEM.
 	CABundle []byte
-	// ExcludedNamespaces are never asked about, nor their objects.
-	ExcludedNamespaces []string
-	// MatchConditions narrow what is sent, for each entry. May be empty.
-	MatchConditions []admissionregistrationv1.MatchCondition
+	// Spared is never asked about.
+	Spared Spared
+	// Forgiving has the API server ignore failures whatever the policies say, because not all who are to answer it do.
+	Forgiving bool
 	// Policies are the types of policies to be asked about when they are written, if they are served.
 	Policies []schema.GroupVersionResource
 }
@@ -98,6 +98,10 @@ type Configurations struct {
 	Mutating   *admissionregistrationv1.MutatingWebhookConfiguration
 	// Unserved lists what policies select and the API server does not serve.
 	Unserved []Unserved
+	// Forgiving says that failures are ignored for all entries, and Forgiven for how many of policies with failurePolicy
+	// Fail.
+	Forgiving bool
+	Forgiven  int
 }
 
 // managedBy marks what Holdfast writes. It is a label, so that one can list it.
@@ -105,7 +109,7 @@ var managedBy = [2]string{"app.kubernetes.io/managed-by", "holdfast"}
 
 // Configure builds the configurations. The same input gives the same output, whatever its order.
 func Configure(w Wanted) (Configurations, error) {
-	var out Configurations
+	out := Configurations{Forgiving: w.Forgiving}
 	missing := unserved{}
 	asked := [2]map[Group]demands{{}, {}} // by Hook
 	served := newServedResources(w.Resources)
@@ -136,6 +140,9 @@ func Configure(w Wanted) (Configurations, error) {
 		if err != nil {
 			return out, err
 		}
+		if w.Forgiving {
+			out.Forgiven += forgive(entries)
+		}
 		if hook == Validate {
 			entry, err := w.policies()
 			if err != nil {
@@ -163,7 +170,7 @@ func (w *Wanted) entries(hook Hook, asked map[Group]demands) ([]admissionregistr
 		if err != nil {
 			return nil, err
 		}
-		for _, p := range asked[g].parts(w.ExcludedNamespaces) {
+		for _, p := range asked[g].parts(w.Spared.namespaces()) {
 			rules := p.demand.rules()
 			if len(rules) == 0 {
 				continue
@@ -181,11 +188,23 @@ func (w *Wanted) entries(hook Hook, asked map[Group]demands) ([]admissionregistr
 				AdmissionReviewVersions: []string{"v1"},
 				// A rule may depend on what webhooks after this one add, such as a sidecar.
 				ReinvocationPolicy: ptr(admissionregistrationv1.IfNeededReinvocationPolicy),
-				MatchConditions:    w.MatchConditions,
+				MatchConditions:    w.Spared.conditions(p.demand),
 			})
 		}
 	}
 	return out, nil
+}
+
+// forgive has failures ignored, and gives the number of entries for which they were not.
+func forgive(entries []admissionregistrationv1.MutatingWebhook) int {
+	n := 0
+	for i := range entries {
+		if p := &entries[i].FailurePolicy; **p == admissionregistrationv1.Fail {
+			*p = ptr(admissionregistrationv1.Ignore)
+			n++
+		}
+	}
+	return n
 }
 
 // policies is the entry about policies themselves, if any are served. It is asked in all namespaces, its own
@@ -218,6 +237,7 @@ func (w *Wanted) policies() ([]admissionregistrationv1.MutatingWebhook, error) {
 		SideEffects:             ptr(admissionregistrationv1.SideEffectClassNone),
 		TimeoutSeconds:          ptr(int32(DefaultTimeoutSeconds)),
 		AdmissionReviewVersions: []string{"v1"},
+		MatchConditions:         w.Spared.conditions(wanted),
 	}}, nil
 }
 

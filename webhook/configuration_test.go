@@ -64,7 +64,7 @@ func kindsOf(kinds string) string { return "{any: [{resources: {kinds: [" + kind
 func wanted(t testing.TB, policies string) Wanted {
 	return Wanted{
 		Name: "holdfast", Snapshot: compile(t, policies), Resources: cluster(),
-		Endpoint: Endpoint{URL: "https://127.0.0.1:9443"}, CABundle: []byte("CA"), ExcludedNamespaces: []string{"kube-node-lease", "holdfast"},
+		Endpoint: Endpoint{URL: "https://127.0.0.1:9443"}, CABundle: []byte("CA"), Spared: Spared{Namespaces: []string{"holdfast"}},
 	}
 }
 
@@ -316,8 +316,8 @@ func TestConfigurations(t *testing.T) {
 		"url": func(*Wanted) {},
 		"service": func(w *Wanted) {
 			w.Endpoint = Endpoint{Service: &admissionregistrationv1.ServiceReference{Namespace: "holdfast", Name: "holdfast-webhook", Port: &port}}
-			w.MatchConditions = []admissionregistrationv1.MatchCondition{{Name: "not-the-admin", Expression: "request.userInfo.username != 'admin'"}}
-			w.ExcludedNamespaces = nil
+			w.Spared = Spared{BreakGlass: BreakGlass{Users: []string{"ana"}, Groups: []string{"oncall"}}}
+			w.Forgiving = true
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

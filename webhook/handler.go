@@ -21,13 +21,15 @@ import (
 
 // Handler answers AdmissionReviews. It is safe for concurrent use and starts no goroutine.
 type Handler struct {
-	opts     Options
-	metrics  *metrics
-	limiter  limiter
-	current  atomic.Pointer[view]
-	building sync.Mutex // of a view
-	bodies   sync.Pool  // of *bytes.Buffer
-	sheds    shedLog
+	opts      Options
+	spared    []string // namespaces
+	lifelines [2]lifeline
+	metrics   *metrics
+	limiter   limiter
+	current   atomic.Pointer[view]
+	building  sync.Mutex // of a view
+	bodies    sync.Pool  // of *bytes.Buffer
+	sheds     shedLog
 }
 
 // NewHandler gives the handler of /validate and /mutate, and of these with /GROUP. Every answer to a POST is
@@ -43,7 +45,7 @@ func NewHandler(opts Options) (*Handler, error) {
 	}
 	opts = opts.withDefaults()
 	return &Handler{
-		opts: opts, metrics: m,
+		opts: opts, spared: opts.Spared.namespaces(), lifelines: lifelines(), metrics: m,
 		limiter: limiter{maxCount: int64(opts.MaxInFlight), maxBytes: opts.MaxInFlightBytes},
 		bodies:  sync.Pool{New: func() any { return new(bytes.Buffer) }},
 	}, nil
@@ -167,8 +169,12 @@ func (h *Handler) read(w http.ResponseWriter, r *http.Request, c *call) (*reques
 	return req, nil
 }
 
-// review decides a request. One that no rule is about is let pass as it came, undecoded.
+// review decides a request. One that is spared, or that no rule is about, is let pass as it came, undecoded.
 func (h *Handler) review(r *http.Request, c *call, req *request) *admissionv1.AdmissionResponse {
+	if h.spares(req) {
+		c.decision = spared
+		return Allowed(c.uid, Notes{})
+	}
 	v := h.view()
 	if v == nil {
 		return h.unanswered(c, failureNotReady, http.StatusServiceUnavailable, errors.New("no policies are loaded yet"))

@@ -27,6 +27,13 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
+func check(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
 // snapshots hands out what a test puts there.
 type snapshots struct {
 	atomic.Pointer[engine.Snapshot]

@@ -31,10 +31,11 @@ const (
 	repaired         // somebody had edited or deleted it
 	removed          // no rule needs it any more
 	waiting          // somebody has changed it, and it is left alone for a while
+	stricter         // it refuses on failure, and what is wanted does not: it is left alone
 )
 
 func (c change) String() string {
-	return [...]string{"unchanged", "created", "updated", "repaired", "removed", "waiting"}[c]
+	return [...]string{"unchanged", "created", "updated", "repaired", "removed", "waiting", "stricter"}[c]
 }
 
 // kindOfConfiguration is what the registrar does with each of the two configurations.
@@ -68,6 +69,8 @@ type keeper[T metav1.Object, W any] struct {
 	entries func(T) *[]W
 	// reaches gives where an entry points.
 	reaches func(*W) *admissionregistrationv1.WebhookClientConfig
+	// failure gives an entry's failurePolicy.
+	failure func(*W) *admissionregistrationv1.FailurePolicyType
 	// last is the list that was right when last looked at; nil when the configuration was not to be there.
 	last []W
 	// looked says that there was such a look.
@@ -94,6 +97,9 @@ func configurationKinds(c kubernetes.Interface, name string) [2]kindOfConfigurat
 			reaches: func(w *admissionregistrationv1.ValidatingWebhook) *admissionregistrationv1.WebhookClientConfig {
 				return &w.ClientConfig
 			},
+			failure: func(w *admissionregistrationv1.ValidatingWebhook) *admissionregistrationv1.FailurePolicyType {
+				return w.FailurePolicy
+			},
 		},
 		&keeper[*admissionregistrationv1.MutatingWebhookConfiguration, admissionregistrationv1.MutatingWebhook]{
 			kind: "mutating", name: name,
@@ -107,6 +113,9 @@ func configurationKinds(c kubernetes.Interface, name string) [2]kindOfConfigurat
 			},
 			reaches: func(w *admissionregistrationv1.MutatingWebhook) *admissionregistrationv1.WebhookClientConfig {
 				return &w.ClientConfig
+			},
+			failure: func(w *admissionregistrationv1.MutatingWebhook) *admissionregistrationv1.FailurePolicyType {
+				return w.FailurePolicy
 			},
 		},
 	}
@@ -142,7 +151,7 @@ func (k *keeper[T, W]) apply(ctx context.Context, all Configurations, patience t
 	if err != nil {
 		return unchanged, fmt.Errorf("keeping the %s webhook configuration %s: %w", k.kind, k.name, err)
 	}
-	if done == waiting {
+	if done == waiting || done == stricter {
 		return done, nil
 	}
 	k.changed, k.looked, k.last = time.Time{}, true, k.wantedEntries(all)
@@ -180,6 +189,8 @@ func (k *keeper[T, W]) bring(ctx context.Context, all Configurations, patience t
 	switch {
 	case !needed && (absent || !isOurs(live)):
 		return unchanged, nil
+	case all.Forgiving && !absent && isOurs(live) && k.refuses(live):
+		return stricter, nil
 	case needed && !absent && isOurs(live) && equality.Semantic.DeepEqual(*k.entries(live), *k.entries(wanted)):
 		return unchanged, nil
 	case k.patient(all, patience):
@@ -212,6 +223,14 @@ func (k *keeper[T, W]) bring(ctx context.Context, all Configurations, patience t
 // changed it.
 func (k *keeper[T, W]) was(wanted T) bool {
 	return k.last != nil && equality.Semantic.DeepEqual(k.last, *k.entries(wanted))
+}
+
+// refuses reports whether the configuration has an entry without whose answer a write is refused.
+func (k *keeper[T, W]) refuses(live T) bool {
+	return slices.ContainsFunc(*k.entries(live), func(w W) bool {
+		p := k.failure(&w)
+		return p != nil && *p == admissionregistrationv1.Fail
+	})
 }
 
 func isOurs(o metav1.Object) bool { return o.GetLabels()[managedBy[0]] == managedBy[1] }

@@ -85,7 +85,7 @@ func install(t *testing.T, name, policies string, lifetimes certs.Lifetimes, wra
 	check(t, err)
 	i.registrar, err = NewRegistrar(RegistrarOptions{
 		Client: i.client, Snapshots: i.snapshots, Certificates: i.certs, Resources: i.discovery, Name: name,
-		Endpoint: Endpoint{URL: i.url}, ExcludedNamespaces: []string{"holdfast"}, RemoveOnShutdown: true, Logger: logger, Metrics: i.metrics,
+		Endpoint: Endpoint{URL: i.url}, Spared: Spared{Namespaces: []string{"holdfast"}}, RemoveOnShutdown: true, Logger: logger, Metrics: i.metrics,
 	})
 	check(t, err)
 	listener, err := net.Listen("tcp", strings.TrimPrefix(i.url, "https://"))
@@ -117,13 +117,6 @@ func install(t *testing.T, name, policies string, lifetimes certs.Lifetimes, wra
 		}
 	})
 	return i
-}
-
-func check(t *testing.T, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
 }
 
 // within waits for what the API server does in its own time.
@@ -233,7 +226,7 @@ func TestLiveAdmission(t *testing.T) {
 	})
 	t.Run("what the API server stores is what we compare with", func(t *testing.T) {
 		want, err := Configure(Wanted{Name: "holdfast", Snapshot: i.snapshots.Load(), Resources: i.discovery.Resources(),
-			Endpoint: Endpoint{URL: i.url}, CABundle: i.certs.CABundle(), ExcludedNamespaces: []string{"holdfast", nodeLeases}})
+			Endpoint: Endpoint{URL: i.url}, CABundle: i.certs.CABundle(), Spared: Spared{Namespaces: []string{"holdfast"}}})
 		check(t, err)
 		validating, err := i.client.AdmissionregistrationV1().ValidatingWebhookConfigurations().Get(t.Context(), "holdfast", metav1.GetOptions{})
 		check(t, err)

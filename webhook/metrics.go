@@ -16,6 +16,7 @@ const (
 	denied     decision = "denied"
 	errored    decision = "errored"     // refused, because it could not be told
 	failedOpen decision = "failed_open" // allowed, although a rule or all could not be evaluated
+	spared     decision = "spared"      // never examined, whatever the policies say
 	shed       decision = "shed"        // over the bounds
 	invalid    decision = "invalid"     // not a review that can be answered
 )
@@ -89,6 +90,7 @@ type registrarMetrics struct {
 	failures prometheus.Counter
 	inSync   prometheus.Gauge
 	unserved prometheus.Gauge
+	forgiven prometheus.Gauge
 }
 
 func newRegistrarMetrics(reg prometheus.Registerer) (*registrarMetrics, error) {
@@ -109,12 +111,16 @@ func newRegistrarMetrics(reg prometheus.Registerer) (*registrarMetrics, error) {
 			Name: "holdfast_webhook_unserved_kinds",
 			Help: "Kinds that policies select and the API server does not serve, so that it is not asked about them.",
 		}),
+		forgiven: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "holdfast_webhook_fail_not_yet_on",
+			Help: "Webhook entries of policies with failurePolicy Fail that are registered with Ignore, because not every replica is ready yet.",
+		}),
 	}
 	if reg == nil {
 		return m, nil
 	}
 	var errs []error
-	for _, c := range []prometheus.Collector{m.writes, m.failures, m.inSync, m.unserved} {
+	for _, c := range []prometheus.Collector{m.writes, m.failures, m.inSync, m.unserved, m.forgiven} {
 		errs = append(errs, reg.Register(c))
 	}
 	if err := errors.Join(errs...); err != nil {

@@ -40,6 +40,8 @@ type Options struct {
 	// Own tells whether a write is one that rules asked for, carried out by this program (engine.Request.Own). Default:
 	// nil, none is.
 	Own func(*engine.Request) bool
+	// Spared is let pass unexamined. Default: nothing but the lifelines of a cluster.
+	Spared Spared
 	// Logger gets one line for each denial and each failure. Never an object. Default: none is written.
 	Logger *slog.Logger
 	// Metrics is where the holdfast_admission_* metrics are registered. Default: nowhere.
@@ -79,6 +81,9 @@ func (o Options) Validate() error {
 		return fmt.Errorf("webhook options: MaxInFlightBytes is %d: expected a positive number, or 0 for the default", o.MaxInFlightBytes)
 	case o.MaxInFlightBytes != 0 && o.MaxInFlightBytes < o.bodyLimit():
 		return fmt.Errorf("webhook options: MaxInFlightBytes is %d: expected at least MaxBodyBytes, %d", o.MaxInFlightBytes, o.bodyLimit())
+	}
+	if err := o.Spared.Validate(); err != nil {
+		return fmt.Errorf("webhook options: Spared: %w", err)
 	}
 	return nil
 }

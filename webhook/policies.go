@@ -34,6 +34,8 @@ type PolicyChecker interface {
 type PolicyOptions struct {
 	// Checker is required.
 	Checker PolicyChecker
+	// BreakGlass are users whose policies are let pass unchecked. Default: nobody.
+	BreakGlass BreakGlass
 	// Logger default: nothing is written.
 	Logger *slog.Logger
 	// Metrics is where holdfast_policy_reviews_total is registered. Default: nowhere.
@@ -44,6 +46,7 @@ type PolicyOptions struct {
 // place. Whatever keeps it from checking lets the policy pass, with a warning: the loader will tell.
 type PolicyHandler struct {
 	checker PolicyChecker
+	excused BreakGlass
 	logger  *slog.Logger
 	reviews *prometheus.CounterVec
 	limiter limiter
@@ -61,8 +64,11 @@ func NewPolicyHandler(opts PolicyOptions) (*PolicyHandler, error) {
 	if opts.Checker == nil {
 		return nil, errors.New("webhook policy options: Checker is missing")
 	}
+	if err := opts.BreakGlass.Validate(); err != nil {
+		return nil, fmt.Errorf("webhook policy options: %w", err)
+	}
 	h := &PolicyHandler{
-		checker: opts.Checker, logger: opts.Logger,
+		checker: opts.Checker, excused: opts.BreakGlass, logger: opts.Logger,
 		limiter: limiter{maxCount: maxPolicyReviews, maxBytes: maxPolicyReviews * maxPolicyReviewBytes},
 		reviews: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "holdfast_policy_reviews_total",
@@ -123,6 +129,9 @@ func (h *PolicyHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 func (h *PolicyHandler) answer(ctx context.Context, req *request) (resp *admissionv1.AdmissionResponse, what decision) {
+	if h.excused.Excuses(&req.UserInfo) {
+		return Allowed(req.UID, Notes{}), spared
+	}
 	subject, err := req.decode(schema.GroupVersionKind(req.Kind))
 	if err != nil {
 		return Errored(req.UID, http.StatusBadRequest, err, Notes{}), invalid

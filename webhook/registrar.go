@@ -10,103 +10,8 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
-	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
-	"k8s.io/apimachinery/pkg/runtime/schema"
-	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/util/workqueue"
-
-	"github.com/holdfast-io/holdfast/engine"
 )
-
-// Certificates knows how the endpoint can be verified.
-type Certificates interface {
-	// CABundle is PEM; nil as long as there is no certificate.
-	CABundle() []byte
-	// Changed receives after CABundle has changed. The registrar is its only reader.
-	Changed() <-chan struct{}
-}
-
-// Resources knows what the API server serves.
-type Resources interface {
-	// Resources is empty as long as it is not known.
-	Resources() []Resource
-	// Changed receives after Resources has changed. The registrar is its only reader.
-	Changed() <-chan struct{}
-}
-
-// RegistrarOptions say what to register, and where.
-type RegistrarOptions struct {
-	Client kubernetes.Interface
-	// Snapshots, Certificates and Resources are what the configurations are made of. Required.
-	Snapshots    Snapshots
-	Certificates Certificates
-	Resources    Resources
-	// Endpoint is where API servers reach the handler. Required.
-	Endpoint Endpoint
-	// Name of both configurations. Default: holdfast. Two installations on one cluster need two names.
-	Name string
-	// ExcludedNamespaces are left out by the namespaceSelector: Holdfast's own, without which it could not
-	// be repaired. Default: none but kube-node-lease, which is always left out: the heartbeats of nodes
-	// wait for nobody.
-	ExcludedNamespaces []string
-	// MatchConditions narrow what is sent, for each entry. Default: none.
-	MatchConditions []admissionregistrationv1.MatchCondition
-	// RemoveOnShutdown takes the configurations away at the end of Run, if they point to Endpoint still. For
-	// a process outside the cluster, which nobody starts again; in the cluster the next replica serves them.
-	RemoveOnShutdown bool
-	// Policies are the types of policies that the API server is to ask about when they are written, at
-	// PoliciesPath: those of them that it serves. Default: none.
-	Policies []schema.GroupVersionResource
-	// RepairAfter is how long to leave alone what somebody else has changed. Default: 0, repair at once. It
-	// is for replicas that hear of policies by watches of their own: one that hears first writes what the
-	// others are about to want, and must not be undone by them.
-	RepairAfter time.Duration
-	// Applied is called, from Run, whenever both configurations are right, with the snapshot that they are
-	// made of. It must not block. Default: nobody is told.
-	Applied func(*engine.Snapshot)
-	// Recheck is how often to compare what is there with what should be, beside the watch. Default: 5 min.
-	Recheck time.Duration
-	// Logger default: nothing is written.
-	Logger *slog.Logger
-	// Metrics is where the holdfast_webhook_* metrics are registered. Default: nowhere.
-	Metrics prometheus.Registerer
-}
-
-const (
-	defaultName    = "holdfast"
-	nodeLeases     = "kube-node-lease"
-	defaultRecheck = 5 * time.Minute
-	// Writes that fail, and repairs of what somebody goes on editing, are spaced out by doubling: the
-	// first comes at once, and a fight with another controller ends at two writes a minute.
-	firstBackoff, lastBackoff = 250 * time.Millisecond, 30 * time.Second
-	// A configuration that stays right for so long is no longer fought over.
-	peace = 10 * time.Minute
-	// What shutting down may take. Kubernetes gives a pod 30 s by default.
-	removalTimeout = 10 * time.Second
-)
-
-// Validate names the first option that cannot be used.
-func (o RegistrarOptions) Validate() error {
-	switch {
-	case o.Client == nil:
-		return errors.New("webhook registrar options: Client is missing")
-	case o.Snapshots == nil:
-		return errors.New("webhook registrar options: Snapshots is missing")
-	case o.Certificates == nil:
-		return errors.New("webhook registrar options: Certificates is missing")
-	case o.Resources == nil:
-		return errors.New("webhook registrar options: Resources is missing")
-	case o.RepairAfter < 0:
-		return fmt.Errorf("webhook registrar options: RepairAfter is %s: expected a positive time, or 0 for none", o.RepairAfter)
-	case o.Recheck < 0:
-		return fmt.Errorf("webhook registrar options: Recheck is %s: expected a positive time, or 0 for the default", o.Recheck)
-	}
-	if err := o.Endpoint.Validate(); err != nil {
-		return fmt.Errorf("webhook registrar options: Endpoint: %w", err)
-	}
-	return nil
-}
 
 // Registrar keeps the webhook configurations as the bundle needs them. Several may run with the same
 // options: they write the same, and each finds the other's work done.
@@ -121,6 +26,7 @@ type Registrar struct {
 	failures workqueue.TypedRateLimiter[string]
 	repairs  workqueue.TypedRateLimiter[string]
 	repaired time.Time // when something was last put right
+	failing  failing
 }
 
 // NewRegistrar makes a Registrar that has not written anything yet.
@@ -141,10 +47,9 @@ func NewRegistrar(opts RegistrarOptions) (*Registrar, error) {
 	if opts.Logger == nil {
 		opts.Logger = slog.New(slog.DiscardHandler)
 	}
-	opts.ExcludedNamespaces = append(slices.Clone(opts.ExcludedNamespaces), nodeLeases)
 	return &Registrar{
 		opts: opts, metrics: m, kinds: configurationKinds(opts.Client, opts.Name),
-		kick: make(chan struct{}, 1), ready: make(chan struct{}),
+		kick: make(chan struct{}, 1), ready: make(chan struct{}), failing: failing{replicas: opts.Replicas},
 		failures: workqueue.NewTypedItemExponentialFailureRateLimiter[string](firstBackoff, lastBackoff),
 		repairs:  workqueue.NewTypedItemExponentialFailureRateLimiter[string](firstBackoff, lastBackoff),
 	}, nil
@@ -163,6 +68,9 @@ func (r *Registrar) Unserved() []Unserved {
 	}
 	return nil
 }
+
+// FailNotYetOn says why failures are ignored although policies have failurePolicy Fail, or nothing.
+func (r *Registrar) FailNotYetOn() string { return r.failing.notYetOn() }
 
 // Run keeps the configurations right until ctx ends. It is called once. Failures are logged and tried again;
 // an error comes only from taking the configurations away at the end.
@@ -201,6 +109,7 @@ func (r *Registrar) loop(ctx context.Context) {
 		case <-r.kick:
 		case <-r.opts.Certificates.Changed():
 		case <-r.opts.Resources.Changed():
+		case <-r.failing.changed():
 		case <-timer.C:
 		}
 		timer.Stop()
@@ -258,9 +167,10 @@ func (r *Registrar) apply(ctx context.Context) ([]change, error) {
 	if snapshot == nil || len(resources) == 0 || len(bundle) == 0 {
 		return nil, nil // each of the three tells when it is there
 	}
+	waits := r.failing.waitsFor()
 	wanted, err := Configure(Wanted{
 		Name: r.opts.Name, Snapshot: snapshot, Resources: resources, Endpoint: r.opts.Endpoint, CABundle: bundle,
-		ExcludedNamespaces: r.opts.ExcludedNamespaces, MatchConditions: r.opts.MatchConditions, Policies: r.opts.Policies,
+		Spared: r.opts.Spared, Forgiving: waits != "", Policies: r.opts.Policies,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("building the webhook configurations: %w", err)
@@ -270,6 +180,11 @@ func (r *Registrar) apply(ctx context.Context) ([]change, error) {
 	var errs []error
 	for _, k := range r.kinds {
 		c, err := k.apply(ctx, wanted, r.opts.RepairAfter)
+		if c == stricter {
+			r.opts.Logger.Info("failurePolicy Fail stays on, as it was found", "kind", k.label(), "name", r.opts.Name)
+			r.failing.turnOn()
+			return r.apply(ctx)
+		}
 		errs = append(errs, err)
 		changes = append(changes, c)
 		if err == nil && c != unchanged && c != waiting {
@@ -284,6 +199,11 @@ func (r *Registrar) apply(ctx context.Context) ([]change, error) {
 		return changes, nil
 	}
 	r.metrics.inSync.Set(1)
+	r.metrics.forgiven.Set(float64(wanted.Forgiven))
+	if wanted.Forgiven == 0 {
+		waits = "" // for nothing
+	}
+	r.failing.tell(waits, r.opts.Logger)
 	r.once.Do(func() { close(r.ready) })
 	if r.opts.Applied != nil {
 		r.opts.Applied(snapshot)

@@ -85,7 +85,7 @@ func open(t *testing.T, client *fake.Clientset, policies string, change ...func(
 	o.types.set("", cluster())
 	opts := RegistrarOptions{
 		Client: client, Snapshots: o.snapshots, Certificates: o.certs, Resources: o.types,
-		Endpoint: Endpoint{URL: "https://127.0.0.1:9443"}, ExcludedNamespaces: []string{"holdfast"},
+		Endpoint: Endpoint{URL: "https://127.0.0.1:9443"}, Spared: Spared{Namespaces: []string{"holdfast"}},
 		Logger: slog.New(slog.NewTextHandler(o.log, nil)), Metrics: o.metrics,
 	}
 	for _, c := range change {

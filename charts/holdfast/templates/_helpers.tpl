@@ -66,6 +66,13 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- define "holdfast.config" -}}
 webhook-name: {{ include "holdfast.webhookName" . }}
 service: {{ include "holdfast.fullname" . }}
+deployment: {{ include "holdfast.fullname" . }}
+{{- with .Values.breakGlass.users }}
+break-glass-users: {{ toJson . }}
+{{- end }}
+{{- with .Values.breakGlass.groups }}
+break-glass-groups: {{ toJson . }}
+{{- end }}
 namespace: {{ .Release.Namespace }}
 listen: {{ printf ":%d" (int .Values.webhook.port) | quote }}
 metrics-listen: {{ printf ":%d" (int .Values.metrics.port) | quote }}
