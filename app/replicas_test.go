@@ -12,7 +12,7 @@ import (
 	"k8s.io/client-go/kubernetes/fake"
 )
 
-func deploymentOf(want, has, updated, ready int32) *appsv1.Deployment {
+func deploymentWith(want, has, updated, ready int32) *appsv1.Deployment {
 	return &appsv1.Deployment{
 		ObjectMeta: metav1.ObjectMeta{Namespace: "holdfast", Name: "holdfast", Generation: 3},
 		Spec:       appsv1.DeploymentSpec{Replicas: &want},
@@ -21,22 +21,22 @@ func deploymentOf(want, has, updated, ready int32) *appsv1.Deployment {
 }
 
 func TestReplicasThatAreMissing(t *testing.T) {
-	unobserved := deploymentOf(2, 2, 2, 2)
+	unobserved := deploymentWith(2, 2, 2, 2)
 	unobserved.Generation = 4
-	single := deploymentOf(1, 1, 1, 1)
+	single := deploymentWith(1, 1, 1, 1)
 	single.Spec.Replicas = nil
 	for name, test := range map[string]struct {
 		deployment *appsv1.Deployment
 		want       string
 	}{
-		"all are ready":                       {deploymentOf(2, 2, 2, 2), ""},
+		"all are ready":                       {deploymentWith(2, 2, 2, 2), ""},
 		"the only one, which nobody asks for": {single, ""},
-		"none has started":                    {deploymentOf(2, 0, 0, 0), "0 of 2 replicas of the Deployment holdfast/holdfast are ready and up to date"},
-		"one is not ready":                    {deploymentOf(2, 2, 2, 1), "1 of 2 replicas of the Deployment holdfast/holdfast are ready and up to date"},
-		"one is of yesterday":                 {deploymentOf(2, 2, 1, 2), "1 of 2 replicas of the Deployment holdfast/holdfast are ready and up to date"},
-		"one of yesterday is still there":     {deploymentOf(2, 3, 2, 2), "2 of 2 replicas of the Deployment holdfast/holdfast are ready and up to date, and 1 is to go"},
+		"none has started":                    {deploymentWith(2, 0, 0, 0), "0 of 2 replicas of the Deployment holdfast/holdfast are ready and up to date"},
+		"one is not ready":                    {deploymentWith(2, 2, 2, 1), "1 of 2 replicas of the Deployment holdfast/holdfast are ready and up to date"},
+		"one is of yesterday":                 {deploymentWith(2, 2, 1, 2), "1 of 2 replicas of the Deployment holdfast/holdfast are ready and up to date"},
+		"one of yesterday is still there":     {deploymentWith(2, 3, 2, 2), "2 of 2 replicas of the Deployment holdfast/holdfast are ready and up to date, and 1 is to go"},
 		"a change that nobody has seen":       {unobserved, "the Deployment holdfast/holdfast has changed, which its status does not show yet"},
-		"none is wanted":                      {deploymentOf(0, 0, 0, 0), "the Deployment holdfast/holdfast is scaled to 0"},
+		"none is wanted":                      {deploymentWith(0, 0, 0, 0), "the Deployment holdfast/holdfast is scaled to 0"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if got := missingReplicas(test.deployment); got != test.want {
@@ -69,11 +69,11 @@ func TestReplicasAreFollowed(t *testing.T) {
 		time.Sleep(time.Second) // of the bubble: the first list is looked for at intervals
 		expect("there is no Deployment holdfast/holdfast")
 		deployments := client.AppsV1().Deployments("holdfast")
-		if _, err := deployments.Create(t.Context(), deploymentOf(2, 2, 2, 1), metav1.CreateOptions{}); err != nil {
+		if _, err := deployments.Create(t.Context(), deploymentWith(2, 2, 2, 1), metav1.CreateOptions{}); err != nil {
 			t.Fatal(err)
 		}
 		expect("1 of 2 replicas of the Deployment holdfast/holdfast are ready and up to date")
-		if _, err := deployments.Update(t.Context(), deploymentOf(2, 2, 2, 2), metav1.UpdateOptions{}); err != nil {
+		if _, err := deployments.Update(t.Context(), deploymentWith(2, 2, 2, 2), metav1.UpdateOptions{}); err != nil {
 			t.Fatal(err)
 		}
 		expect("")

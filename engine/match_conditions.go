@@ -3,6 +3,7 @@ package engine
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
 
@@ -14,10 +15,17 @@ type celConditions struct {
 	rule  *cel.Rule
 	reads celReads
 	refs  []string // of the request
+	list  []admissionregistrationv1.MatchCondition
+	// portable says that an API server can evaluate them, ofRequest that they read nothing but the request.
+	portable, ofRequest bool
 	// told says that what does not meet them is reported: the policy is skipped, as in Kyverno's reports for its CEL kinds.
 	told bool
 	// forgiving says that a condition without a result means the same: failurePolicy Ignore of such a policy.
 	forgiving bool
+}
+
+func readsObject(facts []string) bool {
+	return slices.Contains(facts, "object") || slices.Contains(facts, "oldObject")
 }
 
 // unmet is what stands in the way of a policy.
@@ -41,6 +49,11 @@ func (c *compiler) compileConditionsWith(src cel.Source, list []admissionregistr
 		return nil
 	}
 	out := &celConditions{rule: rule, reads: readsOf(rule.References()), refs: c.refs, told: src.Language == cel.Kyverno}
+	expressions := make([]string, len(list))
+	for i := range list {
+		expressions[i] = list[i].Expression
+	}
+	out.list, out.portable, out.ofRequest = list, c.cel.Portable(expressions...), !readsObject(rule.References())
 	out.forgiving = out.told && c.policy.FailurePolicy == IgnoreOnError
 	c.refs = nil
 	return out

@@ -20,7 +20,9 @@ type constraints struct {
 	scope      admissionregistrationv1.ScopeType // empty: both
 	namespaces labels.Selector                   // nil: all
 	objects    labels.Selector                   // nil: all
-	names      []string                          // none: all
+	// namespaceSelector and objectSelector are the same, as written.
+	namespaceSelector, objectSelector *metav1.LabelSelector
+	names                             []string // none: all
 	// exact leaves out what was written in another version, or of another group, than the one that it was converted to.
 	exact bool
 	// beginnings says that the names select what will be given a name by the beginning of that, as in Kyverno.
@@ -107,6 +109,12 @@ func (c *compiler) compileMatchConstraints(m *admissionregistrationv1.MatchResou
 		objects:    c.compileLabelSelector(m.ObjectSelector, at(path, "objectSelector")),
 		exact:      m.MatchPolicy != nil && *m.MatchPolicy == admissionregistrationv1.Exact,
 		beginnings: lenient,
+	}
+	if narrow.namespaces != nil {
+		narrow.namespaceSelector = m.NamespaceSelector
+	}
+	if narrow.objects != nil {
+		narrow.objectSelector = m.ObjectSelector
 	}
 	rules := m.ResourceRules
 	if len(rules) == 0 {

@@ -124,6 +124,8 @@ type Scope struct {
 	Operations []Operation
 	// Within narrows the kinds to those whose objects are in namespaces, or to those whose are in none. Empty: both.
 	Within admissionregistrationv1.ScopeType
+	// Narrowing keeps the rule from some of the requests within.
+	Narrowing Narrowing
 }
 
 // Scopes lists what the rule has to be asked about: one scope for each filter of any, or a single one
@@ -146,7 +148,7 @@ func (r *Rule) Scopes() []Scope {
 		if ops == 0 {
 			continue
 		}
-		scope := Scope{Kinds: f.kindList, Operations: ops.list()}
+		scope := Scope{Kinds: f.kindList, Operations: ops.list(), Narrowing: r.narrowing(f)}
 		if f.constraints != nil {
 			scope.Within = f.constraints.scope
 		}

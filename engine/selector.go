@@ -49,7 +49,8 @@ func matchPair(p *pair, m map[string]any) bool {
 // selector is a label selector whose matchLabels may hold wildcards.
 type selector struct {
 	pairs []pair
-	exprs labels.Selector // of matchExpressions, nil when there are none
+	exprs labels.Selector       // of matchExpressions, nil when there are none
+	plain *metav1.LabelSelector // as written; nil when it has wildcards
 }
 
 func compileSelector(s *metav1.LabelSelector) (*selector, error) {
@@ -63,6 +64,9 @@ func compileSelector(s *metav1.LabelSelector) (*selector, error) {
 			return nil, fmt.Errorf("not a label selector: %w", err)
 		}
 		out.exprs = exprs
+	}
+	if _, err := metav1.LabelSelectorAsSelector(s); err == nil { // no label holds a wildcard
+		out.plain = s
 	}
 	return out, nil
 }

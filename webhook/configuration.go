@@ -170,8 +170,8 @@ func (w *Wanted) entries(hook Hook, asked map[Group]demands) ([]admissionregistr
 		if err != nil {
 			return nil, err
 		}
-		for _, p := range asked[g].parts(w.Spared.namespaces()) {
-			rules := p.demand.rules()
+		for _, p := range asked[g].parts(sieve{hook: hook, group: g}, w.Spared.namespaces()) {
+			rules := p.places.rules()
 			if len(rules) == 0 {
 				continue
 			}
@@ -182,13 +182,13 @@ func (w *Wanted) entries(hook Hook, asked map[Group]demands) ([]admissionregistr
 				FailurePolicy:           ptr(admissionregistrationv1.FailurePolicyType(g.FailurePolicy)),
 				MatchPolicy:             ptr(admissionregistrationv1.Equivalent),
 				NamespaceSelector:       p.namespaces,
-				ObjectSelector:          &metav1.LabelSelector{},
+				ObjectSelector:          joined(nil, p.objects),
 				SideEffects:             ptr(admissionregistrationv1.SideEffectClassNone),
 				TimeoutSeconds:          ptr(g.TimeoutSeconds),
 				AdmissionReviewVersions: []string{"v1"},
 				// A rule may depend on what webhooks after this one add, such as a sidecar.
 				ReinvocationPolicy: ptr(admissionregistrationv1.IfNeededReinvocationPolicy),
-				MatchConditions:    w.Spared.conditions(p.demand),
+				MatchConditions:    p.conditions(w.Spared),
 			})
 		}
 	}
@@ -211,7 +211,7 @@ func forgive(entries []admissionregistrationv1.MutatingWebhook) int {
 // among them, and ignores failures: that nobody answers must not keep policies from being applied, and those
 // that are broken nevertheless are found when they are loaded.
 func (w *Wanted) policies() ([]admissionregistrationv1.MutatingWebhook, error) {
-	wanted := demand{}
+	wanted := places{}
 	for i := range w.Resources {
 		r := &w.Resources[i]
 		if r.SubResource != "" || !slices.Contains(w.Policies, schema.GroupVersionResource{Group: r.Group, Version: r.Version, Resource: r.Name}) {

@@ -42,8 +42,8 @@ type place struct {
 	scope                    admissionregistrationv1.ScopeType
 }
 
-// demand gathers what a group of policies has to be asked about.
-type demand map[place]operationSet
+// places are those that an entry has to be asked about.
+type places map[place]operationSet
 
 // Unserved is a kind that policies select and the API server does not serve. It is left out of the webhook
 // configurations until it appears.
@@ -66,8 +66,8 @@ func (u unserved) list() []Unserved {
 }
 
 // asker takes up places that have to be asked about. Versions is empty where a rule looks at every served version of a
-// resource, and else names those that it looks at.
-type asker func(versions string, p place, ops operationSet)
+// resource, and else names those that it looks at. The narrowing keeps it from some of the requests there.
+type asker func(versions string, p place, ops operationSet, n engine.Narrowing)
 
 // ask takes up what a rule looks at.
 func (s *servedResources) ask(r *engine.Rule, missing unserved, take asker) {
@@ -86,7 +86,7 @@ func (s *servedResources) ask(r *engine.Rule, missing unserved, take asker) {
 		for _, k := range scope.Kinds {
 			p, written := everything(k, within)
 			if written {
-				take("", p, ops)
+				take("", p, ops, scope.Narrowing)
 			}
 			switch {
 			case s.find(k, selected, written && p.version == "*"):
@@ -101,7 +101,7 @@ func (s *servedResources) ask(r *engine.Rule, missing unserved, take asker) {
 				return
 			}
 			if taken := res.taken(ops); taken != 0 {
-				take(versions, p, taken)
+				take(versions, p, taken, scope.Narrowing)
 			}
 		})
 		for _, k := range absent {
@@ -160,22 +160,6 @@ func (p place) covers(q place) bool {
 		(p.scope == admissionregistrationv1.AllScopes || p.scope == q.scope)
 }
 
-// without gives what others do not ask for already.
-func (d demand) without(others demand) demand {
-	out := demand{}
-	for p, ops := range d {
-		for q, asked := range others {
-			if q.covers(p) {
-				ops &^= asked
-			}
-		}
-		if ops != 0 {
-			out[p] = ops
-		}
-	}
-	return out
-}
-
 // entry is a webhook's rule in the making.
 type entry struct {
 	group     string
@@ -185,8 +169,8 @@ type entry struct {
 	ops       operationSet
 }
 
-// rules writes the demand with as few webhook rules as have the same effect, always in the same order.
-func (d demand) rules() []admissionregistrationv1.RuleWithOperations {
+// rules writes the places with as few webhook rules as have the same effect, always in the same order.
+func (d places) rules() []admissionregistrationv1.RuleWithOperations {
 	entries := make([]entry, 0, len(d))
 	for p, ops := range d {
 		for q, others := range d {

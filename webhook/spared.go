@@ -85,8 +85,8 @@ func (s Spared) namespaces() []string {
 	return slices.Compact(slices.Sorted(slices.Values(append([]string{nodeLeases}, s.Namespaces...))))
 }
 
-// conditions are what an entry that asks for the demand is to have.
-func (s Spared) conditions(d demand) []admissionregistrationv1.MatchCondition {
+// conditions are what an entry that asks about the places is to have.
+func (s Spared) conditions(d places) []admissionregistrationv1.MatchCondition {
 	var out []admissionregistrationv1.MatchCondition
 	if !s.BreakGlass.Empty() {
 		out = append(out, admissionregistrationv1.MatchCondition{Name: "nobody-who-breaks-the-glass", Expression: s.BreakGlass.others()})
@@ -99,8 +99,8 @@ func (s Spared) conditions(d demand) []admissionregistrationv1.MatchCondition {
 	return out
 }
 
-// meets reports whether somebody who asks for the demand hears of writes at q, in whatever version.
-func (d demand) meets(q place) bool {
+// meets reports whether somebody who asks about the places hears of writes at q, in whatever version.
+func (d places) meets(q place) bool {
 	for p := range d {
 		p.version = "*"
 		if p.covers(q) {

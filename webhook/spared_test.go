@@ -61,9 +61,9 @@ func requestOf(t *testing.T, f obj) *request {
 }
 
 // ofEverything is what an entry of a policy on all kinds asks for.
-func ofEverything() demand {
+func ofEverything() places {
 	all := setOf(operationOrder[:])
-	return demand{place{group: "*", version: "*", resource: "*/*", scope: admissionregistrationv1.AllScopes}: all}
+	return places{place{group: "*", version: "*", resource: "*/*", scope: admissionregistrationv1.AllScopes}: all}
 }
 
 func as(name string, groups ...string) obj { return obj{"username": name, "groups": groups} }
@@ -171,7 +171,7 @@ func TestConditionsComeWhereTheyMatter(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			var got []string
-			for _, c := range test.spared.conditions(demand{test.place: setOf(operationOrder[:])}) {
+			for _, c := range test.spared.conditions(places{test.place: setOf(operationOrder[:])}) {
 				got = append(got, c.Name)
 			}
 			if !slices.Equal(got, test.want) {

@@ -30,7 +30,7 @@ const (
 // Compiler compiles expressions. It is safe for concurrent use. Make one for a process and share it: the first expression of
 // a language makes its environment, which takes a millisecond, and each further one takes a fraction of that.
 type Compiler struct {
-	kubernetes, kyverno, namespaced func() (*cel.Env, error)
+	kubernetes, kyverno, namespaced, oldest func() (*cel.Env, error)
 
 	mu   sync.Mutex
 	made map[variant]*environmentOf
@@ -42,6 +42,7 @@ func NewCompiler() *Compiler {
 		kubernetes: sync.OnceValues(newEnvironment),
 		kyverno:    sync.OnceValues(func() (*cel.Env, error) { return newKyvernoEnvironment(ofCluster) }),
 		namespaced: sync.OnceValues(func() (*cel.Env, error) { return newKyvernoEnvironment(ofNamespace) }),
+		oldest:     sync.OnceValues(newOldestEnvironment),
 		made:       map[variant]*environmentOf{},
 	}
 }
