@@ -53,6 +53,11 @@ type installation struct {
 
 func install(t *testing.T, name, policies string, lifetimes certs.Lifetimes, wrap func(http.Handler) http.Handler) *installation {
 	t.Helper()
+	return installWith(t, name, policies, lifetimes, wrap, Spared{Namespaces: []string{"holdfast"}})
+}
+
+func installWith(t *testing.T, name, policies string, lifetimes certs.Lifetimes, wrap func(http.Handler) http.Handler, spared Spared) *installation {
+	t.Helper()
 	config, err := clientcmd.BuildConfigFromFlags("", os.Getenv("KUBECONFIG"))
 	if err != nil {
 		t.Fatal(err)
@@ -80,12 +85,12 @@ func install(t *testing.T, name, policies string, lifetimes certs.Lifetimes, wra
 	check(t, err)
 	handler, err := NewHandler(Options{
 		Snapshots: i.snapshots, Inputs: engine.Inputs{Lookups: &lookups{labels: map[string]map[string]string{}}, Now: time.Now},
-		Kinds: i.discovery, Metrics: i.metrics,
+		Kinds: i.discovery, Spared: spared, Metrics: i.metrics,
 	})
 	check(t, err)
 	i.registrar, err = NewRegistrar(RegistrarOptions{
 		Client: i.client, Snapshots: i.snapshots, Certificates: i.certs, Resources: i.discovery, Name: name,
-		Endpoint: Endpoint{URL: i.url}, Spared: Spared{Namespaces: []string{"holdfast"}}, RemoveOnShutdown: true, Logger: logger, Metrics: i.metrics,
+		Endpoint: Endpoint{URL: i.url}, Spared: spared, RemoveOnShutdown: true, Logger: logger, Metrics: i.metrics,
 	})
 	check(t, err)
 	listener, err := net.Listen("tcp", strings.TrimPrefix(i.url, "https://"))
