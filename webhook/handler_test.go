@@ -185,6 +185,19 @@ func TestWhatNoRuleMatchesIsNotDecoded(t *testing.T) {
 	}
 }
 
+// The labels of the namespace are read for the rule that selects by them, and for no other.
+func TestOnlyWhatRulesAskForIsLookedUp(t *testing.T) {
+	d := newDoor(t, requireTeam+and+strings.Replace(fmt.Sprintf(bySelector, "selected", "Fail"), "kinds: [Pod, Secret]", "kinds: [Secret]", 1))
+	d.lookups.panic = "it was looked up"
+	if resp := d.ask(t, "/validate", reviewOf(nil)); resp.Allowed || resp.Result.Code != 403 {
+		t.Errorf("a Pod: %+v", resp.Result)
+	}
+	secret := obj{"kind": obj{"version": "v1", "kind": "Secret"}, "resource": obj{"version": "v1", "resource": "secrets"}, "object": obj{"metadata": obj{"name": "web"}}}
+	if resp := d.ask(t, "/validate", reviewOf(secret)); resp.Allowed || resp.Result.Code != 500 {
+		t.Errorf("a Secret: %+v", resp.Result)
+	}
+}
+
 func TestInput(t *testing.T) {
 	type input struct {
 		method, contentType, body string

@@ -72,19 +72,19 @@ func TestLiveNarrowing(t *testing.T) {
 		asks  string // which questions are asked
 		error string
 	}{
-		"a Pod":                                {func() error { return pod(i.client, "web-") }, validated, "policy pods, rule r: no"},
+		"a Pod":                                {func() error { return pod(i.client, "web-") }, validated, "policy pods, rule r: not here"},
 		"a Pod that no conditions are about":   {func() error { return pod(i.client, "skip-") }, "", ""},
 		"a Pod of who breaks the glass":        {func() error { return pod(user("ana"), "web-") }, "", ""},
 		"a Pod of a group":                     {func() error { return pod(user("ben", "oncall"), "web-") }, "", ""},
-		"labels":                               {func() error { return config(map[string]string{"a": "b"}) }, validated, "policy config, rule r: no"},
+		"labels":                               {func() error { return config(map[string]string{"a": "b"}) }, validated, "policy config, rule r: not here"},
 		"other labels":                         {func() error { return config(map[string]string{"a": "c"}) }, "", ""},
-		"a namespace":                          {func() error { return secret(i.client, "default") }, mutated + " " + validated, "policy secrets, rule r: no"},
+		"a namespace":                          {func() error { return secret(i.client, "default") }, mutated + " " + validated, "policy secrets, rule r: not here"},
 		"another namespace":                    {func() error { return secret(i.client, "kube-public") }, mutated, ""},
 		"a mutation that does not want a user": {func() error { return secret(user("robot"), "kube-public") }, "", ""},
-		"a lease":                              {func() error { return lease("default") }, validated, "policy vital, rule r: no"},
+		"a lease":                              {func() error { return lease("default") }, validated, "policy vital, rule r: not here"},
 		"a lease of kube-system":               {func() error { return lease("kube-system") }, "", ""},
 		"a heartbeat":                          {func() error { return lease("kube-node-lease") }, "", ""},
-		"a node":                               {func() error { return node(i.client) }, validated, "policy vital, rule r: no"},
+		"a node":                               {func() error { return node(i.client) }, validated, "policy vital, rule r: not here"},
 		"a node that registers":                {func() error { return node(kubelet) }, "", ""},
 		"a condition without a result":         {endpoints, "", "no such key: labels"},
 	} {

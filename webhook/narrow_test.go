@@ -46,7 +46,7 @@ func (n narrowed) text() string {
 	if n.mutates {
 		return text + "    mutate: {patchStrategicMerge: {metadata: {labels: {" + n.name + ": done}}}}\n"
 	}
-	return text + "    validate: {failureAction: Enforce, message: no, deny: {}}\n"
+	return text + "    validate: {failureAction: Enforce, message: not here, deny: {}}\n"
 }
 
 // visitors are the requests of the test, by what is special about them.
