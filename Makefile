@@ -16,7 +16,7 @@ export GOFLAGS     := -trimpath $(GOFLAGS)
 export KEEP
 
 .DEFAULT_GOAL := help
-.PHONY: help build test unit e2e control-plane demo bench differential conformance lint lint-full fmt generate
+.PHONY: help build test unit e2e control-plane demo bench bench-scale differential conformance lint lint-full fmt generate
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -48,6 +48,12 @@ demo: ## watch a violation refused, drift found and mended; KEEP=1 leaves it all
 
 bench: ## run the benchmarks
 	go test -run '^$$' -bench . -benchmem ./bench/...
+
+OBJECTS ?= 10000
+
+bench-scale: ## measure the audit on a control plane: OBJECTS=10000 SCALE='-rate 50 -o json'
+	@echo '==> building what it needs (the control plane takes ten minutes the first time)'
+	cd e2e && go run ./cmd/scale -objects $(OBJECTS) $(SCALE)
 
 differential: ## compare the engine with Kyverno's own on generated inputs (builds the peer: minutes the first time)
 	cd bench/peers && go test -timeout 15m -v ./...

@@ -37,6 +37,8 @@ type ServeOptions struct {
 	Listen string
 	// MetricsListen is the address of /metrics, /healthz and /readyz, without TLS. Default: :8080.
 	MetricsListen string
+	// ProfileListen is the loopback address of /debug/pprof; empty for none.
+	ProfileListen string
 	// Admission answers admission reviews and keeps the webhook configurations. Default: true.
 	Admission bool
 	// Audit has this replica take part in the audit: one of all that do leads, or with AuditStatefulSet each has its
@@ -78,6 +80,11 @@ func (o *ServeOptions) Validate() error {
 	for _, address := range []struct{ flag, value string }{{"listen", o.Listen}, {"metrics-listen", o.MetricsListen}} {
 		if _, _, err := net.SplitHostPort(address.value); err != nil {
 			return fmt.Errorf("--%s %q: expected HOST:PORT or :PORT", address.flag, address.value)
+		}
+	}
+	if o.ProfileListen != "" {
+		if err := checkLoopback(o.ProfileListen); err != nil {
+			return err
 		}
 	}
 	switch {

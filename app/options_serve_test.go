@@ -5,9 +5,11 @@ import "testing"
 func TestServeOptionsAreChecked(t *testing.T) {
 	for want, change := range map[string]func(*ServeOptions){
 		"": func(*ServeOptions) {},
-		`--listen "9443": expected HOST:PORT or :PORT`:                                       func(o *ServeOptions) { o.Listen = "9443" },
-		`--metrics-listen "": expected HOST:PORT or :PORT`:                                   func(o *ServeOptions) { o.MetricsListen = "" },
-		"--namespace is empty":                                                               func(o *ServeOptions) { o.Namespace = "" },
+		`--listen "9443": expected HOST:PORT or :PORT`:                                                                     func(o *ServeOptions) { o.Listen = "9443" },
+		`--metrics-listen "": expected HOST:PORT or :PORT`:                                                                 func(o *ServeOptions) { o.MetricsListen = "" },
+		`--pprof-listen "6060": expected HOST:PORT`:                                                                        func(o *ServeOptions) { o.ProfileListen = "6060" },
+		`--pprof-listen ":6060": expected a loopback address such as 127.0.0.1:6060, because profiles are for nobody else`: func(o *ServeOptions) { o.ProfileListen = ":6060" },
+		"--namespace is empty": func(o *ServeOptions) { o.Namespace = "" },
 		"--service is empty: expected the Service in front of the webhook, or --webhook-url": func(o *ServeOptions) { o.Service = "" },
 		"--break-glass-users, --break-glass-groups: break glass: a user without a name":      func(o *ServeOptions) { o.BreakGlassUsers = []string{""} },
 		`--webhook-url "http://a": expected https://HOST:PORT`:                               func(o *ServeOptions) { o.WebhookURL = "http://a" },

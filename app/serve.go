@@ -43,6 +43,11 @@ func Serve(ctx context.Context, opts ServeOptions, streams IO) (exit Exit, err e
 		return Failed, err
 	}
 	defer func() { _ = plain.Close() }() // closed already if the server ran
+	profiler, err := newProfiler(ctx, opts.ProfileListen, log)
+	if err != nil {
+		return Failed, err
+	}
+	defer profiler.close()
 	lookups, err := lookup.New(opts.Lookups.on(clients, opts.Namespace, log, metrics))
 	if err != nil {
 		return Failed, err
@@ -101,6 +106,7 @@ func Serve(ctx context.Context, opts ServeOptions, streams IO) (exit Exit, err e
 	parts := newLifecycle(ctx, log)
 	health := &health{door: door, lookups: lookups, policies: policies, auditor: auditor, snapshots: snapshots, division: division}
 	parts.start("metrics server", plainServer{plain, health.handler(metrics), log}.run)
+	parts.start("profiles", profiler.run)
 	parts.start("look-ups", lookups.Run)
 	parts.start("discovery", served.Run)
 	parts.start("policies of the cluster", policies.Run)

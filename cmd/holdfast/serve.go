@@ -56,6 +56,7 @@ targets, is carried out, as far as its account may write it (--reconcile).`,
 	flags.StringVar(&opts.Namespace, "namespace", opts.Namespace, "`NAMESPACE` of this program, which the webhook leaves out")
 	flags.StringVar(&opts.Listen, "listen", opts.Listen, "`ADDRESS` of the webhook")
 	flags.StringVar(&opts.MetricsListen, "metrics-listen", opts.MetricsListen, "`ADDRESS` of /metrics, /healthz and /readyz")
+	flags.StringVar(&opts.ProfileListen, "pprof-listen", opts.ProfileListen, "loopback `ADDRESS` of /debug/pprof, for go tool pprof (default: none)")
 	flags.BoolVar(&opts.Admission, "admission", opts.Admission, "answer admission reviews, and keep the webhook configurations")
 	flags.BoolVar(&opts.Audit, "audit", opts.Audit, "take part in the audit: of all replicas that do, one audits")
 	flags.StringVar(&opts.AuditStatefulSet, "audit-statefulset", opts.AuditStatefulSet, "`NAME` of the StatefulSet whose Pods audit a part of the objects each, for more than one can audit")

@@ -222,6 +222,16 @@ func (cp *ControlPlane) Err() error {
 // Died is closed when a component has ended without having been asked; Err then says which.
 func (cp *ControlPlane) Died() <-chan struct{} { return cp.died }
 
+// PID is the process number of a component; 0 if it is not running.
+func (cp *ControlPlane) PID(c Component) int {
+	cp.mu.Lock()
+	defer cp.mu.Unlock()
+	if ch := cp.children[c]; ch != nil && ch.alive() {
+		return ch.process.Pid
+	}
+	return 0
+}
+
 // Runs tells whether the component is one of this control plane.
 func (cp *ControlPlane) Runs(c Component) bool { return cp.site.options.runs(c) }
 

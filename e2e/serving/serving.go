@@ -35,8 +35,8 @@ type Options struct {
 	WebhookName string
 	// AllowedServices are the URLs of services that policies may call.
 	AllowedServices []string
-	// Args are further arguments of serve.
-	Args []string
+	// Args are further arguments of serve, and Env further variables of its environment.
+	Args, Env []string
 	// StateDir keeps the certificates; the log goes to LogPath, appended. Both survive the process.
 	StateDir, LogPath string
 }
@@ -81,7 +81,7 @@ func Launch(options Options) (*Process, error) {
 	cmd := exec.Command(options.Binary, options.args()...)
 	cmd.Dir = filepath.Dir(options.LogPath)
 	// Nothing of the caller's: no proxy, no kubeconfig, no HOLDFAST_* settings.
-	cmd.Env = []string{"HOME=" + options.StateDir, "PATH=/usr/bin:/bin"}
+	cmd.Env = append([]string{"HOME=" + options.StateDir, "PATH=/usr/bin:/bin"}, options.Env...)
 	cmd.Stdout, cmd.Stderr = log, log
 	cmd.SysProcAttr = childAttr()
 	p := &Process{options: options, ended: make(chan struct{})}
@@ -191,6 +191,9 @@ func (p *Process) Kill() {
 	_ = p.process.Kill() // fails only when it is gone already
 	<-p.ended
 }
+
+// PID is the process's number, also when it has ended.
+func (p *Process) PID() int { return p.process.Pid }
 
 // Ended is closed when the process is gone.
 func (p *Process) Ended() <-chan struct{} { return p.ended }
