@@ -17,7 +17,11 @@ func (s findings) Found(f audit.Finding) {
 	for i := range f.Result.Decisions {
 		results = append(results, report.FromDecision(&f.Result.Decisions[i], subject))
 	}
-	s.writer.Put(targetOf(f.Object), f.Digest, results)
+	put := s.writer.Put
+	if f.News {
+		put = s.writer.PutNews
+	}
+	put(targetOf(f.Object), f.Digest, results)
 	s.keeper.Found(triggerOf(f.Object), f.Result.Decisions)
 }
 

@@ -16,6 +16,9 @@ type Finding struct {
 	Result engine.Mutation
 	// Seen is when the auditor received the object in this state.
 	Seen time.Time
+	// News says that something happened to the object, or to what its verdict rests on, just now. What a sweep finds has
+	// been so for some time, or is as it was.
+	News bool
 	// Origins say how the object came to what Result.Decisions found, one each in the same order; nil if nothing was
 	// found that needs somebody.
 	Origins []Origin

@@ -57,8 +57,8 @@ func TestAnotherBundleListsOnlyWhatItIsAbout(t *testing.T) {
 			asked    string
 		}{
 			{"the same policies in another order", []string{policyFor("s", "Secret"), policyFor("p", "Pod")}, "", ""},
-			{"another policy for one type", []string{policyFor("s", "Secret"), policyFor("p", "Pod"), policyFor("q", "Pod")}, "a fail fail, pods.v1: 1", "list watch"},
-			{"one less for it", []string{policyFor("s", "Secret"), policyFor("p", "Pod")}, "a fail, pods.v1: 1", "list watch"},
+			{"another policy for one type", []string{policyFor("s", "Secret"), policyFor("p", "Pod"), policyFor("q", "Pod")}, "a fail fail, pods.v1: 1", "list"},
+			{"one less for it", []string{policyFor("s", "Secret"), policyFor("p", "Pod")}, "a fail, pods.v1: 1", "list"},
 			{"one for a type that nobody has", []string{policyFor("s", "Secret"), policyFor("p", "Pod"), policyFor("w", "Whale")}, "", ""},
 		} {
 			c.snapshots.Store(compile(t, step.policies...))

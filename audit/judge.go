@@ -70,10 +70,18 @@ func (w *watcher) object(t *task) {
 	by := w.rules.in(s, w.typ)
 	id, print := uidOf(string(u.GetUID())), by.reads.Fingerprint(&w.auditor.seed, u.Object)
 	before, known := w.records.get(id)
+	version := versionOf(u.GetResourceVersion())
+	if t.sweep.outrun(id, before.version, version) {
+		if known && before.round != t.round {
+			before.round = t.round
+			w.records.put(id, before)
+		}
+		return
+	}
 	if known && before.stands(by, print, t.why) {
 		w.auditor.metrics.unchanged.WithLabelValues(w.typ.label()).Inc()
-		if before.round != t.round {
-			before.round = t.round
+		if before.round != t.round || before.version != version {
+			before.round, before.version = t.round, version
 			w.records.put(id, before)
 		}
 		return
@@ -83,7 +91,7 @@ func (w *watcher) object(t *task) {
 	if t.ctx.Err() != nil {
 		return // look-ups were cut short: not a verdict
 	}
-	now := record{namespace: unique.Make(f.Object.Namespace), name: f.Object.Name, round: t.round, failed: err != nil}
+	now := record{namespace: unique.Make(f.Object.Namespace), name: f.Object.Name, round: t.round, version: version, failed: err != nil}
 	if err != nil {
 		opts.Logger.Error("An object could not be judged; its report stays as it is", "object", f.Object.String(), "error", err)
 		w.records.put(id, now)
@@ -97,12 +105,14 @@ func (w *watcher) object(t *task) {
 	w.auditor.dependents.set(subject{w, id}, f.Result.Dependencies)
 	w.records.put(id, now)
 	w.counted()
+	f.News = t.why != swept
 	opts.Sink.Found(f)
 }
 
 // gone forgets an object that was deleted.
 func (w *watcher) gone(u *unstructured.Unstructured) {
 	id := uidOf(string(u.GetUID()))
+	w.bury(id)
 	known, ok := w.records.drop(id)
 	if !ok {
 		return

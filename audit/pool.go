@@ -27,6 +27,7 @@ type task struct {
 	deleted bool
 	why     reason
 	round   uint32 // of the watcher's sweeps
+	sweep   *sweep // that found it; nil for what a watch tells
 }
 
 func newPool(workers int) *pool {
@@ -46,15 +47,25 @@ func newPool(workers int) *pool {
 // submit hands a task over; when all is busy it waits for room, or for the end of the context: then the task is not done.
 func (p *pool) submit(t task) {
 	t.watcher.pending.Add(1)
+	if t.sweep != nil {
+		t.sweep.pending.Add(1)
+	}
 	select {
 	case p.queues[maphash.String(p.seed, string(t.object.GetUID()))%uint64(len(p.queues))] <- t:
 	case <-t.ctx.Done():
-		t.watcher.pending.Done()
+		t.end()
 	}
 }
 
+func (t *task) end() {
+	if t.sweep != nil {
+		t.sweep.pending.Done()
+	}
+	t.watcher.pending.Done()
+}
+
 func (t *task) do() {
-	defer t.watcher.pending.Done()
+	defer t.end()
 	switch {
 	case t.ctx.Err() != nil:
 	case t.deleted:

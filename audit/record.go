@@ -16,6 +16,8 @@ type record struct {
 	// by are the rules that judged it, nil while nothing could be judged; print stands for what they read of it.
 	by    *ruleSet
 	print engine.Fingerprint
+	// version is the resourceVersion of what was judged; 0 if it is no number.
+	version uint64
 	// round is the last sweep that found the object.
 	round uint32
 	// rests says that the verdict rests on more than the object.

@@ -22,13 +22,13 @@ const quiet = time.Minute
 // streams reports whether to ask for the objects as events. A fake client says that it cannot do it.
 func (w *watcher) streams() bool {
 	fake, ok := w.auditor.opts.Client.(interface{ IsWatchListSemanticsUnSupported() bool })
-	return !w.paged && !(ok && fake.IsWatchListSemanticsUnSupported())
+	return !w.paged.Load() && !(ok && fake.IsWatchListSemanticsUnSupported())
 }
 
 // stream reads all objects as the first events of a watch, one at a time, and gives the watch, which goes on with what
 // happens to them. The server keeps no pages for it, and we none.
 // Source: https://kubernetes.io/docs/reference/using-api/api-concepts/#streaming-lists
-func (w *watcher) stream(ctx context.Context) (watch.Interface, string, error) {
+func (w *watcher) stream(ctx context.Context, s *sweep) (watch.Interface, string, error) {
 	initial := true
 	stream, err := w.auditor.opts.Client.Resource(w.typ.Resource).Watch(ctx, metav1.ListOptions{
 		SendInitialEvents: &initial, ResourceVersionMatch: metav1.ResourceVersionMatchNotOlderThan, AllowWatchBookmarks: true,
@@ -36,7 +36,7 @@ func (w *watcher) stream(ctx context.Context) (watch.Interface, string, error) {
 	if err != nil {
 		return nil, "", refused(err)
 	}
-	version, err := w.initial(ctx, stream)
+	version, err := w.initial(ctx, stream, s)
 	if err != nil {
 		stream.Stop()
 		return nil, "", err
@@ -53,7 +53,7 @@ func refused(err error) error {
 }
 
 // initial takes events until the server says that these were all objects.
-func (w *watcher) initial(ctx context.Context, stream watch.Interface) (string, error) {
+func (w *watcher) initial(ctx context.Context, stream watch.Interface, s *sweep) (string, error) {
 	silence := time.NewTimer(quiet)
 	defer silence.Stop()
 	for {
@@ -67,7 +67,7 @@ func (w *watcher) initial(ctx context.Context, stream watch.Interface) (string, 
 				return "", errors.New("the server ended the watch before all objects were sent")
 			}
 			silence.Reset(quiet)
-			version, last, err := w.take(ctx, event, swept)
+			version, last, err := w.take(ctx, event, s)
 			if err != nil {
 				return "", refused(err)
 			}
@@ -78,9 +78,9 @@ func (w *watcher) initial(ctx context.Context, stream watch.Interface) (string, 
 	}
 }
 
-// take offers the object of an event. It gives the version that the watch has come to, and whether this is the end of
+// take offers the object of an event, which a sweep finds or, with none, has just happened. It gives the version that the watch has come to, and whether this is the end of
 // the initial events.
-func (w *watcher) take(ctx context.Context, event watch.Event, why reason) (version string, last bool, err error) {
+func (w *watcher) take(ctx context.Context, event watch.Event, s *sweep) (version string, last bool, err error) {
 	if event.Type == watch.Error {
 		return "", false, apierrors.FromObject(event.Object)
 	}
@@ -91,7 +91,7 @@ func (w *watcher) take(ctx context.Context, event watch.Event, why reason) (vers
 	version = u.GetResourceVersion() // now: what is offered belongs to the pool
 	switch event.Type {
 	case watch.Added, watch.Modified:
-		w.offer(ctx, u, why)
+		w.offer(ctx, u, s)
 	case watch.Deleted:
 		w.offerGone(ctx, u)
 	case watch.Bookmark:

@@ -99,17 +99,17 @@ func TestObjectsInPagesWhereEventsDoNotCome(t *testing.T) {
 		wait    time.Duration
 		again   string // what the next sweep asks for
 	}{
-		"a server that forbids it":        {func(*cluster, *watch.FakeWatcher) error { return invalid }, 0, "list watch"},
-		"a server that says so by events": {func(_ *cluster, s *watch.FakeWatcher) error { s.Error(&invalid.ErrStatus); return nil }, 0, "list watch"},
+		"a server that forbids it":        {func(*cluster, *watch.FakeWatcher) error { return invalid }, 0, "list"},
+		"a server that says so by events": {func(_ *cluster, s *watch.FakeWatcher) error { s.Error(&invalid.ErrStatus); return nil }, 0, "list"},
 		"a server that knows nothing of it": {func(c *cluster, s *watch.FakeWatcher) error {
 			s.Add(c.object(podType, "n", "a", nil))
 			return nil
-		}, quiet, "list watch"},
+		}, quiet, "list"},
 		"a server that ends the watch too soon": {func(c *cluster, s *watch.FakeWatcher) error {
 			s.Add(c.object(podType, "n", "gone", nil))
 			s.Stop()
 			return nil
-		}, 0, "stream list watch"},
+		}, 0, "stream list"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -30,13 +29,15 @@ type watcher struct {
 	rules   rules
 	pending sync.WaitGroup // of tasks in the pool
 
-	mu    sync.Mutex
-	dirty map[uid]struct{} // objects to be judged anew
-	wake  chan struct{}    // says that there are some
+	mu     sync.Mutex
+	dirty  map[uid]struct{} // objects to be judged anew
+	wake   chan struct{}    // says that there are some
+	beside *beside          // the sweep that runs while the watch goes on, if there is one
+
+	paged atomic.Bool // the server sends no objects as events
 
 	// Only run's goroutine touches these.
 	round     uint32    // counts the sweeps
-	paged     bool      // the server sends no objects as events
 	swept     time.Time // when the last sweep began
 	sweptBy   atomic.Pointer[ruleSet]
 	rechecked time.Time
@@ -91,7 +92,8 @@ func (w *watcher) recheckDirty(ctx context.Context) error {
 	some, more := w.takeDirty(fewDirty)
 	if more {
 		if time.Since(w.swept) > sweepGap {
-			return errResweep
+			w.resweep()
+			return nil
 		}
 		w.recheckSoon()
 	}
@@ -107,7 +109,7 @@ func (w *watcher) recheckDirty(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("reading %s: %w", Object{Kind: w.typ.Kind, Namespace: known.namespace.Value(), Name: known.name}, err)
 		}
-		w.offer(ctx, u, affected)
+		w.submit(task{ctx: ctx, watcher: w, object: u, why: affected, round: w.round})
 	}
 	return nil
 }
@@ -138,6 +140,7 @@ func (w *watcher) run(ctx context.Context) {
 		if err == nil {
 			err = w.follow(ctx, stream, version)
 		}
+		w.endBeside()
 		if ctx.Err() != nil {
 			return
 		}
@@ -172,53 +175,35 @@ func (w *watcher) stale(err error) {
 
 // sweep reads and judges all objects. It gives the version to watch from, and the watch if that is how it read them.
 func (w *watcher) sweep(ctx context.Context) (watch.Interface, string, error) {
-	select {
-	case <-w.again: // what it asks for happens now
-	default:
-	}
-	w.takeDirty(math.MaxInt)
-	started := time.Now()
-	w.swept = started
-	opts := &w.auditor.opts
-	w.round++
-	w.sweptBy.Store(w.rules.in(opts.Snapshots.Current(), w.typ))
-	stream, version, err := w.readAll(ctx)
+	s := w.begin()
+	stream, version, err := w.readAll(ctx, s)
 	if err != nil {
 		return nil, "", err
 	}
-	w.pending.Wait()
+	s.pending.Wait()
 	if err := ctx.Err(); err != nil {
 		if stream != nil {
 			stream.Stop()
 		}
 		return nil, "", err // objects may have been left out
 	}
-	seen, lost := w.records.retain(w.round)
-	for _, id := range lost {
-		w.auditor.dependents.forget(subject{w, id})
-	}
-	w.auditor.listed(w.typ, seen)
-	w.auditor.metrics.sweeps.WithLabelValues(w.typ.label()).Observe(time.Since(started).Seconds())
-	w.auditor.book.update(w.typ, func(c *Coverage) {
-		*c = Coverage{Type: w.typ, Listed: time.Now(), Heard: time.Now()}
-	})
-	w.counted()
+	w.finish(s)
 	return stream, version, nil
 }
 
 // readAll offers all objects, as events where the server sends them so, else in pages.
-func (w *watcher) readAll(ctx context.Context) (watch.Interface, string, error) {
+func (w *watcher) readAll(ctx context.Context, s *sweep) (watch.Interface, string, error) {
 	opts := &w.auditor.opts
 	if w.streams() {
-		stream, version, err := w.stream(ctx)
+		stream, version, err := w.stream(ctx, s)
 		if err == nil || ctx.Err() != nil {
 			return stream, version, err
 		}
 		// A watch can be cut short where pages still come through: a server lets go of who is slow to read.
-		w.paged = errors.Is(err, errNoStreams)
+		w.paged.Store(errors.Is(err, errNoStreams))
 		opts.Logger.Debug("Reading a type in pages", "resource", w.typ.label(), "reason", err)
 	}
-	version, err := list(ctx, opts.Client, w.typ, opts.PageSize, func(u *unstructured.Unstructured) { w.offer(ctx, u, swept) })
+	version, err := list(ctx, opts.Client, w.typ, opts.PageSize, func(u *unstructured.Unstructured) { w.offer(ctx, u, s) })
 	return nil, version, err
 }
 
@@ -244,7 +229,7 @@ func (w *watcher) follow(ctx context.Context, stream watch.Interface, version st
 			c.Watching, c.Heard, c.Stale, c.Error, c.StaleSince = true, opened, false, "", time.Time{}
 		})
 		var err error
-		version, err = w.drain(ctx, stream, version, due.C)
+		version, err = w.drain(ctx, stream, version, due)
 		stream.Stop()
 		stream = nil
 		if err != nil || ctx.Err() != nil {
@@ -262,21 +247,33 @@ func (w *watcher) follow(ctx context.Context, stream watch.Interface, version st
 const overdue = 30 * time.Second
 
 // drain takes the events of one watch until it ends, and answers the last version seen.
-func (w *watcher) drain(ctx context.Context, stream watch.Interface, version string, due <-chan time.Time) (string, error) {
+func (w *watcher) drain(ctx context.Context, stream watch.Interface, version string, due *time.Timer) (string, error) {
 	var recheck <-chan time.Time
 	w.recheckSoon() // for what was asked while nobody watched
 	over := time.NewTimer(w.auditor.opts.WatchTimeout + overdue)
 	defer over.Stop()
 	for {
+		again, ended := w.again, w.besideEnd()
+		if ended != nil {
+			again = nil // it waits until this sweep is done
+		}
 		select {
 		case <-ctx.Done():
 			return version, nil
 		case <-over.C:
 			return version, nil
-		case <-due:
-			return version, errResweep
-		case <-w.again:
-			return version, errResweep
+		case <-due.C:
+			w.resweep()
+		case <-again:
+			if versionOf(version) == 0 {
+				return version, errResweep
+			}
+			w.beginBeside(ctx)
+			due.Reset(w.auditor.opts.Resweep)
+		case err := <-ended:
+			if err := w.doneBeside(err); err != nil {
+				return version, err
+			}
 		case <-w.wake:
 			if recheck == nil {
 				recheck = time.After(time.Until(w.rechecked.Add(recheckGap)))
@@ -290,7 +287,7 @@ func (w *watcher) drain(ctx context.Context, stream watch.Interface, version str
 			if !open {
 				return version, nil
 			}
-			reached, _, err := w.take(ctx, event, changed)
+			reached, _, err := w.take(ctx, event, nil)
 			if err != nil {
 				return version, fmt.Errorf("watching %s: %w", w.typ.label(), err)
 			}
@@ -300,18 +297,27 @@ func (w *watcher) drain(ctx context.Context, stream watch.Interface, version str
 	}
 }
 
-// offer hands an object to the pool, unless it is none of this auditor's business.
-func (w *watcher) offer(ctx context.Context, u *unstructured.Unstructured, why reason) {
-	if w.isMine(u) {
-		w.auditor.pool.submit(task{ctx: ctx, watcher: w, object: u, why: why, round: w.round})
+// offer hands an object to the pool that a sweep has found, or without one, that something happened to.
+func (w *watcher) offer(ctx context.Context, u *unstructured.Unstructured, s *sweep) {
+	t := task{ctx: ctx, watcher: w, object: u, why: changed, sweep: s}
+	if s != nil {
+		t.why, t.round = swept, s.round
+	} else {
+		t.round = w.round
+	}
+	w.submit(t)
+}
+
+// submit hands a task to the pool, unless its object is none of this auditor's business.
+func (w *watcher) submit(t task) {
+	if w.isMine(t.object) {
+		w.auditor.pool.submit(t)
 	}
 }
 
 // offerGone hands an object to the pool that was deleted.
 func (w *watcher) offerGone(ctx context.Context, u *unstructured.Unstructured) {
-	if w.isMine(u) {
-		w.auditor.pool.submit(task{ctx: ctx, watcher: w, object: u, deleted: true})
-	}
+	w.submit(task{ctx: ctx, watcher: w, object: u, deleted: true})
 }
 
 func (w *watcher) isMine(u *unstructured.Unstructured) bool {

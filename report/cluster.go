@@ -105,7 +105,17 @@ func NewWriter(o WriterOptions) (*Writer, error) {
 // Put replaces what was known of the object, as seen in its APIVersion, by the results of the bundle with
 // the digest. It returns at once. No results mean no report.
 func (w *Writer) Put(t Target, digest string, results []Result) {
+	w.put(t, newPart(t, digest, results, w.opts.Now()))
+}
+
+// PutNews is Put for what happened to the object just now: its report does not wait for those that a sweep brought.
+func (w *Writer) PutNews(t Target, digest string, results []Result) {
 	p := newPart(t, digest, results, w.opts.Now())
+	p.news = true
+	w.put(t, p)
+}
+
+func (w *Writer) put(t Target, p *part) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.set(t, p)
@@ -156,7 +166,7 @@ func (w *Writer) enqueue(uid string, e *entry) {
 	switch {
 	case e.busy: // the worker looks again when it has written
 	case e.desired() != e.written:
-		w.lanes.mark(uid, e.failing())
+		w.lanes.mark(uid, e.lane())
 		w.queue.Add(uid)
 	case e.written == "":
 		delete(w.entries, uid)

@@ -33,6 +33,8 @@ type part struct {
 	results []Result
 	digest  string
 	at      time.Time
+	// news says that it was found because something had just happened.
+	news bool
 }
 
 // hashFormat changes when the same results are to be written in another form.
@@ -112,6 +114,19 @@ func (e *entry) failing() bool {
 		}
 	}
 	return false
+}
+
+// lane tells before what it is to be written.
+func (e *entry) lane() lane {
+	for _, p := range e.parts {
+		if p.news && p.results != nil {
+			return news
+		}
+	}
+	if e.failing() {
+		return failing
+	}
+	return last
 }
 
 // release lets go of results that are written.

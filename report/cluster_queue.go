@@ -6,43 +6,55 @@ import (
 	"k8s.io/client-go/util/workqueue"
 )
 
-// lanes is the order of writes: reports with failures overtake the others. It is a workqueue.Queue, which
-// calls Touch, Push, Len and Pop under its own lock; mark comes from elsewhere.
+// lanes is the order of writes: each lane goes before those behind it. It is a workqueue.Queue, which calls Touch, Push,
+// Len and Pop under its own lock; mark comes from elsewhere.
 type lanes struct {
 	mu sync.Mutex
-	// urgent are the items to be pushed into, or moved to, the first lane.
-	urgent map[string]bool
-	// lane of each item that waits. An item that has moved leaves a stale place in the second lane.
+	// marked are the lanes of items to be pushed into, or moved to; the last one for the others.
+	marked map[string]lane
+	// lane of each item that waits. An item that has moved leaves a stale place in its old lane.
 	lane   map[string]lane
-	places [2][]string
+	places [last + 1][]string
 }
 
 type lane int
 
 const (
-	first lane = iota
-	second
+	// news: something happened to the object just now, and somebody may be waiting to see what that did. A sweep of a large
+	// cluster fills the other lanes for minutes.
+	news lane = iota
+	// failing: something in the report needs somebody.
+	failing
+	last
 )
 
-func newLanes() *lanes { return &lanes{urgent: map[string]bool{}, lane: map[string]lane{}} }
+func newLanes() *lanes { return &lanes{marked: map[string]lane{}, lane: map[string]lane{}} }
 
-// mark says whether the item is urgent, before it is added to the queue.
-func (l *lanes) mark(item string, urgent bool) {
+// mark says which lane the item belongs to, before it is added to the queue.
+func (l *lanes) mark(item string, to lane) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if urgent {
-		l.urgent[item] = true
+	if to == last {
+		delete(l.marked, item)
 	} else {
-		delete(l.urgent, item)
+		l.marked[item] = to
 	}
 }
 
-// Touch moves an item that has become urgent.
+// of gives the lane that an item belongs to.
+func (l *lanes) of(item string) lane {
+	if to, ok := l.marked[item]; ok {
+		return to
+	}
+	return last
+}
+
+// Touch moves an item forward that belongs into an earlier lane by now.
 func (l *lanes) Touch(item string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.urgent[item] && l.lane[item] == second {
-		l.put(item, first)
+	if at, waits := l.lane[item]; waits && l.of(item) < at {
+		l.put(item, l.of(item))
 	}
 }
 
@@ -50,11 +62,7 @@ func (l *lanes) Touch(item string) {
 func (l *lanes) Push(item string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.urgent[item] {
-		l.put(item, first)
-	} else {
-		l.put(item, second)
-	}
+	l.put(item, l.of(item))
 }
 
 func (l *lanes) put(item string, at lane) {
@@ -79,7 +87,7 @@ func (l *lanes) Pop() string {
 			l.places[at] = l.places[at][1:]
 			if where, waits := l.lane[item]; waits && where == lane(at) {
 				delete(l.lane, item)
-				delete(l.urgent, item)
+				delete(l.marked, item)
 				return item
 			}
 		}

@@ -310,22 +310,39 @@ func TestFailuresAreWrittenFirst(t *testing.T) {
 	})
 }
 
+func TestWhatJustHappenedIsWrittenBeforeWhatASweepFound(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, newServer())
+		b.Put(pod("a"), "d", found(Fail))
+		b.Put(pod("b"), "d", found(Pass))
+		b.PutNews(pod("c"), "d", found(Pass))
+		b.run(t)
+		if got := b.changes(); got != "apply c, apply a, apply b" {
+			t.Errorf("did %q", got)
+		}
+		b.stop()
+	})
+}
+
 func TestAnItemThatBecomesUrgentOvertakes(t *testing.T) {
 	l := newLanes()
-	for _, item := range []string{"a", "b", "c"} {
-		l.mark(item, false)
+	for _, item := range []string{"a", "b", "c", "d"} {
+		l.mark(item, last)
 		l.Push(item)
 	}
-	l.mark("b", true)
-	l.Touch("b")
-	l.mark("c", false)
-	l.Touch("c")
+	for _, step := range []struct {
+		item string
+		to   lane
+	}{{"b", failing}, {"c", last}, {"d", failing}, {"d", news}, {"b", last}} {
+		l.mark(step.item, step.to)
+		l.Touch(step.item)
+	}
 	var got []string
 	for l.Len() > 0 {
 		got = append(got, l.Pop())
 	}
-	if strings.Join(got, "") != "bac" {
-		t.Errorf("order %v, want b a c", got)
+	if strings.Join(got, "") != "dbac" {
+		t.Errorf("order %v, want d b a c", got)
 	}
 }
 

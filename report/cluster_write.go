@@ -103,7 +103,7 @@ func (w *Writer) settle(uid string, j job, result outcome, err error) {
 		w.troubled(e, j, result, err)
 		e.dropLost(err)
 		e.written = unknown // the server may have written it all the same, with the answer lost
-		w.lanes.mark(uid, e.failing())
+		w.lanes.mark(uid, e.lane())
 		w.queue.AddRateLimited(uid)
 		return
 	}
