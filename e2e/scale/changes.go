@@ -44,7 +44,7 @@ func drift(ctx context.Context, client rest.Interface, o object) error {
 
 // heartbeat writes the status of an object, as controllers and kubelets do all the time.
 func heartbeat(ctx context.Context, client rest.Interface, n int, o object) error {
-	status := map[string]any{"observedGeneration": n}
+	status := map[string]any{"observedGeneration": n + 1} // none is the first already
 	if o.resource.Resource == "pods" {
 		status = map[string]any{"message": fmt.Sprintf("heartbeat %d", n)}
 	}

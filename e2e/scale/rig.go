@@ -140,7 +140,7 @@ func (r *rig) prepareSubject(binary, dir string) error {
 	if err != nil {
 		return err
 	}
-	s := &subject{profiles: r.options.Profiles, options: serving.Options{
+	s := &subject{say: r.say, profiles: r.options.Profiles, options: serving.Options{
 		Binary: binary, Kubeconfig: filepath.Join(dir, "holdfast.kubeconfig"),
 		StateDir: filepath.Join(dir, "state"), LogPath: filepath.Join(dir, "holdfast.log"), Env: r.options.Env,
 		// Without admission, what is wrong gets in, and no CPU is spent on it.

@@ -46,6 +46,7 @@ func fetch(ctx context.Context, url string) (samples, error) {
 	if err != nil {
 		return nil, fmt.Errorf("ask for metrics: %w", err)
 	}
+	req.Header.Set("Accept-Encoding", "identity") // to compress them costs more than all else of a scrape
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
 		return nil, fmt.Errorf("ask for metrics: %w", err)

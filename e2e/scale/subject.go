@@ -18,13 +18,14 @@ import (
 // subject is the holdfast that is measured.
 type subject struct {
 	options  serving.Options
+	say      func(string, ...any)
 	profile  string // address of /debug/pprof
 	process  *serving.Process
 	profiles string // folder; empty takes none
 }
 
 // look is how often the subject is asked whether it is done. It costs the subject a scrape.
-const look = 250 * time.Millisecond
+const look = 500 * time.Millisecond
 
 func (s *subject) start(ctx context.Context) (err error) {
 	s.process, err = serving.Start(ctx, s.options)
@@ -53,6 +54,7 @@ func (s *subject) metrics(ctx context.Context) (samples, error) {
 
 // until asks for metrics until they are as wanted.
 func (s *subject) until(ctx context.Context, what string, wanted func(samples) bool) error {
+	told := time.Now()
 	err := wait.PollUntilContextCancel(ctx, look, true, func(ctx context.Context) (bool, error) {
 		select {
 		case <-s.process.Ended():
@@ -60,7 +62,15 @@ func (s *subject) until(ctx context.Context, what string, wanted func(samples) b
 		default:
 		}
 		m, err := s.metrics(ctx)
-		return err == nil && wanted(m), err
+		if err != nil {
+			return false, err
+		}
+		if time.Since(told) > 10*time.Second {
+			told = time.Now()
+			s.say("waiting for %s: %.0f objects judged, %.0f reports to be written", what,
+				m.sum("holdfast_audit_objects_judged_total"), m.sum("holdfast_report_pending"))
+		}
+		return wanted(m), nil
 	})
 	if err != nil {
 		return fmt.Errorf("wait for %s: %w", what, err)
