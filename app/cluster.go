@@ -89,7 +89,7 @@ type servedTypes struct{ discovery *webhook.Discovery }
 // nothing in them that anybody could mend.
 func unaudited(r *webhook.Resource) bool {
 	switch r.Group {
-	case "wgpolicyk8s.io", "openreports.io", "reports.kyverno.io", "metrics.k8s.io":
+	case "wgpolicyk8s.io", "openreports.io", "reports.kyverno.io", "metrics.k8s.io", "holdfast.dev":
 		return true
 	case "", "events.k8s.io":
 		return r.Name == "events"

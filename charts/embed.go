@@ -9,9 +9,10 @@ import (
 )
 
 // The definitions of PolicyReport and ClusterPolicyReport are made from the Go types that the reports are
-// written with. The version of the types is the one that go.mod requires.
+// written with. The version of the types is the one that go.mod requires. That of Remediation is made from our own.
 //
 //go:generate go run sigs.k8s.io/controller-tools/cmd/controller-gen@v0.21.0 crd paths=github.com/kyverno/kyverno/api/policyreport/v1alpha2 output:crd:dir=holdfast/crds
+//go:generate go run sigs.k8s.io/controller-tools/cmd/controller-gen@v0.21.0 crd:maxDescLen=300 paths=../api/v1alpha1 output:crd:dir=holdfast/crds
 
 //go:embed holdfast/crds/*.yaml
 var files embed.FS

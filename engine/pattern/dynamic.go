@@ -7,27 +7,47 @@ import (
 	"github.com/holdfast-io/holdfast/engine/expr"
 )
 
-// matchDynamic resolves all variables first, then matches. The values of leaves are compiled by
-// themselves; the rest of the pattern is compiled already. It is compiled anew only if a key has variables,
-// or a value brings anchors with it, which change the order of evaluation around it.
+// matchDynamic resolves all variables first, then matches.
 func (p *Pattern) matchDynamic(env *expr.Env, resource any) Result {
-	tree, err := p.whole.Render(env)
-	if err != nil {
-		return failed(fmt.Errorf("resolving the variables of the pattern: %w", err))
-	}
-	slots, anchored, err := p.fill(tree)
+	b, err := p.bind(env)
 	if err != nil {
 		return failed(err)
 	}
+	return run(b.root, matcher{slots: b.slots, blended: b.blended}, b.marks, resource)
+}
+
+// bound is a pattern whose variables have values.
+type bound struct {
+	root    *node
+	slots   []node
+	marks   int
+	blended bool
+}
+
+// bind resolves all variables. The values of leaves are compiled by themselves; the rest of the pattern is compiled
+// already. It is compiled anew only if a key has variables, or a value brings anchors with it, which change the order of
+// evaluation around it.
+func (p *Pattern) bind(env *expr.Env) (bound, error) {
+	if p.whole == nil {
+		return bound{root: &p.root, marks: p.marks}, nil
+	}
+	tree, err := p.whole.Render(env)
+	if err != nil {
+		return bound{}, fmt.Errorf("resolving the variables of the pattern: %w", err)
+	}
+	slots, anchored, err := p.fill(tree)
+	if err != nil {
+		return bound{}, err
+	}
 	if !anchored {
-		return run(&p.root, matcher{slots: slots}, p.marks, resource)
+		return bound{root: &p.root, slots: slots, marks: p.marks}, nil
 	}
 	c := compiler{}
 	root, err := c.node(tree, nil, anywhere)
 	if err != nil {
-		return failed(err)
+		return bound{}, err
 	}
-	return run(&root, matcher{blended: true}, len(c.marks), resource)
+	return bound{root: &root, marks: len(c.marks), blended: true}, nil
 }
 
 func failed(err error) Result { return Result{Outcome: Error, Err: err} }

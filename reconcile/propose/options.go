@@ -1,0 +1,109 @@
+package propose
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/client-go/dynamic"
+
+	"github.com/holdfast-io/holdfast/api/v1alpha1"
+	"github.com/holdfast-io/holdfast/engine"
+	"github.com/holdfast-io/holdfast/reconcile/plan"
+)
+
+// Snapshots gives the bundle in force.
+type Snapshots interface {
+	Current() *engine.Snapshot
+}
+
+// Access tells what we may do.
+type Access interface {
+	// Allowed reports whether we may do so in all namespaces.
+	Allowed(ctx context.Context, verb string, resource schema.GroupResource) (bool, error)
+}
+
+// Options are what a Proposer needs.
+type Options struct {
+	Client dynamic.Interface
+	// Resource gives the resource of a kind, and whether the cluster serves it; Namespaced whether its objects live in
+	// namespaces.
+	Resource   func(schema.GroupVersionKind) (schema.GroupVersionResource, bool)
+	Namespaced func(schema.GroupVersionKind) bool
+	Snapshots  Snapshots
+	// Inputs gives the look-ups and the clock of an evaluation.
+	Inputs func() *engine.Inputs
+	Access Access
+	// Swept reports whether everything has been looked at once: until then nothing is proposed, because plans would grow
+	// with every object that is found, and none is taken for outdated.
+	Swept func() bool
+	// Mode is how far anything may go. Default: Propose.
+	Mode v1alpha1.Mode
+	// Others says what becomes of changes that rules want of other objects.
+	Others plan.Others
+	// Part is the part of the objects that this Proposer plans for, where several share them; empty for all. It lets
+	// Remediations of other parts be.
+	Part    string
+	Logger  *slog.Logger
+	Metrics prometheus.Registerer // nil for none
+	// Quiet is how long nothing must have happened before Remediations are written, and Longest how long they wait at
+	// most. Defaults 2 s, in which the objects of one rollout are found, and 1 min.
+	Quiet, Longest time.Duration
+	// Replan is how often every object with a finding is planned for again: rights are granted, owners and Namespaces
+	// change without a word to us. Default 10 min.
+	Replan time.Duration
+	// Workers is how many objects are planned for side by side. Default 4: each waits for the API server most of its
+	// time.
+	Workers int
+	// Retry is the first wait after a failure; it doubles up to RetryMax. Defaults 500 ms and 5 min.
+	Retry, RetryMax time.Duration
+}
+
+// Validate fills in defaults and names the first field that is missing.
+func (o *Options) Validate() error {
+	switch {
+	case o.Client == nil:
+		return errors.New("propose options: Client is missing")
+	case o.Resource == nil:
+		return errors.New("propose options: Resource is missing")
+	case o.Namespaced == nil:
+		return errors.New("propose options: Namespaced is missing")
+	case o.Snapshots == nil:
+		return errors.New("propose options: Snapshots is missing")
+	case o.Inputs == nil:
+		return errors.New("propose options: Inputs is missing")
+	case o.Access == nil:
+		return errors.New("propose options: Access is missing")
+	case o.Swept == nil:
+		return errors.New("propose options: Swept is missing")
+	case o.Logger == nil:
+		return errors.New("propose options: Logger is missing")
+	}
+	for _, d := range []struct {
+		field    *time.Duration
+		standard time.Duration
+	}{
+		{&o.Quiet, 2 * time.Second}, {&o.Longest, time.Minute}, {&o.Replan, 10 * time.Minute},
+		{&o.Retry, 500 * time.Millisecond}, {&o.RetryMax, 5 * time.Minute},
+	} {
+		if *d.field == 0 {
+			*d.field = d.standard
+		}
+		if *d.field < 0 {
+			return errors.New("propose options: times must be positive")
+		}
+	}
+	if o.Longest < o.Quiet || o.RetryMax < o.Retry {
+		return errors.New("propose options: Longest must not be below Quiet, nor RetryMax below Retry")
+	}
+	if o.Workers == 0 {
+		o.Workers = 4
+	}
+	if o.Mode == "" {
+		o.Mode = v1alpha1.Propose
+	}
+	return nil
+}

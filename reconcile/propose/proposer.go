@@ -1,0 +1,282 @@
+package propose
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/client-go/util/workqueue"
+
+	"github.com/holdfast-io/holdfast/api/v1alpha1"
+	"github.com/holdfast-io/holdfast/engine"
+	"github.com/holdfast-io/holdfast/reconcile/plan"
+)
+
+// Object names an object.
+type Object struct {
+	Kind            schema.GroupVersionKind
+	Resource        schema.GroupVersionResource
+	Namespace, Name string // Namespace is empty for cluster-scoped objects
+	UID             string
+}
+
+// String names the object: Deployment/shop/web.
+func (o Object) String() string {
+	if o.Namespace == "" {
+		return o.Kind.Kind + "/" + o.Name
+	}
+	return o.Kind.Kind + "/" + o.Namespace + "/" + o.Name
+}
+
+// Finding is what was found in an object.
+type Finding struct {
+	Object    Object
+	Decisions []engine.Decision
+	// Origins say who brought it into the state that a rule fails on, by plan.RuleKey.
+	Origins map[string]v1alpha1.Origin
+	// Settles is when it is to be taken for drift; zero for now.
+	Settles time.Time
+}
+
+const (
+	// maxItems bounds what is remembered: with a patch, its inverse and a diff an item has about 2 KiB, so that these are
+	// 100 MiB at the very most. Who has more findings than that does not look at them one by one, and gets the first.
+	maxItems = 50_000
+	// maxPerObject bounds the items of one object: rules that fail on one and the same.
+	maxPerObject = 100
+)
+
+// Proposer plans for objects and proposes. Make it with New, then Run it. Its other methods return at once, may be called
+// at any time, and from several goroutines.
+type Proposer struct {
+	opts    Options
+	metrics *metrics
+	poke    chan struct{} // something is to be written
+	cluster *cluster
+
+	mu sync.Mutex
+	// queue is there while the proposer runs; early are objects of just before.
+	queue workqueue.TypedRateLimitingInterface[Object]
+	early map[Object]time.Time // with when it settles
+	// known are the objects with findings, with who did it, and what is planned for them.
+	known map[Object]*plans
+	items int
+	// dropped counts items that there was no room for.
+	dropped int
+	busy    int // workers that plan now
+}
+
+type plans struct {
+	origins map[string]v1alpha1.Origin
+	items   []plan.Item
+}
+
+// New checks the options and makes a Proposer.
+func New(opts Options) (*Proposer, error) {
+	if err := opts.Validate(); err != nil {
+		return nil, err
+	}
+	p := &Proposer{opts: opts, poke: make(chan struct{}, 1)}
+	var err error
+	if p.metrics, err = newMetrics(opts.Metrics, p); err != nil {
+		return nil, err
+	}
+	p.reset()
+	return p, nil
+}
+
+// reset forgets everything: nobody tells what happens while the proposer does not run.
+func (p *Proposer) reset() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.queue, p.early, p.known, p.items, p.dropped = nil, map[Object]time.Time{}, map[Object]*plans{}, 0, 0
+}
+
+// Found replaces what was known of an object.
+func (p *Proposer) Found(f Finding) {
+	wanted := false
+	for i := range f.Decisions {
+		d := &f.Decisions[i]
+		wanted = wanted || (d.Rule.Kind != engine.Cleanup && (d.Status == engine.Fail || d.Status == engine.Warn))
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !wanted {
+		p.forget(f.Object)
+		return
+	}
+	if p.known[f.Object] == nil {
+		p.known[f.Object] = &plans{}
+	}
+	p.known[f.Object].origins = f.Origins
+	if p.queue == nil {
+		p.early[f.Object] = f.Settles
+		return
+	}
+	p.add(f.Object, f.Settles)
+}
+
+func (p *Proposer) add(o Object, settles time.Time) {
+	if wait := settles.Sub(p.opts.Inputs().Now()); !settles.IsZero() && wait > 0 {
+		p.queue.AddAfter(o, wait)
+		return
+	}
+	p.queue.Add(o)
+}
+
+// Gone tells that an object is no longer there, or that no rule is about it.
+func (p *Proposer) Gone(o Object) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.forget(o)
+}
+
+// Listed tells which objects of a type are there: the others have vanished unseen.
+func (p *Proposer) Listed(kind schema.GroupVersionKind, seen func(uid string) bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for o := range p.known {
+		if o.Kind == kind && !seen(o.UID) {
+			p.forget(o)
+		}
+	}
+}
+
+// forget drops an object. The lock must be held.
+func (p *Proposer) forget(o Object) {
+	was, known := p.known[o]
+	if !known {
+		return
+	}
+	delete(p.known, o)
+	delete(p.early, o)
+	p.items -= len(was.items)
+	if len(was.items) > 0 {
+		p.changed()
+	}
+}
+
+// changed asks for Remediations to be written.
+func (p *Proposer) changed() {
+	select {
+	case p.poke <- struct{}{}:
+	default: // asked for already
+	}
+}
+
+// next plans for one object. It answers false when there will be no more.
+func (p *Proposer) next(ctx context.Context, queue workqueue.TypedRateLimitingInterface[Object]) bool {
+	o, ended := queue.Get()
+	if ended {
+		return false
+	}
+	p.mu.Lock()
+	p.busy++
+	p.mu.Unlock()
+	defer func() {
+		queue.Done(o)
+		p.mu.Lock()
+		p.busy--
+		p.mu.Unlock()
+	}()
+	err := p.plan(ctx, o)
+	switch {
+	case err == nil:
+		queue.Forget(o)
+	case ctx.Err() == nil:
+		p.metrics.failures.Inc()
+		p.opts.Logger.Warn("Could not plan for an object; it will be tried again", "object", o.String(), "error", err)
+		queue.AddRateLimited(o)
+	}
+	return true
+}
+
+// plan reads an object and plans for it.
+func (p *Proposer) plan(ctx context.Context, o Object) error {
+	p.mu.Lock()
+	was, known := p.known[o]
+	var origins map[string]v1alpha1.Origin
+	if known {
+		origins = was.origins
+	}
+	p.mu.Unlock()
+	if !known {
+		return nil
+	}
+	object, err := p.cluster.read(ctx, o)
+	if errors.Is(err, engine.ErrNotFound) {
+		return nil // Gone tells
+	}
+	if err != nil {
+		return fmt.Errorf("reading it: %w", err)
+	}
+	namespace, err := p.cluster.namespace(ctx, o.Namespace)
+	if err != nil {
+		return err
+	}
+	snapshot := p.opts.Snapshots.Current()
+	planner, err := plan.New(plan.Options{Snapshot: snapshot, Inputs: p.opts.Inputs(), Server: p.cluster, Mode: p.opts.Mode, Others: p.opts.Others})
+	if err != nil {
+		return err
+	}
+	items, err := planner.Object(ctx, plan.Subject{Kind: o.Kind, Resource: o.Resource, Object: object, Namespace: namespace, Origins: origins})
+	if err != nil {
+		return err
+	}
+	p.keep(o, items)
+	return nil
+}
+
+// keep remembers what is planned for an object.
+func (p *Proposer) keep(o Object, items []plan.Item) {
+	items = items[:min(len(items), maxPerObject)]
+	for i := range items {
+		items[i].Planned = nil // it may hold values of a Secret, and a megabyte
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	was, known := p.known[o]
+	if !known {
+		return // it went while it was planned for
+	}
+	if room := maxItems - p.items + len(was.items); len(items) > room {
+		p.dropped += len(items) - room
+		items = items[:room]
+	}
+	p.items += len(items) - len(was.items)
+	was.items = items
+	p.changed()
+}
+
+// waiting is how many objects wait to be planned for.
+func (p *Proposer) waiting() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.queue == nil {
+		return len(p.early)
+	}
+	return p.queue.Len() + p.busy
+}
+
+// planned gives all that is planned.
+func (p *Proposer) planned() []plan.Item {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	out := make([]plan.Item, 0, p.items)
+	for _, of := range p.known {
+		out = append(out, of.items...)
+	}
+	return out
+}
+
+// replan asks for everything once more.
+func (p *Proposer) replan() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for o := range p.known {
+		p.queue.Add(o)
+	}
+}
