@@ -70,6 +70,14 @@ func (d *division) run(ctx context.Context, lead func(context.Context) error) er
 	return d.shards.run(ctx, func(ctx context.Context) error { return d.leader.run(ctx, lead) })
 }
 
+// part names this replica's part; empty where one has all.
+func (d *division) part() string {
+	if d.shards == nil {
+		return ""
+	}
+	return strconv.Itoa(d.shards.ordinal)
+}
+
 // audits reports whether this replica audits now.
 func (d *division) audits() bool { return d.audit && d.leader.leading.Load() }
 

@@ -5,10 +5,12 @@ import (
 	"github.com/holdfast-io/holdfast/report"
 )
 
-// findings passes what the auditor finds on to the reports, and what is to be done to the keeper.
+// findings passes what the auditor finds on to the reports, what is to be done to the keeper, and what might be done to the
+// proposer.
 type findings struct {
-	writer *report.Writer
-	keeper keeper
+	writer   *report.Writer
+	keeper   keeper
+	proposer proposer
 }
 
 func (s findings) Found(f audit.Finding) {
@@ -23,16 +25,19 @@ func (s findings) Found(f audit.Finding) {
 	}
 	put(targetOf(f.Object), f.Digest, results)
 	s.keeper.Found(triggerOf(f.Object), f.Result.Decisions)
+	s.proposer.Found(proposal(&f))
 }
 
 func (s findings) Gone(o audit.Object) {
 	s.writer.Remove(targetOf(o))
 	s.keeper.Gone(triggerOf(o))
+	s.proposer.Gone(proposedObject(o))
 }
 
 func (s findings) Listed(t audit.Type, seen func(uid string) bool) {
 	apiVersion, kind := t.Kind.ToAPIVersionAndKind()
 	s.writer.Retain(apiVersion, kind, seen)
+	s.proposer.Listed(t.Kind, seen)
 }
 
 func targetOf(o audit.Object) report.Target {

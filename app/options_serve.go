@@ -8,6 +8,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/util/validation"
 
+	"github.com/holdfast-io/holdfast/api/v1alpha1"
 	"github.com/holdfast-io/holdfast/engine"
 )
 
@@ -56,6 +57,9 @@ type ServeOptions struct {
 	// Reconcile carries out what generate rules and mutate rules with targets want of other objects than the one
 	// that they match. Default: true; without, the audit reports it and no more.
 	Reconcile bool
+	// ReconcileMode is how far anything may go with what is found: report, propose, approve or enforce. Policies and
+	// Namespaces can only narrow it. Default: propose.
+	ReconcileMode Mode
 	// ManagedBy is the value of the label app.kubernetes.io/managed-by on what is generated. Default: kyverno, so
 	// that what it generated is adopted.
 	ManagedBy string
@@ -72,7 +76,7 @@ type ServeOptions struct {
 
 // DefaultServeOptions gives the defaults of all options.
 func DefaultServeOptions() ServeOptions {
-	return ServeOptions{WebhookName: "holdfast", Service: "holdfast", Deployment: "holdfast", BreakGlassUsers: []string{}, BreakGlassGroups: []string{}, Namespace: ownNamespace, Listen: ":9443", MetricsListen: ":8080", Admission: true, Audit: true, LivePolicies: true, Reconcile: true, ManagedBy: engine.DefaultManagedBy, ExceptionNamespaces: []string{}, Lookups: DefaultLookupOptions()}
+	return ServeOptions{WebhookName: "holdfast", Service: "holdfast", Deployment: "holdfast", BreakGlassUsers: []string{}, BreakGlassGroups: []string{}, Namespace: ownNamespace, Listen: ":9443", MetricsListen: ":8080", Admission: true, Audit: true, LivePolicies: true, Reconcile: true, ReconcileMode: Mode(v1alpha1.Propose), ManagedBy: engine.DefaultManagedBy, ExceptionNamespaces: []string{}, Lookups: DefaultLookupOptions()}
 }
 
 // Validate names the first option that cannot be used, by its flag.

@@ -15,6 +15,7 @@ import (
 	"github.com/holdfast-io/holdfast/engine"
 	"github.com/holdfast-io/holdfast/lookup"
 	"github.com/holdfast-io/holdfast/reconcile"
+	"github.com/holdfast-io/holdfast/reconcile/propose"
 	"github.com/holdfast-io/holdfast/report"
 	"github.com/holdfast-io/holdfast/webhook"
 )
@@ -87,9 +88,18 @@ func Serve(ctx context.Context, opts ServeOptions, streams IO) (exit Exit, err e
 	if err != nil {
 		return Failed, err
 	}
-	auditor, err := audit.New(audit.Options{
+	var auditor *audit.Auditor
+	proposer, err := opts.proposer(propose.Options{
+		Client: clients.dynamic, Resource: resourceOf(served), Namespaced: namespacedOf(served), Snapshots: snapshots,
+		Inputs: func() *engine.Inputs { return &inputs }, Access: ownAccess{clients.kube},
+		Swept: func() bool { return swept(auditor) }, Part: division.part(), Logger: log, Metrics: metrics,
+	})
+	if err != nil {
+		return Failed, err
+	}
+	auditor, err = audit.New(audit.Options{
 		Client: clients.dynamic, Metadata: clients.metadata, Discovery: servedTypes{served}, Snapshots: snapshots,
-		Inputs: func() *engine.Inputs { return &inputs }, Sink: findings{writer, keeper}, Mine: division.mine, Logger: log, Metrics: metrics,
+		Inputs: func() *engine.Inputs { return &inputs }, Sink: findings{writer, keeper, proposer}, Mine: division.mine, Logger: log, Metrics: metrics,
 	})
 	if err != nil {
 		return Failed, err
@@ -130,6 +140,7 @@ func Serve(ctx context.Context, opts ServeOptions, streams IO) (exit Exit, err e
 			if opts.Audit {
 				terms.start("report writer", writer.Run)
 				terms.start("keeper of what rules generate", keeper.Run)
+				terms.start("proposer of remediations", proposer.Run)
 				terms.start("auditor", auditor.Run)
 			}
 			if division.statuses {

@@ -22,7 +22,8 @@ cluster, and --webhook-url is where the API server reaches this program.
 
 Policies of kyverno.io that the cluster holds, with their exceptions, cleanup policies and global context
 entries, are taken up beside the bundle (--live-policies). What generate rules want to exist, and what mutate rules want of their
-targets, is carried out, as far as its account may write it (--reconcile).`,
+targets, is carried out, as far as its account may write it (--reconcile). What would mend the objects that rules find
+at fault is planned, proved and shown as Remediations (--reconcile-mode).`,
 		Example: `  # in a cluster
   holdfast serve
 
@@ -64,6 +65,7 @@ targets, is carried out, as far as its account may write it (--reconcile).`,
 	flags.BoolVar(&opts.LivePolicies, "live-policies", opts.LivePolicies, "take up the policies that the cluster holds, beside the bundle")
 	flags.StringSliceVar(&opts.ExceptionNamespaces, "exception-namespaces", opts.ExceptionNamespaces, "`NAMESPACES`, with wildcards, whose PolicyExceptions count (default: that of this program)")
 	flags.BoolVar(&opts.Reconcile, "reconcile", opts.Reconcile, "make and keep what generate rules generate, and change the targets of mutate rules; without, the audit only reports them")
+	flags.Var(config.NewChoice(&opts.ReconcileMode, app.Modes()), "reconcile-mode", "how far anything may go with objects that rules find at fault; policies and Namespaces can only narrow it")
 	flags.StringVar(&opts.ManagedBy, "managed-by", opts.ManagedBy, "`VALUE` of the label app.kubernetes.io/managed-by on what is generated")
 	flags.StringVar(&opts.StateDir, "state-dir", opts.StateDir, "`FOLDER` for certificates outside of a cluster")
 	flags.StringVar(&opts.CertDir, "cert-dir", opts.CertDir, "`FOLDER` with tls.crt, tls.key and ca.crt to use, reloaded on change (default: issue our own)")

@@ -83,6 +83,7 @@ lookup-timeout: {{ .Values.lookups.timeout }}
 allowed-service-url: {{ toJson . }}
 {{- end }}
 reconcile: {{ .Values.reconcile.enabled }}
+reconcile-mode: {{ .Values.reconcile.mode }}
 managed-by: {{ .Values.reconcile.managedBy | quote }}
 live-policies: {{ .Values.livePolicies.enabled }}
 {{- with .Values.livePolicies.exceptionNamespaces }}
