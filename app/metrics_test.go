@@ -14,7 +14,7 @@ func TestEveryMetricIsDocumented(t *testing.T) {
 	declared := regexp.MustCompile(`(?:Name: +|NewDesc\()"(holdfast_\w+)"`)
 	root := os.DirFS("..")
 	var code []string
-	for _, part := range []string{"app", "audit", "bundle/live", "certs", "lookup", "reconcile", "report", "webhook"} {
+	for _, part := range []string{"app", "audit", "bundle/live", "certs", "lookup", "reconcile", "reconcile/propose", "report", "webhook"} {
 		files, err := fs.Glob(root, part+"/*.go")
 		if err != nil {
 			t.Fatal(err)

@@ -61,6 +61,13 @@ func Modes() []Mode {
 	return out
 }
 
+// proposedOn is how plans ask the API server.
+func proposedOn(clients *cluster, served *webhook.Discovery) propose.ServerOptions {
+	return propose.ServerOptions{
+		Client: clients.dynamic, Resource: resourceOf(served), Namespaced: namespacedOf(served), Access: ownAccess{clients.kube},
+	}
+}
+
 // namespacedOf tells which kinds live in namespaces, from what is served.
 func namespacedOf(served *webhook.Discovery) func(schema.GroupVersionKind) bool {
 	return func(kind schema.GroupVersionKind) bool {

@@ -90,8 +90,7 @@ func Serve(ctx context.Context, opts ServeOptions, streams IO) (exit Exit, err e
 	}
 	var auditor *audit.Auditor
 	proposer, err := opts.proposer(propose.Options{
-		Client: clients.dynamic, Resource: resourceOf(served), Namespaced: namespacedOf(served), Snapshots: snapshots,
-		Inputs: func() *engine.Inputs { return &inputs }, Access: ownAccess{clients.kube},
+		Server: proposedOn(clients, served), Snapshots: snapshots, Inputs: func() *engine.Inputs { return &inputs },
 		Swept: func() bool { return swept(auditor) }, Part: division.part(), Logger: log, Metrics: metrics,
 	})
 	if err != nil {

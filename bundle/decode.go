@@ -20,7 +20,7 @@ const defaultNamespace = "default"
 // decode checks a document strictly against the shape of the version that it is written in.
 func decode(d *manifest.Document, shape reflect.Type) (problems, warnings []engine.Problem) {
 	warnings = settle(d)
-	return checkShape(d.Object, shape), warnings
+	return append(checkShape(d.Object, shape), checkReconcile(d)...), warnings
 }
 
 // compile compiles a document that has the shape of its kind.

@@ -260,6 +260,7 @@ func (l *loader) finish() (*engine.Snapshot, *Summary, error) {
 	}
 	l.summary.Warnings = append(l.summary.Warnings, danglingReferences(&l.summary)...)
 	l.summary.Warnings = append(l.summary.Warnings, looseBindings(&l.summary)...)
+	l.summary.Warnings = append(l.summary.Warnings, danglingRemedies(&l.summary)...)
 	sortProblems(l.summary.Warnings)
 	return snapshot, &l.summary, nil
 }

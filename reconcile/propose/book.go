@@ -50,8 +50,8 @@ type entry struct {
 
 // newBook makes a book that calls changed when a Remediation is gone.
 func newBook(opts *Options, m *metrics, changed func()) *book {
-	b := &book{opts: opts, metrics: m, client: opts.Client.Resource(v1alpha1.Remediations())}
-	b.informer = dynamicinformer.NewFilteredDynamicInformer(opts.Client, v1alpha1.Remediations(), metav1.NamespaceAll, 0, cache.Indexers{}, nil).Informer()
+	b := &book{opts: opts, metrics: m, client: opts.Server.Client.Resource(v1alpha1.Remediations())}
+	b.informer = dynamicinformer.NewFilteredDynamicInformer(opts.Server.Client, v1alpha1.Remediations(), metav1.NamespaceAll, 0, cache.Indexers{}, nil).Informer()
 	// These calls fail on an informer that runs already, which this one does not.
 	_ = b.informer.SetTransform(brief)
 	_ = b.informer.SetWatchErrorHandlerWithContext(func(_ context.Context, _ *cache.Reflector, err error) {

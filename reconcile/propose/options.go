@@ -8,7 +8,6 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"k8s.io/apimachinery/pkg/runtime/schema"
-	"k8s.io/client-go/dynamic"
 
 	"github.com/holdfast-io/holdfast/api/v1alpha1"
 	"github.com/holdfast-io/holdfast/engine"
@@ -28,15 +27,11 @@ type Access interface {
 
 // Options are what a Proposer needs.
 type Options struct {
-	Client dynamic.Interface
-	// Resource gives the resource of a kind, and whether the cluster serves it; Namespaced whether its objects live in
-	// namespaces.
-	Resource   func(schema.GroupVersionKind) (schema.GroupVersionResource, bool)
-	Namespaced func(schema.GroupVersionKind) bool
-	Snapshots  Snapshots
+	// Server says how the API server is asked.
+	Server    ServerOptions
+	Snapshots Snapshots
 	// Inputs gives the look-ups and the clock of an evaluation.
 	Inputs func() *engine.Inputs
-	Access Access
 	// Swept reports whether everything has been looked at once: until then nothing is proposed, because plans would grow
 	// with every object that is found, and none is taken for outdated.
 	Swept func() bool
@@ -65,17 +60,17 @@ type Options struct {
 // Validate fills in defaults and names the first field that is missing.
 func (o *Options) Validate() error {
 	switch {
-	case o.Client == nil:
+	case o.Server.Client == nil:
 		return errors.New("propose options: Client is missing")
-	case o.Resource == nil:
+	case o.Server.Resource == nil:
 		return errors.New("propose options: Resource is missing")
-	case o.Namespaced == nil:
+	case o.Server.Namespaced == nil:
 		return errors.New("propose options: Namespaced is missing")
 	case o.Snapshots == nil:
 		return errors.New("propose options: Snapshots is missing")
 	case o.Inputs == nil:
 		return errors.New("propose options: Inputs is missing")
-	case o.Access == nil:
+	case o.Server.Access == nil:
 		return errors.New("propose options: Access is missing")
 	case o.Swept == nil:
 		return errors.New("propose options: Swept is missing")

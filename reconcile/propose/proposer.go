@@ -55,7 +55,7 @@ type Proposer struct {
 	opts    Options
 	metrics *metrics
 	poke    chan struct{} // something is to be written
-	cluster *cluster
+	server  *Server
 
 	mu sync.Mutex
 	// queue is there while the proposer runs; early are objects of just before.
@@ -71,6 +71,7 @@ type Proposer struct {
 
 type plans struct {
 	origins map[string]v1alpha1.Origin
+	settles time.Time
 	items   []plan.Item
 }
 
@@ -92,6 +93,8 @@ func New(opts Options) (*Proposer, error) {
 func (p *Proposer) reset() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.metrics.pending.Reset()
+	p.metrics.targets.Reset()
 	p.queue, p.early, p.known, p.items, p.dropped = nil, map[Object]time.Time{}, map[Object]*plans{}, 0, 0
 }
 
@@ -111,7 +114,7 @@ func (p *Proposer) Found(f Finding) {
 	if p.known[f.Object] == nil {
 		p.known[f.Object] = &plans{}
 	}
-	p.known[f.Object].origins = f.Origins
+	p.known[f.Object].origins, p.known[f.Object].settles = f.Origins, f.Settles
 	if p.queue == nil {
 		p.early[f.Object] = f.Settles
 		return
@@ -199,26 +202,28 @@ func (p *Proposer) plan(ctx context.Context, o Object) error {
 	p.mu.Lock()
 	was, known := p.known[o]
 	var origins map[string]v1alpha1.Origin
+	early := false
 	if known {
 		origins = was.origins
+		early = was.settles.After(p.opts.Inputs().Now())
 	}
 	p.mu.Unlock()
-	if !known {
+	if !known || early { // it comes again when it has settled
 		return nil
 	}
-	object, err := p.cluster.read(ctx, o)
+	object, err := p.server.read(ctx, o)
 	if errors.Is(err, engine.ErrNotFound) {
 		return nil // Gone tells
 	}
 	if err != nil {
 		return fmt.Errorf("reading it: %w", err)
 	}
-	namespace, err := p.cluster.namespace(ctx, o.Namespace)
+	namespace, err := p.server.Annotations(ctx, o.Namespace)
 	if err != nil {
 		return err
 	}
 	snapshot := p.opts.Snapshots.Current()
-	planner, err := plan.New(plan.Options{Snapshot: snapshot, Inputs: p.opts.Inputs(), Server: p.cluster, Mode: p.opts.Mode, Others: p.opts.Others})
+	planner, err := plan.New(plan.Options{Snapshot: snapshot, Inputs: p.opts.Inputs(), Server: p.server, Mode: p.opts.Mode, Others: p.opts.Others})
 	if err != nil {
 		return err
 	}

@@ -11,7 +11,7 @@ import (
 // Run plans and proposes until the context ends. It must not be called while it runs.
 func (p *Proposer) Run(ctx context.Context) error {
 	defer p.reset()
-	p.cluster = newCluster(&p.opts)
+	p.server = NewServer(p.opts.Server)
 	queue := workqueue.NewTypedRateLimitingQueue(
 		workqueue.NewTypedItemExponentialFailureRateLimiter[Object](p.opts.Retry, p.opts.RetryMax))
 	p.mu.Lock()
@@ -36,7 +36,7 @@ func (p *Proposer) Run(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
 		case <-replan.C:
-			p.cluster.forget()
+			p.server.Forget()
 			p.replan()
 		}
 	}

@@ -21,10 +21,20 @@ import (
 // fieldManager is the name under which Remediations, and changes that are only tried, are written.
 const fieldManager = "holdfast"
 
-// cluster answers a planner from the API server. What it remembers (rights, annotations of Namespaces) it forgets at each
-// replan.
-type cluster struct {
-	opts *Options
+// ServerOptions are what a Server needs.
+type ServerOptions struct {
+	Client dynamic.Interface
+	// Resource gives the resource of a kind, and whether the cluster serves it; Namespaced whether its objects live in
+	// namespaces.
+	Resource   func(schema.GroupVersionKind) (schema.GroupVersionResource, bool)
+	Namespaced func(schema.GroupVersionKind) bool
+	Access     Access
+}
+
+// Server answers a planner from the API server. It remembers what we may do, and the annotations of Namespaces, until it is
+// told to forget.
+type Server struct {
+	opts ServerOptions
 
 	mu         sync.Mutex
 	rights     map[right]bool
@@ -36,20 +46,22 @@ type right struct {
 	resource schema.GroupResource
 }
 
-func newCluster(opts *Options) *cluster {
-	c := &cluster{opts: opts}
-	c.forget()
+// NewServer makes a Server.
+func NewServer(opts ServerOptions) *Server {
+	c := &Server{opts: opts}
+	c.Forget()
 	return c
 }
 
-func (c *cluster) forget() {
+// Forget has everything asked anew.
+func (c *Server) Forget() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.rights, c.namespaces = map[right]bool{}, map[string]map[string]string{}
 }
 
 // read reads an object that was found at fault; engine.ErrNotFound if it is gone, or another has its name.
-func (c *cluster) read(ctx context.Context, o Object) (map[string]any, error) {
+func (c *Server) read(ctx context.Context, o Object) (map[string]any, error) {
 	u, err := c.opts.Client.Resource(o.Resource).Namespace(o.Namespace).Get(ctx, o.Name, metav1.GetOptions{})
 	if apierrors.IsNotFound(err) || (err == nil && string(u.GetUID()) != o.UID) {
 		return nil, engine.ErrNotFound
@@ -61,7 +73,7 @@ func (c *cluster) read(ctx context.Context, o Object) (map[string]any, error) {
 }
 
 // Get reads any object, for the planner.
-func (c *cluster) Get(ctx context.Context, kind schema.GroupVersionKind, namespace, name string) (map[string]any, error) {
+func (c *Server) Get(ctx context.Context, kind schema.GroupVersionKind, namespace, name string) (map[string]any, error) {
 	objects, _, err := c.resource(kind, namespace)
 	if err != nil {
 		return nil, err
@@ -79,7 +91,7 @@ func (c *cluster) Get(ctx context.Context, kind schema.GroupVersionKind, namespa
 }
 
 // resource finds where objects of a kind are asked for. A kind that is not served cannot be read, like one that we must not.
-func (c *cluster) resource(kind schema.GroupVersionKind, namespace string) (dynamic.ResourceInterface, schema.GroupVersionResource, error) {
+func (c *Server) resource(kind schema.GroupVersionKind, namespace string) (dynamic.ResourceInterface, schema.GroupVersionResource, error) {
 	r, ok := c.opts.Resource(kind)
 	if !ok {
 		return nil, r, fmt.Errorf("%w: the cluster does not serve %s", plan.ErrForbidden, kind)
@@ -91,7 +103,7 @@ func (c *cluster) resource(kind schema.GroupVersionKind, namespace string) (dyna
 }
 
 // Try asks for a dry run. Without the right to write it does not ask, so that nobody's log fills with refusals.
-func (c *cluster) Try(ctx context.Context, change *plan.Change) (map[string]any, error) {
+func (c *Server) Try(ctx context.Context, change *plan.Change) (map[string]any, error) {
 	objects, r, err := c.resource(change.Kind, change.Namespace)
 	if err != nil {
 		return nil, err
@@ -129,7 +141,7 @@ func (c *cluster) Try(ctx context.Context, change *plan.Change) (map[string]any,
 	return engine.Normalize(u.Object), nil
 }
 
-func (c *cluster) allowed(ctx context.Context, asked right) (bool, error) {
+func (c *Server) allowed(ctx context.Context, asked right) (bool, error) {
 	c.mu.Lock()
 	known, ok := c.rights[asked]
 	c.mu.Unlock()
@@ -146,8 +158,8 @@ func (c *cluster) allowed(ctx context.Context, asked right) (bool, error) {
 	return allowed, nil
 }
 
-// namespace gives the annotations of a Namespace, none of one that is gone.
-func (c *cluster) namespace(ctx context.Context, name string) (map[string]string, error) {
+// Annotations gives those of a Namespace, none of one that is gone, and none for objects in no namespace.
+func (c *Server) Annotations(ctx context.Context, name string) (map[string]string, error) {
 	if name == "" {
 		return nil, nil
 	}
