@@ -24,12 +24,12 @@ func TestWhatAPolicySaysOfReconcilingIsChecked(t *testing.T) {
 	const validates, mutates = `validate: {pattern: {data: {a: "?*"}}}`, "mutate: {patchStrategicMerge: {data: {a: b}}}"
 	for name, test := range map[string]struct{ annotation, rule, problem, warning string }{
 		"a mode":                   {"holdfast.dev/reconcile: enforce", validates, "", ""},
-		"a mode that is none":      {"holdfast.dev/reconcile: enforced", validates, `:6:5: ClusterPolicy/p: metadata.annotations["holdfast.dev/reconcile"]: unknown mode "enforced": expected report, propose, approve or enforce`, ""},
+		"a mode that is none":      {"holdfast.dev/reconcile: enforced", validates, `:6:5: ClusterPolicy/p: metadata.annotations.holdfast.dev/reconcile: unknown mode "enforced": expected report, propose, approve or enforce`, ""},
 		"objects that tools keep":  {"holdfast.dev/managed-objects: patch", validates, "", ""},
-		"something else with them": {"holdfast.dev/managed-objects: leave", validates, `:6:5: ClusterPolicy/p: metadata.annotations["holdfast.dev/managed-objects"]: unknown value "leave": expected propose or patch`, ""},
+		"something else with them": {"holdfast.dev/managed-objects: leave", validates, `:6:5: ClusterPolicy/p: metadata.annotations.holdfast.dev/managed-objects: unknown value "leave": expected propose or patch`, ""},
 		"a remedy":                 {"holdfast.dev/remediate-with: p/r", mutates, "", ""},
-		"a remedy that is not":     {"holdfast.dev/remediate-with: q", validates, "", `:6:5: ClusterPolicy/p: metadata.annotations["holdfast.dev/remediate-with"]: names "q", and no mutate rule of the bundle is that`},
-		"one that mutates nothing": {"holdfast.dev/remediate-with: p", validates, "", `:6:5: ClusterPolicy/p: metadata.annotations["holdfast.dev/remediate-with"]: names "p", and no mutate rule of the bundle is that`},
+		"a remedy that is not":     {"holdfast.dev/remediate-with: q", validates, "", `:6:5: ClusterPolicy/p: metadata.annotations.holdfast.dev/remediate-with: names "q", and no mutate rule of the bundle is that`},
+		"one that mutates nothing": {"holdfast.dev/remediate-with: p", validates, "", `:6:5: ClusterPolicy/p: metadata.annotations.holdfast.dev/remediate-with: names "p", and no mutate rule of the bundle is that`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			file := filepath.Join(t.TempDir(), "p.yaml")
