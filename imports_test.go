@@ -24,7 +24,7 @@ const (
 // apart from itself. A part that is not here may not exist.
 var mayImport = map[string][]string{
 	"cmd":       {"app"},
-	"app":       {"api", "audit", "bundle", "certs", "charts", "clitest", "engine", "ledger", "lookup", "policies", "reconcile", "report", "webhook"},
+	"app":       {"api", "audit", "bundle", "certs", "charts", "clitest", "engine", "events", "ledger", "lookup", "policies", "reconcile", "report", "webhook"},
 	"webhook":   {"api", "engine"},
 	"audit":     {"api", "engine"},
 	"reconcile": {"api", "engine"},
@@ -34,6 +34,7 @@ var mayImport = map[string][]string{
 	"ledger":    {"api", "engine"},
 	"lookup":    {"api", "engine"},
 	"engine":    {},
+	"events":    {},
 	"certs":     {},
 	"api":       {},
 	"policies":  {},

@@ -16,6 +16,7 @@ import (
 	"github.com/holdfast-io/holdfast/bundle/live"
 	"github.com/holdfast-io/holdfast/certs"
 	"github.com/holdfast-io/holdfast/engine"
+	"github.com/holdfast-io/holdfast/events"
 	"github.com/holdfast-io/holdfast/webhook"
 )
 
@@ -29,7 +30,8 @@ type door struct {
 	certificates certs.Source
 	server       webhook.Server
 	registrar    *webhook.Registrar
-	replicas     *replicas // nil outside of a cluster, where this process is all
+	replicas     *replicas   // nil outside of a cluster, where this process is all
+	neighbours   *neighbours // nil outside of a cluster, where this process is all
 	keeper       keeper
 	snapshots    *bundle.Store
 }
@@ -42,6 +44,8 @@ type admissionParts struct {
 	served    *webhook.Discovery
 	keeper    keeper
 	policies  policySource
+	seen      *writes
+	events    *events.Recorder
 	streams   IO
 	metrics   prometheus.Registerer
 }
@@ -66,7 +70,7 @@ func (o *ServeOptions) admission(ctx context.Context, p admissionParts) (made *d
 	}
 	spared := o.spared()
 	handler, err := webhook.NewHandler(webhook.Options{
-		Snapshots: p.snapshots, Inputs: p.inputs, Kinds: p.served, Admitted: p.keeper.Admitted, Own: ownWrites(ctx, p.clients.kube, log), Spared: spared, Logger: log, Metrics: p.metrics,
+		Snapshots: p.snapshots, Inputs: p.inputs, Kinds: p.served, Admitted: p.keeper.Admitted, Memory: p.seen.memory, Refused: tellRefusals(p.events), Own: ownWrites(ctx, p.clients.kube, log), Spared: spared, Logger: log, Metrics: p.metrics,
 	})
 	if err != nil {
 		return nil, err
@@ -95,6 +99,15 @@ func (o *ServeOptions) admission(ctx context.Context, p admissionParts) (made *d
 		return nil, err
 	}
 	d.server = webhook.Server{Listener: d.listener, TLS: d.certificates.TLSConfig(), Handler: mux, Logger: log}
+	if o.WebhookURL == "" {
+		host := o.serviceHost()
+		mux.Handle(writesPath, recall{p.seen.memory, d.certificates, host})
+		d.server.TLS = asksForCertificates(d.server.TLS)
+		d.neighbours = newNeighbours(p.clients.kube, o.Namespace, o.Service, log)
+		if p.seen.peers, err = newPeers(d.certificates, host, d.neighbours.addresses, p.metrics); err != nil {
+			return nil, err
+		}
+	}
 	return d, nil
 }
 
@@ -108,6 +121,9 @@ func (d *door) start(parts *lifecycle, ready func(context.Context) bool) {
 	parts.start("admission server", d.server.Run)
 	if d.replicas != nil {
 		parts.start("replicas", d.replicas.run)
+	}
+	if d.neighbours != nil {
+		parts.start("other replicas", d.neighbours.run)
 	}
 	parts.start("webhook configurations", func(ctx context.Context) error {
 		if !ready(ctx) {
@@ -128,6 +144,16 @@ func (d *door) certified() <-chan struct{} {
 		return none
 	}
 	return d.certificates.Ready()
+}
+
+// registered is closed once the API server has been told of the door; at once where there is none: another one's is there.
+func (d *door) registered() <-chan struct{} {
+	if d == nil {
+		none := make(chan struct{})
+		close(none)
+		return none
+	}
+	return d.registrar.Ready()
 }
 
 // poke tells of a new bundle.
@@ -197,7 +223,7 @@ func (o *ServeOptions) certificates(clients *cluster, streams IO, metrics promet
 		}
 		return certs.NewFiles(certs.FilesOptions{Dir: dir, Names: []string{u.Hostname()}, Logger: streams.Log, Metrics: metrics})
 	default:
-		service := o.Service + "." + o.Namespace + ".svc"
+		service := o.serviceHost()
 		return certs.NewSecret(certs.SecretOptions{
 			Client: clients.kube, Namespace: o.Namespace, Name: certificateSecret,
 			Names: []string{service, service + ".cluster.local"}, Logger: streams.Log, Metrics: metrics,
@@ -212,6 +238,9 @@ func (o *ServeOptions) spared() webhook.Spared {
 		BreakGlass: webhook.BreakGlass{Users: o.BreakGlassUsers, Groups: o.BreakGlassGroups},
 	}
 }
+
+// serviceHost is the name by which API servers call the Service, and other replicas this one.
+func (o *ServeOptions) serviceHost() string { return o.Service + "." + o.Namespace + ".svc" }
 
 func (o *ServeOptions) endpoint() webhook.Endpoint {
 	if o.WebhookURL != "" {

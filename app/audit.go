@@ -45,6 +45,8 @@ type Judged struct {
 	Mutation engine.Mutation
 	// Place finds where a path of a decision is written; nil for objects that are in no file.
 	Place func(path string) report.Origin
+	// Since says of each decision how the object came to it; nil for objects in files.
+	Since []*report.Since
 }
 
 // ClusterAuditor sweeps a live cluster once. It hands each object to found, one at a time, and says what it
@@ -125,6 +127,9 @@ func (a *gathered) add(j Judged) {
 		r := report.FromDecision(d, j.Subject)
 		if j.Place != nil {
 			r.Place(j.Place(d.Path))
+		}
+		if j.Since != nil {
+			r.Tell(j.Since[i])
 		}
 		a.document.Results = append(a.document.Results, r)
 	}

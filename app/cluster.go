@@ -176,7 +176,7 @@ func (c ClusterSweep) Audit(ctx context.Context, s *engine.Snapshot, found func(
 		Client: clients.dynamic, Discovery: servedTypes{served}, Snapshots: fixed{s}, Logger: c.Log,
 		Inputs: func() *engine.Inputs { return &engine.Inputs{Lookups: lookups, Now: time.Now, Rand: rand.Reader} },
 	}, func(f audit.Finding) {
-		found(Judged{Subject: subjectOf(&f), Mutation: f.Result})
+		found(Judged{Subject: subjectOf(&f), Mutation: f.Result, Since: sincesOf(&f)})
 	})
 	out := coverageOf(swept)
 	if err != nil && len(out) == 0 {

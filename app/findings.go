@@ -2,28 +2,29 @@ package app
 
 import (
 	"github.com/holdfast-io/holdfast/audit"
+	"github.com/holdfast-io/holdfast/events"
 	"github.com/holdfast-io/holdfast/report"
 )
 
-// findings passes what the auditor finds on to the reports, what is to be done to the keeper, and what might be done to the
-// proposer.
+// findings passes what the auditor finds on to the reports, what is to be done to the keeper, what might be done to the
+// proposer, and what is new to people.
 type findings struct {
 	writer   *report.Writer
 	keeper   keeper
 	proposer proposer
+	events   *events.Recorder // nil for none
 }
 
 func (s findings) Found(f audit.Finding) {
-	subject := subjectOf(&f)
-	results := make([]report.Result, 0, len(f.Result.Decisions))
-	for i := range f.Result.Decisions {
-		results = append(results, report.FromDecision(&f.Result.Decisions[i], subject))
-	}
+	results := resultsOf(&f)
 	put := s.writer.Put
 	if f.News {
 		put = s.writer.PutNews
 	}
 	put(targetOf(f.Object), f.Digest, results)
+	if e, ok := violation(&f, results); ok {
+		s.events.Tell(e)
+	}
 	s.keeper.Found(triggerOf(f.Object), f.Result.Decisions)
 	s.proposer.Found(proposal(&f))
 }

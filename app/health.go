@@ -40,9 +40,11 @@ type status struct {
 	// Leader says whether this replica audits; only then does it have coverage.
 	Leader bool `json:"leader"`
 	// Shard is its part of the audited objects, where several share them.
-	Shard    *statusShard     `json:"shard,omitempty"`
-	Coverage []statusCoverage `json:"coverage"`
-	Unserved []statusUnserved `json:"unserved,omitempty"`
+	Shard *statusShard `json:"shard,omitempty"`
+	// Findings is how many rules objects fail, transient ones and settled ones.
+	Findings map[audit.State]int `json:"findings,omitempty"`
+	Coverage []statusCoverage    `json:"coverage"`
+	Unserved []statusUnserved    `json:"unserved,omitempty"`
 	// Cluster is what is known of the policies that the cluster holds.
 	Cluster *live.Report      `json:"clusterPolicies,omitempty"`
 	Gaps    []statusNotJudged `json:"notAuditable,omitempty"`
@@ -142,7 +144,7 @@ func (h *health) status() status {
 			}
 			out.Coverage = append(out.Coverage, entry)
 		}
-		out.Error = h.auditor.DiscoveryError()
+		out.Error, out.Findings = h.auditor.DiscoveryError(), h.auditor.Findings()
 	}
 	out.Cluster = h.policies.Report()
 	for _, u := range h.door.unserved() {

@@ -68,6 +68,10 @@ type ServeOptions struct {
 	// CertDir holds certificates from somewhere else (tls.crt, tls.key, ca.crt), reloaded on change; empty
 	// means that the program issues its own.
 	CertDir string
+	// Events tells of refused writes and of new findings by Events on the objects. Default: true.
+	Events bool
+	// Settle says how long findings of the audit are transient.
+	Settle SettleOptions
 	// Lookups say how far the look-ups of rules may go.
 	Lookups LookupOptions
 	// Version of the program.
@@ -76,7 +80,7 @@ type ServeOptions struct {
 
 // DefaultServeOptions gives the defaults of all options.
 func DefaultServeOptions() ServeOptions {
-	return ServeOptions{WebhookName: "holdfast", Service: "holdfast", Deployment: "holdfast", BreakGlassUsers: []string{}, BreakGlassGroups: []string{}, Namespace: ownNamespace, Listen: ":9443", MetricsListen: ":8080", Admission: true, Audit: true, LivePolicies: true, Reconcile: true, ReconcileMode: Mode(v1alpha1.Propose), ManagedBy: engine.DefaultManagedBy, ExceptionNamespaces: []string{}, Lookups: DefaultLookupOptions()}
+	return ServeOptions{WebhookName: "holdfast", Service: "holdfast", Deployment: "holdfast", BreakGlassUsers: []string{}, BreakGlassGroups: []string{}, Namespace: ownNamespace, Listen: ":9443", MetricsListen: ":8080", Admission: true, Audit: true, LivePolicies: true, Reconcile: true, ReconcileMode: Mode(v1alpha1.Propose), ManagedBy: engine.DefaultManagedBy, ExceptionNamespaces: []string{}, Events: true, Settle: DefaultSettleOptions(), Lookups: DefaultLookupOptions()}
 }
 
 // Validate names the first option that cannot be used, by its flag.
@@ -110,6 +114,9 @@ func (o *ServeOptions) Validate() error {
 	}
 	if err := o.spared().Validate(); err != nil {
 		return fmt.Errorf("--break-glass-users, --break-glass-groups: %w", err)
+	}
+	if err := o.Settle.Validate(); err != nil {
+		return err
 	}
 	if err := o.Lookups.Validate(); err != nil {
 		return err

@@ -73,8 +73,14 @@ func Serve(ctx context.Context, opts ServeOptions, streams IO) (exit Exit, err e
 	if err != nil {
 		return Failed, err
 	}
+	seen := opts.writes(time.Now())
+	defer seen.close()
+	recorder, err := opts.recorder(clients.kube, log, metrics)
+	if err != nil {
+		return Failed, err
+	}
 	door, err := opts.admission(ctx, admissionParts{
-		clients: clients, snapshots: snapshots, inputs: inputs, served: served, keeper: keeper, policies: policies, streams: streams, metrics: metrics,
+		clients: clients, snapshots: snapshots, inputs: inputs, served: served, keeper: keeper, policies: policies, seen: seen, events: recorder, streams: streams, metrics: metrics,
 	})
 	if err != nil {
 		return Failed, err
@@ -98,7 +104,7 @@ func Serve(ctx context.Context, opts ServeOptions, streams IO) (exit Exit, err e
 	}
 	auditor, err = audit.New(audit.Options{
 		Client: clients.dynamic, Metadata: clients.metadata, Discovery: servedTypes{served}, Snapshots: snapshots,
-		Inputs: func() *engine.Inputs { return &inputs }, Sink: findings{writer, keeper, proposer}, Mine: division.mine, Logger: log, Metrics: metrics,
+		Inputs: func() *engine.Inputs { return &inputs }, Sink: findings{writer, keeper, proposer, recorder}, Writes: seen, Settle: opts.Settle.audit(), Mine: division.mine, Logger: log, Metrics: metrics,
 	})
 	if err != nil {
 		return Failed, err
@@ -116,6 +122,9 @@ func Serve(ctx context.Context, opts ServeOptions, streams IO) (exit Exit, err e
 	health := &health{door: door, lookups: lookups, policies: policies, auditor: auditor, snapshots: snapshots, division: division}
 	parts.start("metrics server", plainServer{plain, health.handler(metrics), log}.run)
 	parts.start("profiles", profiler.run)
+	if recorder != nil {
+		parts.start("events", recorder.Run)
+	}
 	parts.start("look-ups", lookups.Run)
 	parts.start("discovery", served.Run)
 	parts.start("policies of the cluster", policies.Run)
@@ -130,10 +139,14 @@ func Serve(ctx context.Context, opts ServeOptions, streams IO) (exit Exit, err e
 		follow(ctx, types, auditor.TypesChanged)
 		return nil
 	})
+	parts.start("age of the registration", func(ctx context.Context) error {
+		return seen.find(ctx, door.registered(), registration(clients.kube, opts.WebhookName))
+	})
 	parts.start("audit", func(ctx context.Context) error {
 		if !ready(ctx) {
 			return nil
 		}
+		seen.awaited(ctx)
 		return division.run(ctx, func(ctx context.Context) error {
 			terms := newLifecycle(ctx, log)
 			if opts.Audit {

@@ -114,6 +114,8 @@ type Options struct {
 	Ignore []string
 	// Writes remembers who wrote what, as admission saw it; nil if nothing does.
 	Writes Writes
+	// Settle is how long findings are transient.
+	Settle Settle
 	// Mine tells which objects this auditor judges, by their UID, where several share the work; nil for all.
 	Mine func(uid string) bool
 }
@@ -151,6 +153,9 @@ func (o *Options) Validate() error {
 	}
 	if o.RetryMax == 0 {
 		o.RetryMax = 30 * time.Second
+	}
+	if o.Settle.Default == 0 {
+		o.Settle.Default = defaultSettle
 	}
 	if o.Workers == 0 {
 		o.Workers = max(4, runtime.GOMAXPROCS(0))

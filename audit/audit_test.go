@@ -228,6 +228,7 @@ func newCluster(t *testing.T, policies ...string) *cluster {
 		Client: c.client, Discovery: c.discovery, Snapshots: c.snapshots, Sink: c.ledger,
 		Inputs: func() *engine.Inputs { return &engine.Inputs{Lookups: noLookups{}, Now: time.Now} },
 		Logger: slog.New(slog.NewTextHandler(c.log, nil)), Metrics: prometheus.NewPedanticRegistry(), Ignore: []string{"holdfast"},
+		Settle: Settle{Default: -1}, // what settles is looked at once more, which is another test's business
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -22,6 +22,7 @@ type Auditor struct {
 	// policies name still.
 	dependents *dependents
 	abandoned  map[Type]bool
+	history    *history
 	pool       *pool
 	seed       engine.Seed
 }
@@ -33,7 +34,12 @@ func New(opts Options) (*Auditor, error) {
 	}
 	a := &Auditor{opts: opts, poke: make(chan struct{}, 1), types: make(chan struct{}, 1), dependents: newDependents(), seed: engine.NewSeed()}
 	var err error
+	found := newFindingMetrics()
+	a.history = newHistory(&a.opts, found)
 	if a.metrics, err = newMetrics(opts.Metrics, &a.book); err != nil {
+		return nil, err
+	}
+	if err = found.register(opts.Metrics, a.history); err != nil {
 		return nil, err
 	}
 	return a, nil
@@ -76,6 +82,7 @@ func (a *Auditor) DiscoveryError() string {
 // called while it runs.
 func (a *Auditor) Run(ctx context.Context) error {
 	defer a.book.reset()
+	defer a.history.reset()
 	a.dependents, a.abandoned = newDependents(), map[Type]bool{}
 	a.pool = newPool(a.opts.Workers)
 	defer a.pool.close()
@@ -86,6 +93,8 @@ func (a *Auditor) Run(ctx context.Context) error {
 	defer running.Wait()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
+
+	running.Go(func() { a.history.settle(ctx) })
 
 	ticker := time.NewTicker(a.opts.Rediscover)
 	defer ticker.Stop()
@@ -146,7 +155,7 @@ func (a *Auditor) matchWatchers(ctx context.Context, types []Type, err error, wa
 		delete(watchers, t)
 		found := w.records.clear()
 		for _, id := range found {
-			a.dependents.forget(subject{w, id})
+			a.drop(subject{w, id})
 		}
 		if len(found) > 0 && lost(t, keep, snapshot) {
 			a.abandon(t)
@@ -178,6 +187,12 @@ func (a *Auditor) discovered(ctx context.Context, err error) {
 	a.book.mu.Lock()
 	defer a.book.mu.Unlock()
 	a.book.discovery = text
+}
+
+// drop forgets what is known of an object beyond its record.
+func (a *Auditor) drop(s subject) {
+	a.dependents.forget(s)
+	a.history.forget(s)
 }
 
 // mine reports whether this auditor judges the object with the UID.

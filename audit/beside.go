@@ -80,7 +80,7 @@ func (w *watcher) begin() *sweep {
 func (w *watcher) finish(s *sweep) {
 	seen, lost := w.records.retain(s.round)
 	for _, id := range lost {
-		w.auditor.dependents.forget(subject{w, id})
+		w.auditor.drop(subject{w, id})
 	}
 	w.auditor.listed(w.typ, seen)
 	w.auditor.metrics.sweeps.WithLabelValues(w.typ.label()).Observe(time.Since(s.began).Seconds())

@@ -20,7 +20,6 @@ var errPanicked = errors.New("the evaluation panicked")
 
 // judge evaluates one object as it stands. With an error there is no verdict.
 func judge(ctx context.Context, s *engine.Snapshot, in *engine.Inputs, t Type, u *unstructured.Unstructured, now time.Time) (f Finding, err error) {
-	object := engine.Normalize(u.Object)
 	f = Finding{
 		Object: Object{
 			Kind: t.Kind, Resource: t.Resource, Namespace: u.GetNamespace(), Name: u.GetName(),
@@ -29,6 +28,7 @@ func judge(ctx context.Context, s *engine.Snapshot, in *engine.Inputs, t Type, u
 		Digest: s.Digest(),
 		Seen:   now,
 	}
+	object := engine.Normalize(u.Object) // in place: from now on the generation is no int64
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("judging %s: %w: %v\n%s", f.Object, errPanicked, p, debug.Stack())
@@ -78,7 +78,8 @@ func (w *watcher) object(t *task) {
 		}
 		return
 	}
-	if known && before.stands(by, print, t.why) {
+	due := before.transient && w.auditor.history.ripe(subject{w, id}, u.Object, time.Now())
+	if known && !due && before.stands(by, print, t.why) {
 		w.auditor.metrics.unchanged.WithLabelValues(w.typ.label()).Inc()
 		if before.round != t.round || before.version != version {
 			before.round, before.version = t.round, version
@@ -103,6 +104,10 @@ func (w *watcher) object(t *task) {
 	now.rests = f.Result.Unwatched || len(f.Result.Dependencies) > 0
 	now.failed = slices.ContainsFunc(f.Result.Decisions, func(d engine.Decision) bool { return d.Status == engine.Error })
 	w.auditor.dependents.set(subject{w, id}, f.Result.Dependencies)
+	now.transient = w.auditor.history.judged(t.ctx, &look{
+		subject: subject{w, id}, object: u.Object, finding: &f, why: t.why, known: known && before.by != nil,
+		again: known && before.by == by, unchanged: known && before.by == by && before.print == print, rests: now.rests,
+	}, s)
 	w.records.put(id, now)
 	w.counted()
 	f.News = t.why != swept
@@ -117,7 +122,7 @@ func (w *watcher) gone(u *unstructured.Unstructured) {
 	if !ok {
 		return
 	}
-	w.auditor.dependents.forget(subject{w, id})
+	w.auditor.drop(subject{w, id})
 	w.counted()
 	w.auditor.opts.Sink.Gone(Object{
 		Kind: w.typ.Kind, Resource: w.typ.Resource, Namespace: known.namespace.Value(), Name: known.name, UID: id.String(),

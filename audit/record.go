@@ -24,6 +24,8 @@ type record struct {
 	rests bool
 	// failed says that something could not be evaluated.
 	failed bool
+	// transient says that some of what was found has yet to settle.
+	transient bool
 }
 
 // uid is the UID of an object: as its 16 bytes, or as text where it is not written as an API server writes it.

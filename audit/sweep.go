@@ -52,6 +52,7 @@ func Once(ctx context.Context, opts Options, found func(Finding)) ([]Coverage, e
 	}
 	var coverage []Coverage
 	in := opts.Inputs()
+	past := newHistory(&opts, newFindingMetrics())
 	for _, t := range wanted(types, snapshot) {
 		c := Coverage{Type: t}
 		_, err := list(ctx, opts.Client, t, opts.PageSize, func(u *unstructured.Unstructured) {
@@ -63,6 +64,8 @@ func Once(ctx context.Context, opts Options, found func(Finding)) ([]Coverage, e
 				return
 			}
 			c.Judged++
+			past.judged(ctx, &look{object: u.Object, finding: &f, why: swept, rests: true}, snapshot)
+			past.forget(subject{}) // it is one look
 			found(f)
 		})
 		c.Listed = in.Now()

@@ -97,6 +97,10 @@ func TestLoadRefuses(t *testing.T) {
 			spoil(t, "  name: sound", "  name: sound\n  name: other"),
 			[]string{`b/p.yaml:5:3: the key "name" stands twice, first at b/p.yaml:4:3`},
 		},
+		"a time to settle that is none": {
+			spoil(t, "  name: sound", "  name: sound\n  annotations: {holdfast.dev/settle: soon}"),
+			[]string{`b/p.yaml:5:17: ClusterPolicy/sound: metadata.annotations.holdfast.dev/settle: "soon" is no time for findings to settle: expected a duration such as 30s, 24h at most`},
+		},
 		"an unknown field": {
 			spoil(t, "pattern:", "patern:"),
 			[]string{`b/p.yaml:14:9: ClusterPolicy/sound: spec.rules[0].validate.patern: unknown field "patern": did you mean pattern?`},

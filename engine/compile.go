@@ -26,6 +26,7 @@ const (
 	annotationSeverity = "policies.kyverno.io/severity"
 	annotationTitle    = "policies.kyverno.io/title"
 	annotationScored   = "policies.kyverno.io/scored"
+	annotationSettle   = "holdfast.dev/settle"
 )
 
 // Compiler compiles policies. It is immutable and safe for concurrent use. Make one for a process and

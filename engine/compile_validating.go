@@ -3,6 +3,7 @@ package engine
 import (
 	"fmt"
 	"slices"
+	"time"
 
 	policiesv1beta1 "github.com/kyverno/api/api/policies.kyverno.io/v1beta1"
 	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
@@ -87,7 +88,25 @@ func newPolicy(src metav1.Object, kind string) *Policy {
 		Severity:    annotations[annotationSeverity],
 		Title:       annotations[annotationTitle],
 		Scored:      annotations[annotationScored] != "false",
+		Created:     src.GetCreationTimestamp().Time,
 	}
+}
+
+// maxSettle is a day: what has not settled by then is no passing state.
+const maxSettle = 24 * time.Hour
+
+// compileSettle reads how long findings of the policy are transient.
+func (c *compiler) compileSettle() {
+	text, ok := c.policy.Annotations[annotationSettle]
+	if !ok {
+		return
+	}
+	d, err := time.ParseDuration(text)
+	if err != nil || d < 0 || d > maxSettle {
+		c.problem([]any{"metadata", "annotations", annotationSettle}, fmt.Sprintf("%q is no time for findings to settle: expected a duration such as 30s, 24h at most", text))
+		return
+	}
+	c.policy.Settle = &d
 }
 
 func (c *compiler) compileFailurePolicy(f *admissionregistrationv1.FailurePolicyType) {
@@ -157,6 +176,7 @@ func (c *compiler) addCELRule(rule *Rule) {
 
 // finish gives the policy with its rules and its digest, or what is wrong with it.
 func (c *compiler) finish(spec any) (*Policy, error) {
+	c.compileSettle()
 	if len(c.problems) > 0 {
 		return nil, c.error()
 	}

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"slices"
+	"time"
 
 	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
 
@@ -40,6 +41,11 @@ type Policy struct {
 
 	FailurePolicy  FailurePolicy
 	TimeoutSeconds int32 // of the webhook call, 0 when the policy does not say
+	// Created is when the cluster took the policy up; zero for one that says nothing of it, as those in files do.
+	Created time.Time
+	// Settle is how long a finding of the policy may pass by itself before it is taken for drift, from the annotation
+	// holdfast.dev/settle; nil when the policy does not say.
+	Settle *time.Duration
 	// Quiet keeps what fails without being enforced, and what a mutate rule changes, from being told to who
 	// writes (emitWarning: false); reports tell it all the same.
 	Quiet bool

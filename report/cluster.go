@@ -154,6 +154,7 @@ func (w *Writer) set(t Target, p *part) {
 		w.entries[t.UID] = e
 	}
 	e.target = t
+	e.recalled.apply(t.APIVersion, p.results)
 	e.parts[t.APIVersion] = p
 	if w.queue != nil {
 		w.enqueue(t.UID, e)
@@ -230,7 +231,10 @@ func (w *Writer) begin(found map[string]*entry) {
 			e = &entry{target: old.target, parts: map[string]*part{}}
 			w.entries[uid] = e
 		}
-		e.written = old.written
+		e.written, e.recalled = old.written, old.recalled
+		for apiVersion, p := range e.parts {
+			e.recalled.apply(apiVersion, p.results)
+		}
 		for apiVersion, p := range old.parts {
 			if e.parts[apiVersion] == nil && !w.vanished(uid, apiVersion, old.target.Kind) {
 				e.parts[apiVersion] = p

@@ -92,7 +92,7 @@ func policyResults(t Target, apiVersion string, p *part) []v1alpha2.PolicyReport
 	for i, r := range p.results {
 		out[i] = v1alpha2.PolicyReportResult{
 			Source: r.Source, Policy: r.Policy, Rule: r.Rule, Message: shorten(r.Message),
-			Result: v1alpha2.PolicyResult(r.Result), Scored: r.Scored, Properties: maps.Clone(r.Properties),
+			Result: v1alpha2.PolicyResult(r.Result), Scored: r.Scored, Properties: r.Since.with(r.Properties),
 			Timestamp: stamp, Category: r.Category, Severity: v1alpha2.PolicySeverity(r.Severity),
 			Resources: []corev1.ObjectReference{{
 				APIVersion: apiVersion, Kind: t.Kind, Namespace: t.Namespace, Name: t.Name, UID: types.UID(t.UID),

@@ -23,6 +23,8 @@ type entry struct {
 	busy bool
 	// logged is the last error of this report that was told.
 	logged string
+	// recalled is what an earlier run wrote of how the findings came about.
+	recalled recalled
 }
 
 // part is what one version of an object was found to be.

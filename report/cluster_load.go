@@ -83,5 +83,6 @@ func add(found map[string]*entry, u *unstructured.Unstructured) {
 		e.parts = map[string]*part{t.APIVersion: {hash: unknown}}
 		e.written = e.desired()
 	}
+	e.recalled = recall(u)[t.UID]
 	found[t.UID] = e
 }

@@ -5,7 +5,6 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/holdfast-io/holdfast/engine"
 )
@@ -41,18 +40,6 @@ type Result struct {
 	Since *Since `json:"-"`
 }
 
-// Since is how an object came to fail a rule: it is told as it was when the rule was first seen to fail, for as long as
-// the rule fails, and a change of it alone is no reason to write a report. What is not known is empty.
-type Since struct {
-	// First is when the rule was first seen to fail.
-	First time.Time
-	// Writer is the user who wrote it, Manager the field manager, Written when.
-	Writer, Manager string
-	Written         time.Time
-	// Slipped is how it got past admission.
-	Slipped string
-}
-
 // The properties that this package sets.
 const (
 	// PropertyPolicyKind is the kind of the policy, such as ClusterPolicy or ValidatingPolicy: policies of several
@@ -76,8 +63,8 @@ const (
 	// PropertyFile and PropertyLine tell where the finding is written.
 	PropertyFile = "file"
 	PropertyLine = "line"
-	// PropertyTransient is "true" on a finding that has not settled: the state may be one that passes.
-	PropertyTransient = "transient"
+	// PropertyState is the State of a finding.
+	PropertyState = "state"
 	// PropertyFirstSeen is when the rule was first seen to fail, PropertyWrittenBy the user who brought the object to it,
 	// PropertyFieldManager the field manager, PropertyWrittenAt when that was, PropertyDetectedAfter the time from there
 	// until it was first seen, PropertySlipped how the write got past admission.

@@ -114,6 +114,9 @@ func (t *table) group(g group) {
 		for _, text := range wrap(visible(r.Message), t.opts.Width-indent) {
 			t.printf("%*s%s\n", indent, "", text)
 		}
+		for _, text := range wrap(visible(r.Since.sentence()), t.opts.Width-indent) {
+			t.printf("%*s%s\n", indent, "", t.paint(faint, text))
+		}
 	}
 	t.printf("\n")
 }

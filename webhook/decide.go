@@ -12,11 +12,14 @@ import (
 
 // validate asks the validate rules whether the write may pass.
 func (h *Handler) validate(ctx context.Context, c *call, rules *engine.Snapshot, req *engine.Request) *admissionv1.AdmissionResponse {
-	f := sortOut(req, rules.Validate(ctx, req, &h.opts.Inputs))
+	decisions := rules.Validate(ctx, req, &h.opts.Inputs)
+	f := sortOut(req, decisions)
 	h.record(ctx, c, req, &f)
 	if f.refuses() {
+		h.tell(req, &f)
 		return f.refusal(c.uid, describe(req))
 	}
+	h.opts.Memory.passed(req, despiteOf(&f, decisions), h.opts.Inputs.Now())
 	return Allowed(c.uid, f.notes())
 }
 
@@ -31,6 +34,7 @@ func (h *Handler) mutate(ctx context.Context, c *call, rules *engine.Snapshot, r
 	f := sortOut(req, m.Decisions)
 	h.record(ctx, c, req, &f)
 	if f.refuses() {
+		h.tell(req, &f)
 		return f.refusal(c.uid, describe(req))
 	}
 	if len(m.Patch) == 0 {

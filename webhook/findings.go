@@ -101,12 +101,15 @@ const (
 
 // sentence names the policy and, if it has a name, the rule, and tells what the rule found. The engine's messages
 // hold the policy's own words and the path that failed.
-func sentence(d *engine.Decision) string {
+func sentence(d *engine.Decision) string { return named(d) + ": " + d.Message }
+
+// named is the policy and, if it has a name, the rule.
+func named(d *engine.Decision) string {
 	who := "policy " + d.Policy.Key()
 	if d.Rule.Name != "" {
 		who += ", rule " + d.Rule.Name
 	}
-	return who + ": " + d.Message
+	return who
 }
 
 // causes are the rules that refuse, for programs: the type is the rule's ID, the field the path.

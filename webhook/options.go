@@ -37,6 +37,10 @@ type Options struct {
 	// Admitted is told of each write that was let pass and that rules follow (engine.Snapshot.Consequences), with
 	// those rules. Whether it was carried out is not known yet. It must return at once. Default: nil, nobody.
 	Admitted func(rules *engine.Snapshot, req *engine.Request)
+	// Memory is told of each write that rules were asked about and let pass. Default: nil, nothing is remembered.
+	Memory *Memory
+	// Refused is told of each write that rules refuse, unless it is a dry run. It must return at once. Default: nil, nobody.
+	Refused func(*Refusal)
 	// Own tells whether a write is one that rules asked for, carried out by this program (engine.Request.Own). Default:
 	// nil, none is.
 	Own func(*engine.Request) bool

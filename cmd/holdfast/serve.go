@@ -69,6 +69,8 @@ at fault is planned, proved and shown as Remediations (--reconcile-mode).`,
 	flags.StringVar(&opts.ManagedBy, "managed-by", opts.ManagedBy, "`VALUE` of the label app.kubernetes.io/managed-by on what is generated")
 	flags.StringVar(&opts.StateDir, "state-dir", opts.StateDir, "`FOLDER` for certificates outside of a cluster")
 	flags.StringVar(&opts.CertDir, "cert-dir", opts.CertDir, "`FOLDER` with tls.crt, tls.key and ca.crt to use, reloaded on change (default: issue our own)")
+	flags.BoolVar(&opts.Events, "events", opts.Events, "tell of refused writes and of new findings by Events on the objects")
+	settleFlags(cmd, &opts.Settle)
 	lookupFlags(cmd, &opts.Lookups)
 	flags.BoolVar(&printConfig, "print-config", false, "write the values in force and where each comes from, and end")
 	return cmd
@@ -78,4 +80,10 @@ at fault is planned, proved and shown as Remediations (--reconcile-mode).`,
 func lookupFlags(cmd *cobra.Command, o *app.LookupOptions) {
 	cmd.Flags().StringArrayVar(&o.AllowedServices, "allowed-service-url", o.AllowedServices, "`URL` of a service that policies may call: its host, and with a path what is below it (repeatable; default: none)")
 	cmd.Flags().DurationVar(&o.Timeout, "lookup-timeout", o.Timeout, "longest `DURATION` of one look-up of a rule")
+}
+
+// settleFlags adds the flags of when findings are taken for drift.
+func settleFlags(cmd *cobra.Command, o *app.SettleOptions) {
+	cmd.Flags().DurationVar(&o.Default, "settle", o.Default, "`DURATION` after which a finding of the audit is taken for drift, unless its policy says another (annotation holdfast.dev/settle)")
+	cmd.Flags().StringSliceVar(&o.Namespaces, "settle-namespace", o.Namespaces, "`NAMESPACE=DURATION` for findings in namespaces, with wildcards, before --settle (repeatable; the first that matches)")
 }

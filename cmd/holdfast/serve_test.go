@@ -41,7 +41,8 @@ func TestServeTakesItsOptionsFromFlags(t *testing.T) {
 	got, _, err := served(t, "--kubeconfig", "k", "--webhook-url", "https://127.0.0.1:9443", "--listen", "127.0.0.1:9443",
 		"--metrics-listen", "127.0.0.1:8080", "--state-dir", "s", "--bundle", "a", "--bundle", "b", "--cert-dir", "c", "--namespace", "n", "--service", "v", "--webhook-name", "w",
 		"--allowed-service-url", "https://x.example", "--lookup-timeout", "3s", "--live-policies=false", "--exception-namespaces", "team-*,legacy", "--reconcile=false", "--reconcile-mode", "enforce", "--managed-by", "m",
-		"--deployment", "d", "--break-glass-users", "u", "--break-glass-groups", "g", "--admission=false", "--audit-statefulset", "x", "--pod-name", "x-1")
+		"--deployment", "d", "--break-glass-users", "u", "--break-glass-groups", "g", "--admission=false", "--audit-statefulset", "x", "--pod-name", "x-1",
+		"--events=false", "--settle", "1m", "--settle-namespace", "dev-*=5m,prod=0s")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -50,6 +51,7 @@ func TestServeTakesItsOptionsFromFlags(t *testing.T) {
 		ExceptionNamespaces: []string{"team-*", "legacy"}, ManagedBy: "m", ReconcileMode: "enforce",
 		Kubeconfig: "k", Bundle: []string{"a", "b"}, WebhookURL: "https://127.0.0.1:9443", WebhookName: "w", Service: "v", Namespace: "n",
 		Listen: "127.0.0.1:9443", MetricsListen: "127.0.0.1:8080", StateDir: "s", CertDir: "c",
+		Settle:  app.SettleOptions{Default: time.Minute, Namespaces: []string{"dev-*=5m", "prod=0s"}},
 		Lookups: app.LookupOptions{AllowedServices: []string{"https://x.example"}, Timeout: 3 * time.Second}, Version: buildInfo().Version,
 	}
 	if !reflect.DeepEqual(got, want) {

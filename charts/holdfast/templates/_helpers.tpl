@@ -79,6 +79,11 @@ metrics-listen: {{ printf ":%d" (int .Values.metrics.port) | quote }}
 log-level: {{ .Values.log.level }}
 log-format: {{ .Values.log.format }}
 lookup-timeout: {{ .Values.lookups.timeout }}
+settle: {{ .Values.findings.settle }}
+{{- with .Values.findings.settleNamespaces }}
+settle-namespace: {{ toJson . }}
+{{- end }}
+events: {{ .Values.events.enabled }}
 {{- with .Values.lookups.allowedServices }}
 allowed-service-url: {{ toJson . }}
 {{- end }}
