@@ -72,12 +72,12 @@ func BenchmarkFloor(b *testing.B) {
 	serve(b, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		var buffer bytes.Buffer
 		_, _ = buffer.ReadFrom(r.Body)
-		req, err := decodeReview(buffer.Bytes())
+		req, err := decodeReview(buffer.String())
 		if err != nil {
 			b.Fatal(err)
 		}
 		var object map[string]any
-		if err := json.Unmarshal(req.Object, &object); err != nil {
+		if err := json.Unmarshal([]byte(req.Object), &object); err != nil {
 			b.Fatal(err)
 		}
 		_, _ = w.Write(encodeReview(&admissionv1.AdmissionResponse{Allowed: true}))

@@ -33,7 +33,7 @@ func FuzzReview(f *testing.F) {
 		}
 		w := d.post(path, body)
 		resp := parse(t, w.Body.Bytes())
-		req, err := decodeReview([]byte(body))
+		req, err := decodeReview(body)
 		switch {
 		case err != nil && (w.Code != http.StatusBadRequest || resp.Allowed || resp.UID != ""):
 			t.Errorf("no review, and the answer is %d %s", w.Code, w.Body)
@@ -51,7 +51,7 @@ func FuzzReview(f *testing.F) {
 			if err != nil {
 				t.Fatalf("the patch cannot be read: %v: %s", err, resp.Patch)
 			}
-			if _, err := patch.Apply(req.Object); err != nil {
+			if _, err := patch.Apply([]byte(req.Object)); err != nil {
 				t.Errorf("the patch does not apply: %v: %s to %s", err, resp.Patch, req.Object)
 			}
 		}

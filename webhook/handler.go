@@ -157,7 +157,7 @@ func (h *Handler) read(w http.ResponseWriter, r *http.Request, c *call) (*reques
 		}
 		return nil, h.invalid(c, failureTransfer, http.StatusBadRequest, fmt.Errorf("reading the body: %w", err))
 	}
-	req, err := decodeReview(body.Bytes())
+	req, err := decodeReview(body.String())
 	if err != nil {
 		return nil, h.invalid(c, failureReview, http.StatusBadRequest, err)
 	}

@@ -114,7 +114,7 @@ func (h *PolicyHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "reading the body: "+err.Error(), http.StatusBadRequest)
 		return
 	}
-	req, err := decodeReview(body.Bytes())
+	req, err := decodeReview(body.String())
 	if err != nil {
 		h.reviews.WithLabelValues(string(invalid)).Inc()
 		http.Error(w, err.Error(), http.StatusBadRequest)

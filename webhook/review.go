@@ -12,6 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/holdfast-io/holdfast/engine"
+	"github.com/holdfast-io/holdfast/webhook/jsontree"
 )
 
 const (
@@ -42,16 +43,25 @@ type request struct {
 	Namespace          string                       `json:"namespace"`
 	Operation          engine.Operation             `json:"operation"`
 	UserInfo           authenticationv1.UserInfo    `json:"userInfo"`
-	Object             json.RawMessage              `json:"object"`
-	OldObject          json.RawMessage              `json:"oldObject"`
-	Options            json.RawMessage              `json:"options"`
+	Object             asSent                       `json:"object"`
+	OldObject          asSent                       `json:"oldObject"`
+	Options            asSent                       `json:"options"`
 	DryRun             *bool                        `json:"dryRun"`
 }
 
-// decodeReview reads the envelope.
-func decodeReview(body []byte) (*request, error) {
+// asSent is JSON that is not decoded.
+type asSent string
+
+func (s *asSent) UnmarshalJSON(raw []byte) error {
+	*s = asSent(raw)
+	return nil
+}
+
+// decodeReview reads the envelope. What is long is cut out before, so that it is looked at once, when it is decoded.
+func decodeReview(body string) (*request, error) {
+	envelope, parts := jsontree.Cut(body, "request", "object", "oldObject", "options")
 	var r review
-	if err := json.Unmarshal(body, &r); err != nil {
+	if err := json.Unmarshal([]byte(envelope), &r); err != nil {
 		return nil, fmt.Errorf("the body is not an AdmissionReview: %w", err)
 	}
 	if r.APIVersion != reviewAPIVersion || r.Kind != reviewKind {
@@ -62,6 +72,11 @@ func decodeReview(body []byte) (*request, error) {
 	}
 	if r.Request.UID == "" {
 		return nil, errors.New("the AdmissionReview's request has no uid")
+	}
+	for name, to := range map[string]*asSent{"object": &r.Request.Object, "oldObject": &r.Request.OldObject, "options": &r.Request.Options} {
+		if part, ok := parts[name]; ok {
+			*to = asSent(part)
+		}
 	}
 	return r.Request, nil
 }
@@ -92,13 +107,14 @@ func (r *request) decode(kind schema.GroupVersionKind) (*engine.Request, error) 
 	}
 	for _, part := range []struct {
 		name string
-		raw  json.RawMessage
+		text asSent
 		to   *map[string]any
 	}{{"object", r.Object, &out.Object}, {"oldObject", r.OldObject, &out.OldObject}, {"options", r.Options, &out.Options}} {
-		if len(part.raw) == 0 {
+		if part.text == "" {
 			continue
 		}
-		if err := json.Unmarshal(part.raw, part.to); err != nil {
+		var err error
+		if *part.to, err = jsontree.Object(string(part.text)); err != nil {
 			return nil, fmt.Errorf("the request's %s is not an object: %w", part.name, err)
 		}
 	}
