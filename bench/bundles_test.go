@@ -10,13 +10,11 @@ import (
 	"testing"
 	"testing/fstest"
 
+	"github.com/holdfast-io/holdfast/bench/traffic"
 	"github.com/holdfast-io/holdfast/bundle"
 	"github.com/holdfast-io/holdfast/engine"
 	"github.com/holdfast-io/holdfast/policies"
 )
-
-// PoliciesVariable names files and folders with policies to measure too, as PATH names folders.
-const PoliciesVariable = "HOLDFAST_BENCH_POLICIES"
 
 func load(b *testing.B, src bundle.Sources) *engine.Snapshot {
 	b.Helper()
@@ -59,7 +57,7 @@ spec:
 // is not built yet is left out. Nil without the variable.
 func named(b *testing.B) *engine.Snapshot {
 	b.Helper()
-	value := os.Getenv(PoliciesVariable)
+	value := os.Getenv(traffic.PoliciesVariable)
 	if value == "" {
 		return nil
 	}
@@ -79,14 +77,14 @@ func named(b *testing.B) *engine.Snapshot {
 			return nil
 		})
 		if err != nil {
-			b.Fatalf("reading the policies of %s: %v", PoliciesVariable, err)
+			b.Fatalf("reading the policies of %s: %v", traffic.PoliciesVariable, err)
 		}
 	}
 	s, err := engine.NewSnapshot(kept)
 	if err != nil {
-		b.Fatalf("making a snapshot of the policies of %s: %v", PoliciesVariable, err)
+		b.Fatalf("making a snapshot of the policies of %s: %v", traffic.PoliciesVariable, err)
 	}
-	b.Logf("%s: %d policies, %d files left out", PoliciesVariable, len(kept), refused)
+	b.Logf("%s: %d policies, %d files left out", traffic.PoliciesVariable, len(kept), refused)
 	return s
 }
 
