@@ -137,11 +137,16 @@ func TestEvaluate(t *testing.T) {
 			"level: baseline", `{kind: Pod, spec: {ephemeralContainers: [{name: a, securityContext: {capabilities: {add: [SYS_PTRACE, CHOWN, BPF]}}}]}}`,
 			failed + "baseline:latest: Capabilities (spec.ephemeralContainers[0].securityContext.capabilities.add is BPF, SYS_PTRACE)",
 		},
-		"a Service":                   {"level: baseline", `{kind: Service, spec: {}}`, "a Service has no Pod and no Pod template to judge"},
-		"containers that are no list": {"level: baseline", `{kind: Pod, spec: {containers: {a: b}}}`, "reading the Pod's spec: json: cannot unmarshal object into Go struct field PodSpec.containers of type []v1.Container"},
-		"a flag that is text":         {"level: baseline", `{kind: Pod, spec: {hostPID: "true"}}`, "reading the Pod's spec: json: cannot unmarshal string into Go struct field PodSpec.hostPID of type bool"},
-		"a template that is a number": {"level: baseline", `{kind: Job, spec: {template: 3}}`, "reading the Pod template at spec.template: template is no object"},
-		"a port that is no port":      {"level: baseline", `{kind: Pod, spec: {containers: [{ports: [{hostPort: 4294967296}]}]}}`, "reading the Pod's spec: json: cannot unmarshal number 4294967296 into Go struct field ContainerPort.containers.ports.hostPort of type int32"},
+		"a Service":                             {"level: baseline", `{kind: Service, spec: {}}`, "a Service has no Pod and no Pod template to judge"},
+		"containers that are no list":           {"level: baseline", `{kind: Pod, spec: {containers: {a: b}}}`, "reading the Pod's spec: containers is no list"},
+		"a flag that is text":                   {"level: baseline", `{kind: Pod, spec: {hostPID: "true"}}`, "reading the Pod's spec: hostPID is no boolean"},
+		"a template that is a number":           {"level: baseline", `{kind: Job, spec: {template: 3}}`, "reading the Pod template at spec.template: template is no object"},
+		"several things that are wrong":         {"level: baseline", `{kind: Pod, spec: {securityContext: {runAsUser: 0.5, seLinuxOptions: 1}, volumes: [{hostPath: a, nfs: 1, name: 2}], containers: [1]}}`, "reading the Pod's spec: containers is no list of objects"},
+		"a text among annotations that is none": {"level: baseline", `{kind: Pod, metadata: {annotations: {b: 1, a: 2}}}`, "reading the Pod's metadata: annotations.a is no text"},
+		"a capability that is no text":          {"level: baseline", `{kind: Deployment, spec: {template: {spec: {containers: [{}, {securityContext: {capabilities: {add: [1]}}}]}}}}`, "reading the Pod's spec.template.spec: containers[1].securityContext.capabilities.add is no list of texts"},
+		"a source of volumes that is rare": {"level: restricted", restrictedPod(", volumes: [{name: a, flocker: {datasetName: s}}]", ""),
+			failed + "restricted:latest: Volume Types (spec.volumes[0].flocker is not allowed)"},
+		"a port that is no port": {"level: baseline", `{kind: Pod, spec: {containers: [{ports: [{hostPort: 4294967296}]}]}}`, "reading the Pod's spec: containers[0].ports[0].hostPort is no whole number up to 2147483647"},
 	}
 	for name, tc := range tests {
 		t.Run(name, func(t *testing.T) {

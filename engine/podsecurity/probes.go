@@ -59,7 +59,7 @@ func podProbes(id policy.CheckID, p *pod) []probe {
 	case runAsNonRoot:
 		return []probe{one("runAsNonRoot", boolean(sc.RunAsNonRoot), corev1.PodSecurityContext{RunAsNonRoot: sc.RunAsNonRoot})}
 	case runAsUser:
-		return []probe{one("runAsUser", number(sc.RunAsUser), corev1.PodSecurityContext{RunAsUser: sc.RunAsUser})}
+		return []probe{one("runAsUser", integer(sc.RunAsUser), corev1.PodSecurityContext{RunAsUser: sc.RunAsUser})}
 	}
 	return out
 }
@@ -131,7 +131,7 @@ func containerProbes(id policy.CheckID, c *corev1.Container) []probe {
 	case runAsNonRoot:
 		return []probe{one("runAsNonRoot", boolean(sc.RunAsNonRoot), corev1.SecurityContext{RunAsNonRoot: sc.RunAsNonRoot})}
 	case runAsUser:
-		return []probe{one("runAsUser", number(sc.RunAsUser), corev1.SecurityContext{RunAsUser: sc.RunAsUser})}
+		return []probe{one("runAsUser", integer(sc.RunAsUser), corev1.SecurityContext{RunAsUser: sc.RunAsUser})}
 	case windowsHostProcess:
 		return []probe{one("windowsOptions.hostProcess", hostProcess(sc.WindowsOptions), corev1.SecurityContext{WindowsOptions: sc.WindowsOptions})}
 	case appArmorProfile:

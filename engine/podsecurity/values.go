@@ -22,7 +22,7 @@ func boolean(b *bool) []string {
 	return []string{strconv.FormatBool(*b)}
 }
 
-func number(n *int64) []string {
+func integer(n *int64) []string {
 	if n == nil {
 		return nil
 	}
