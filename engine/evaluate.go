@@ -9,14 +9,14 @@ import (
 // off at admission are left out.
 func (s *Snapshot) Validate(ctx context.Context, req *Request, in *Inputs) []Decision {
 	e := s.begin(ctx, req, in)
-	return e.validate(s.index[Validate].rules(&e.resource), atAdmission)
+	return e.validate(s.validate.rules(e), atAdmission)
 }
 
 // Mutate applies the mutate rules that match the request, in order, each on what the one before made. A
 // rule that cannot be evaluated changes nothing and is an Error among the decisions.
 func (s *Snapshot) Mutate(ctx context.Context, req *Request, in *Inputs) (Mutation, error) {
 	e := s.begin(ctx, req, in)
-	return e.mutated(e.mutate(s.index[Mutate].rules(&e.resource), atAdmission))
+	return e.mutated(e.mutate(s.mutate.rules(e), atAdmission))
 }
 
 // Audit judges an object at rest: the validate rules on the object as it is, the mutate rules, which fail if
@@ -27,10 +27,10 @@ func (s *Snapshot) Mutate(ctx context.Context, req *Request, in *Inputs) (Mutati
 func (s *Snapshot) Audit(ctx context.Context, req *Request, in *Inputs) (Mutation, error) {
 	as := s.begin(ctx, req, in)
 	as.atRest = true
-	decisions := as.validate(s.index[Validate].rules(&as.resource), atRest)
+	decisions := as.validate(s.validate.rules(as), atRest)
 	e := s.begin(ctx, req, in)
 	e.atRest, e.asked = true, as.asked
-	decisions = append(decisions, e.mutate(s.index[Mutate].rules(&e.resource), atRest)...)
+	decisions = append(decisions, e.mutate(s.mutate.rules(e), atRest)...)
 	decisions = append(decisions, s.generate(as, atRest)...) // of the object as it is
 	decisions = append(decisions, as.cleanUps(s.index[Cleanup].rules(&e.resource), s.ttl)...)
 	out, err := e.mutated(decisions)
@@ -153,7 +153,8 @@ func (e *evaluation) each(rules []*Rule, at func(*Policy) bool, evaluate func(*R
 			continue
 		}
 		if decisions == nil {
-			decisions = make([]Decision, 0, len(rules)) // most rules of the list match
+			const most = 64 // decisions are large, and of a long list not all rules need match
+			decisions = make([]Decision, 0, min(len(rules), most))
 		}
 		decisions = append(decisions, *d)
 		if r.Policy.applyOne && (d.Status == Pass || d.Status == Fail || d.Status == Warn) {

@@ -81,14 +81,18 @@ func (ix *index) rules(r *Resource) []*Rule {
 	if ix.byPlural.empty() {
 		return byKind
 	}
-	byPlural := ix.byPlural.rules(r.plural())
+	return joined(byKind, ix.byPlural.rules(r.plural()))
+}
+
+// joined is a list behind another, without a copy where one of them is empty.
+func joined(first, second []*Rule) []*Rule {
 	switch {
-	case len(byPlural) == 0:
-		return byKind
-	case len(byKind) == 0:
-		return byPlural
+	case len(second) == 0:
+		return first
+	case len(first) == 0:
+		return second
 	default:
-		return slices.Concat(byKind, byPlural)
+		return slices.Concat(first, second)
 	}
 }
 

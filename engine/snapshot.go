@@ -19,6 +19,8 @@ type Snapshot struct {
 	contents  Contents
 	functions *expr.Functions
 	index     [ruleKinds]index
+	validate  doors   // of the index
+	mutate    doors   // likewise
 	following index   // of rules that follow requests
 	payload   []*Rule // of policies on payloads
 	excused   map[*Rule][]excuse
@@ -118,6 +120,7 @@ func (s *Snapshot) buildIndex() {
 	for kind := range rules {
 		s.index[kind] = newIndex(rules[kind])
 	}
+	s.validate, s.mutate = s.index[Validate].doors(usage{}), s.index[Mutate].doors(usage{changing: true})
 	s.following = newIndex(slices.DeleteFunc(slices.Concat(rules[Mutate], rules[Generate]), func(r *Rule) bool { return !r.FollowsRequests() }))
 }
 

@@ -95,6 +95,18 @@ func (g Glob) String() string { return g.pattern }
 // Literal reports whether the pattern holds no wildcard, so that it matches one string only.
 func (g Glob) Literal() bool { return g.form == exact }
 
+// Start is what every text that matches begins with; empty where that may be anything.
+func (g Glob) Start() string {
+	switch g.form {
+	case exact, prefix:
+		return g.literal
+	case general:
+		return g.pattern[:strings.IndexAny(g.pattern, "*?")]
+	default:
+		return ""
+	}
+}
+
 // HasWildcard reports whether pattern holds a wildcard character.
 func HasWildcard(pattern string) bool { return strings.ContainsAny(pattern, "*?") }
 
