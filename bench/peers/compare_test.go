@@ -9,10 +9,13 @@ import (
 
 	"github.com/go-logr/logr"
 	"sigs.k8s.io/controller-runtime/pkg/log"
+
+	"github.com/holdfast-io/holdfast/bench/traffic"
 )
 
 func TestMain(m *testing.M) {
 	log.SetLogger(logr.Discard()) // the peer's engine writes to the global one
+	traffic.ServeIfAsked(webhooks())
 	m.Run()
 }
 
