@@ -11,12 +11,13 @@ type doors struct {
 
 func (ix *index) doors(use usage) doors {
 	d := doors{all: ix, requests: map[Operation]*racks{}}
+	last := racks{}
 	for _, op := range allOperations.list() {
-		at := ix.racks(operationBit(op), use)
-		d.requests[op] = &at
+		at := ix.racks(operationBit(op), use, &last)
+		d.requests[op], last = &at, at
 	}
 	use.atRest = true
-	d.atRest = ix.racks(allOperations, use)
+	d.atRest = ix.racks(allOperations, use, d.requests[Create])
 	return d
 }
 
@@ -43,18 +44,23 @@ type namedRacks struct {
 	wildcard *rack
 }
 
-func (ix *index) racks(ops operations, use usage) racks {
-	return racks{ix.byKind.racks(ops, use), ix.byPlural.racks(ops, use)}
+// racks gives those for some operations. Where they are of the same rules as those of others, which is nearly everywhere,
+// they are the same racks.
+func (ix *index) racks(ops operations, use usage, others *racks) racks {
+	return racks{ix.byKind.racks(ops, use, &others.byKind), ix.byPlural.racks(ops, use, &others.byPlural)}
 }
 
-func (ix *names) racks(ops operations, use usage) namedRacks {
-	fill := func(list []*Rule) *rack {
+func (ix *names) racks(ops operations, use usage, others *namedRacks) namedRacks {
+	fill := func(list []*Rule, other *rack) *rack {
 		kept := slices.DeleteFunc(slices.Clone(list), func(r *Rule) bool { return !use.atRest && r.operations&ops == 0 })
+		if other != nil && slices.Equal(kept, other.from) {
+			return other
+		}
 		return newRack(kept, use)
 	}
-	out := namedRacks{lists: make(map[string]*rack, len(ix.lists)), wildcard: fill(ix.wildcard)}
+	out := namedRacks{lists: make(map[string]*rack, len(ix.lists)), wildcard: fill(ix.wildcard, others.wildcard)}
 	for name, list := range ix.lists {
-		out.lists[name] = fill(list)
+		out.lists[name] = fill(list, others.lists[name])
 	}
 	return out
 }

@@ -14,6 +14,7 @@ import (
 // a handle, which is something that a request must have to match it, and a request takes only the handles that fit it. So
 // a rule costs nothing where it does not match. The others stand in the open.
 type rack struct {
+	from   []*Rule
 	open   []placed
 	plain  []*Rule // what is in open
 	behind map[handle][]placed
@@ -56,7 +57,7 @@ type usage struct {
 }
 
 func newRack(rules []*Rule, use usage) *rack {
-	s := &rack{}
+	s := &rack{from: rules}
 	for i, r := range rules {
 		handles := r.handles(use)
 		if handles == nil {
@@ -77,7 +78,7 @@ func newRack(rules []*Rule, use usage) *rack {
 	return s
 }
 
-func (s *rack) empty() bool { return len(s.plain)+len(s.behind) == 0 }
+func (s *rack) empty() bool { return len(s.from) == 0 }
 
 // rules lists those that may match, in their order.
 func (s *rack) rules(e *evaluation) []*Rule {

@@ -20,6 +20,13 @@ func Called(b *testing.B, h http.Handler, path string, reviews [][]byte) {
 	content := &body{}
 	r.Body = content
 	w := &answer{header: http.Header{}}
+	answerTo := func(review []byte) {
+		content.Reset(review)
+		r.ContentLength = int64(len(review))
+		w.Reset()
+		h.ServeHTTP(w, r)
+	}
+	answerTo(reviews[0]) // what is made once for all requests is made with the first
 	refused, i := 0, 0
 	b.ReportAllocs()
 	before, err := cpuTime()
@@ -27,12 +34,8 @@ func Called(b *testing.B, h http.Handler, path string, reviews [][]byte) {
 		b.Fatal(err)
 	}
 	for b.Loop() {
-		review := reviews[i%len(reviews)]
+		answerTo(reviews[i%len(reviews)])
 		i++
-		content.Reset(review)
-		r.ContentLength = int64(len(review))
-		w.Reset()
-		h.ServeHTTP(w, r)
 		if !bytes.Contains(w.Bytes(), []byte(`"allowed":`)) {
 			b.Fatalf("the answer to review %d is no AdmissionReview: %s", i, w)
 		}
