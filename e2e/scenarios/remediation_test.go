@@ -3,7 +3,9 @@ package scenarios
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"os/exec"
 	"slices"
 	"strings"
 	"testing"
@@ -223,7 +225,8 @@ func TestRemediations(t *testing.T) {
 	}
 	c.ownedPod(t)
 
-	p := c.serve(t, c.options(t, "holdfast", c.writeBundle(t, "planning", planning)))
+	bundle := c.writeBundle(t, "planning", planning)
+	p := c.serve(t, c.options(t, "holdfast", bundle))
 	const gold = `[{"op":"replace","path":"/data/tier","value":"gold"}]`
 	t.Run("each finding is planned for in its way", func(t *testing.T) {
 		c.awaitPlans(t, "tier",
@@ -237,6 +240,17 @@ func TestRemediations(t *testing.T) {
 		c.awaitPlans(t, "no-privileged", `no-privileged/containers Deployment/shop Proposed Accepted [{"op":"replace","path":"/spec/template/spec/containers/0/securityContext/privileged","value":false}]`)
 		c.awaitPlans(t, "cpu", `cpu/quota ResourceQuota/q Blocked DefaultsOnly Accepted [{"op":"replace","path":"/spec/hard/cpu","value":"1000m"}]`)
 		c.awaitPlans(t, "quiet")
+	})
+	t.Run("the command line shows it", func(t *testing.T) {
+		explained := c.says(t, "explain", "deployment/shop", "--bundle", bundle)
+		for _, want := range []string{"no-privileged/autogen-containers", "+ /spec/template/spec/containers/0/securityContext/privileged: false", "proposed as no-privileged-containers-"} {
+			if !strings.Contains(explained, want) {
+				t.Errorf("explain does not say %q:\n%s", want, explained)
+			}
+		}
+		if pending := c.says(t, "plan", "--cluster"); !strings.Contains(pending, "4 remediations for 8 objects, 5 of them left alone") {
+			t.Errorf("plan says\n%s", pending)
+		}
 	})
 	t.Run("a changed world supersedes the plan", func(t *testing.T) {
 		if err := core.ConfigMaps(metav1.NamespaceDefault).Delete(t.Context(), "tier-helm", metav1.DeleteOptions{}); err != nil {
@@ -285,6 +299,23 @@ func TestRemediations(t *testing.T) {
 	})
 	t.Run("a plan cannot be edited", c.checkPlansCannotBeEdited)
 	stop(t, p)
+}
+
+// says runs holdfast on the cluster, which is to find something, and gives what it prints.
+func (c *cluster) says(t *testing.T, args ...string) string {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, c.binary, append(args, "--kubeconfig", c.KubeconfigPath())...)
+	cmd.Env = []string{"HOME=" + c.dir, "PATH=/usr/bin:/bin"}
+	var stderr strings.Builder
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	var exit *exec.ExitError
+	if !errors.As(err, &exit) || exit.ExitCode() != 1 {
+		t.Fatalf("holdfast %v: %v, want exit status 1\n%s", args, err, stderr.String())
+	}
+	return string(out)
 }
 
 // ownedPod makes a Deployment, its ReplicaSet and a Pod, as their controllers would, which do not run here.

@@ -1,24 +1,14 @@
 package plan
 
-import (
-	"strings"
-	"unicode/utf8"
-)
+import "strings"
 
-// cut shortens a text to a number of bytes, at the end of a character.
+// cut shortens a text to a number of bytes; half a character at its end goes too.
 func cut(s string, most int) string {
 	if len(s) <= most {
 		return s
 	}
 	const more = "..."
-	s = s[:most-len(more)]
-	for len(s) > 0 && !utf8.RuneStart(s[len(s)-1]) {
-		s = s[:len(s)-1]
-	}
-	if r, size := utf8.DecodeLastRuneInString(s); r == utf8.RuneError && size == 1 {
-		s = s[:len(s)-1]
-	}
-	return strings.ToValidUTF8(s, "") + more
+	return strings.ToValidUTF8(s[:most-len(more)], "") + more
 }
 
 // limited cuts a list to a number of texts, and each to a number of bytes.
