@@ -10,7 +10,8 @@ import (
 
 // Portable reports whether API servers can evaluate the expressions as match conditions of a webhook, and mean the same by
 // them. That takes the functions of the oldest API server that knows such conditions, and no more than the object, the old
-// one and the request: a webhook's conditions are told of no namespace, and we are told of no authorizer.
+// one and the request: a webhook's conditions are told of no namespace, and what an authorizer says may have changed by the
+// time that we ask it too.
 func (c *Compiler) Portable(expressions ...string) bool {
 	env, err := c.oldest()
 	if err != nil {
