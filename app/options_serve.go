@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"net/url"
+	"time"
 
 	"k8s.io/apimachinery/pkg/util/validation"
 
@@ -48,6 +49,9 @@ type ServeOptions struct {
 	// AuditStatefulSet names the StatefulSet in Namespace whose Pods share the audited objects among them; empty means
 	// that one replica audits all. PodName is the name of this program's Pod. Default: the host's name.
 	AuditStatefulSet, PodName string
+	// Resweep is how often the audit lists everything anew, as the safety net under its watches. Default: 1 h, at which it
+	// costs next to nothing. ClockInterval is how often it asks rules again that read the clock. Default: 5 min.
+	Resweep, ClockInterval time.Duration
 	// LivePolicies takes up the policies that the cluster holds, beside the bundle, and checks them when they
 	// are written. Default: true.
 	LivePolicies bool
@@ -80,7 +84,7 @@ type ServeOptions struct {
 
 // DefaultServeOptions gives the defaults of all options.
 func DefaultServeOptions() ServeOptions {
-	return ServeOptions{WebhookName: "holdfast", Service: "holdfast", Deployment: "holdfast", BreakGlassUsers: []string{}, BreakGlassGroups: []string{}, Namespace: ownNamespace, Listen: ":9443", MetricsListen: ":8080", Admission: true, Audit: true, LivePolicies: true, Reconcile: true, ReconcileMode: Mode(v1alpha1.Propose), ManagedBy: engine.DefaultManagedBy, ExceptionNamespaces: []string{}, Events: true, Settle: DefaultSettleOptions(), Lookups: DefaultLookupOptions()}
+	return ServeOptions{WebhookName: "holdfast", Service: "holdfast", Deployment: "holdfast", BreakGlassUsers: []string{}, BreakGlassGroups: []string{}, Namespace: ownNamespace, Listen: ":9443", MetricsListen: ":8080", Admission: true, Audit: true, Resweep: time.Hour, ClockInterval: 5 * time.Minute, LivePolicies: true, Reconcile: true, ReconcileMode: Mode(v1alpha1.Propose), ManagedBy: engine.DefaultManagedBy, ExceptionNamespaces: []string{}, Events: true, Settle: DefaultSettleOptions(), Lookups: DefaultLookupOptions()}
 }
 
 // Validate names the first option that cannot be used, by its flag.
@@ -102,6 +106,13 @@ func (o *ServeOptions) Validate() error {
 		return errors.New("--audit-statefulset needs --audit")
 	case o.AuditStatefulSet != "" && o.Admission:
 		return errors.New("--audit-statefulset needs --admission=false: Pods that share the audit come and go with their number, and admission must not")
+	}
+	// Below these, a sweep of a large cluster would follow the other at once.
+	switch {
+	case o.Resweep < time.Minute:
+		return fmt.Errorf("--resweep %s: expected 1m or more", o.Resweep)
+	case o.ClockInterval < 10*time.Second:
+		return fmt.Errorf("--clock-interval %s: expected 10s or more", o.ClockInterval)
 	}
 	if o.Namespace == "" {
 		return errors.New("--namespace is empty")

@@ -104,7 +104,7 @@ func Serve(ctx context.Context, opts ServeOptions, streams IO) (exit Exit, err e
 	}
 	auditor, err = audit.New(audit.Options{
 		Client: clients.dynamic, Metadata: clients.metadata, Discovery: servedTypes{served}, Snapshots: snapshots,
-		Inputs: func() *engine.Inputs { return &inputs }, Sink: findings{writer, keeper, proposer, recorder}, Writes: seen, Settle: opts.Settle.audit(), Mine: division.mine, Logger: log, Metrics: metrics,
+		Inputs: func() *engine.Inputs { return &inputs }, Sink: findings{writer, keeper, proposer, recorder}, Writes: seen, Settle: opts.Settle.audit(), Mine: division.mine, Resweep: opts.Resweep, Clock: opts.ClockInterval, Logger: log, Metrics: metrics,
 	})
 	if err != nil {
 		return Failed, err

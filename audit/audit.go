@@ -103,6 +103,10 @@ type Options struct {
 	// Resweep is how often everything is listed, as the safety net, and judged anew if its verdict rests on
 	// more than the object. Default 1 h.
 	Resweep time.Duration
+	// Clock is how often objects are judged anew that a rule judges by the clock, as time_now() tells it. Where the time is
+	// known at which a verdict ends, as that of an exception, it is waited for. Default 5 min: such rules count in days
+	// mostly, and many of these objects are listed for it, which takes a second for some 5,000.
+	Clock time.Duration
 	// WatchTimeout is how long one watch lasts, so that one that hangs is found out. Default 5 min, as client-go's.
 	WatchTimeout time.Duration
 	// Retry is the first wait after a failed list or watch; it doubles up to RetryMax.
@@ -145,6 +149,9 @@ func (o *Options) Validate() error {
 	if o.Resweep == 0 {
 		o.Resweep = time.Hour
 	}
+	if o.Clock == 0 {
+		o.Clock = 5 * time.Minute
+	}
 	if o.WatchTimeout == 0 {
 		o.WatchTimeout = 5 * time.Minute
 	}
@@ -160,8 +167,8 @@ func (o *Options) Validate() error {
 	if o.Workers == 0 {
 		o.Workers = max(4, runtime.GOMAXPROCS(0))
 	}
-	if o.Workers < 0 || o.PageSize < 0 || o.Rediscover < 0 || o.Resweep < 0 || o.WatchTimeout < time.Second || o.Retry < 0 || o.RetryMax < o.Retry {
-		return fmt.Errorf("audit options: workers, page size and times must be positive, WatchTimeout not below a second, and RetryMax not below Retry")
+	if o.Workers < 0 || o.PageSize < 0 || o.Rediscover < 0 || o.Resweep < 0 || o.Clock < time.Second || o.WatchTimeout < time.Second || o.Retry < 0 || o.RetryMax < o.Retry {
+		return fmt.Errorf("audit options: workers, page size and times must be positive, Clock and WatchTimeout not below a second, and RetryMax not below Retry")
 	}
 	return nil
 }

@@ -627,7 +627,7 @@ func TestOptions(t *testing.T) {
 		"audit options: Inputs is missing":    func(o *Options) { o.Inputs = nil },
 		"audit options: Sink is missing":      func(o *Options) { o.Sink = nil },
 		"audit options: Logger is missing":    func(o *Options) { o.Logger = nil },
-		"audit options: workers, page size and times must be positive, WatchTimeout not below a second, and RetryMax not below Retry": func(o *Options) { o.RetryMax = 1 },
+		"audit options: workers, page size and times must be positive, Clock and WatchTimeout not below a second, and RetryMax not below Retry": func(o *Options) { o.RetryMax = 1 },
 	} {
 		o := c.opts
 		spoil(&o)

@@ -102,6 +102,7 @@ func (w *watcher) object(t *task) {
 	w.auditor.metrics.judged.WithLabelValues(w.typ.label()).Inc()
 	now.by, now.print = by, print
 	now.rests = f.Result.Unwatched || len(f.Result.Dependencies) > 0
+	now.due = w.due(&f.Result)
 	now.failed = slices.ContainsFunc(f.Result.Decisions, func(d engine.Decision) bool { return d.Status == engine.Error })
 	w.auditor.dependents.set(subject{w, id}, f.Result.Dependencies)
 	now.transient = w.auditor.history.judged(t.ctx, &look{
@@ -109,9 +110,22 @@ func (w *watcher) object(t *task) {
 		again: known && before.by == by, unchanged: known && before.by == by && before.print == print, rests: now.rests,
 	}, s)
 	w.records.put(id, now)
+	w.alarm.set(now.due)
 	w.counted()
 	f.News = t.why != swept
 	opts.Sink.Found(f)
+}
+
+// due is when the time alone may change a verdict, in Unix seconds; 0 for never. Of a rule that reads the clock nobody
+// knows when, so that it is asked again and again.
+func (w *watcher) due(m *engine.Mutation) int64 {
+	due := dueAfter(m.Due)
+	if m.Clock {
+		if again := dueAfter(time.Now().Add(w.auditor.opts.Clock)); due == 0 || again < due {
+			due = again
+		}
+	}
+	return due
 }
 
 // gone forgets an object that was deleted.

@@ -20,6 +20,8 @@ type record struct {
 	version uint64
 	// round is the last sweep that found the object.
 	round uint32
+	// due is when the time alone may change the verdict, in Unix seconds; 0 for never.
+	due int64
 	// rests says that the verdict rests on more than the object.
 	rests bool
 	// failed says that something could not be evaluated.

@@ -32,6 +32,7 @@ type watcher struct {
 	mu     sync.Mutex
 	dirty  map[uid]struct{} // objects to be judged anew
 	wake   chan struct{}    // says that there are some
+	alarm  alarm            // of objects whose verdict rests on the time
 	beside *beside          // the sweep that runs while the watch goes on, if there is one
 
 	paged atomic.Bool // the server sends no objects as events
@@ -54,7 +55,7 @@ const (
 var errResweep = errors.New("a new sweep is due")
 
 func newWatcher(a *Auditor, t Type) *watcher {
-	return &watcher{auditor: a, typ: t, again: make(chan struct{}, 1), done: make(chan struct{}), records: records{known: map[uid]record{}}, dirty: map[uid]struct{}{}, wake: make(chan struct{}, 1)}
+	return &watcher{auditor: a, typ: t, again: make(chan struct{}, 1), done: make(chan struct{}), records: records{known: map[uid]record{}}, dirty: map[uid]struct{}{}, wake: make(chan struct{}, 1), alarm: newAlarm()}
 }
 
 // recheck has an object judged anew, because something that its verdict rests on has changed.
@@ -252,6 +253,8 @@ func (w *watcher) drain(ctx context.Context, stream watch.Interface, version str
 	w.recheckSoon() // for what was asked while nobody watched
 	over := time.NewTimer(w.auditor.opts.WatchTimeout + overdue)
 	defer over.Stop()
+	clock := time.NewTimer(w.alarm.wait())
+	defer clock.Stop()
 	for {
 		again, ended := w.again, w.besideEnd()
 		if ended != nil {
@@ -283,6 +286,11 @@ func (w *watcher) drain(ctx context.Context, stream watch.Interface, version str
 			if err := w.recheckDirty(ctx); err != nil {
 				return version, err
 			}
+		case <-w.alarm.changed:
+			clock.Reset(w.alarm.wait())
+		case <-clock.C:
+			w.ring()
+			clock.Reset(w.alarm.wait())
 		case event, open := <-stream.ResultChan():
 			if !open {
 				return version, nil

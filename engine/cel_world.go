@@ -285,7 +285,7 @@ func (w *celWorld) Authorize(question *authorizationv1.SubjectAccessReviewSpec) 
 
 // Now is the time of the evaluation. A decision that rests on it can change by itself.
 func (w *celWorld) Now() time.Time {
-	w.e.asked.unwatched = true
+	w.e.asked.readsClock()
 	return w.e.in.Now()
 }
 

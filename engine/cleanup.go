@@ -31,7 +31,6 @@ const (
 // cleanUp judges an object at rest. One that the next run deletes is a warning: nobody broke a rule, and
 // somebody may want to know. The finding is made on what is there now; the run looks again.
 func (r *Rule) cleanUp(e *evaluation) *Decision {
-	e.asked.unwatched = true // it rests on the time
 	met, err := r.meetsCleanup(e)
 	if err != nil {
 		return r.failed(err)
@@ -39,7 +38,9 @@ func (r *Rule) cleanUp(e *evaluation) *Decision {
 	if !met {
 		return r.decide(Pass, "")
 	}
-	next := r.cleanup.schedule.Next(e.in.Now()).Format(time.RFC3339)
+	run := r.cleanup.schedule.Next(e.in.Now())
+	e.asked.until(run)
+	next := run.Format(time.RFC3339)
 	d := r.decide(Warn, fmt.Sprintf("would be deleted at the next run of the schedule %q, at %s", r.cleanup.schedule, next))
 	d.Properties = map[string]string{propertySchedule: r.cleanup.schedule.String(), propertyNext: next}
 	if r.cleanup.propagation != "" {

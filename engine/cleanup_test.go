@@ -101,17 +101,21 @@ func TestCleanupRestsOnTheTime(t *testing.T) {
 	}
 	for name, c := range map[string]struct {
 		object string
-		want   bool
+		want   string // the last moment at which the verdict stands
 	}{
-		"what a policy cleans up":  {excusedPod, true},
-		"what none does":           {"{apiVersion: v1, kind: ConfigMap, metadata: {name: p}}", false},
-		"a label that is not over": {labelled("2027-02-01"), true},
-		"a label that is over":     {labelled("2027-01-01"), false},
-		"a label without a start":  {labelled("12h"), false},
+		"what a policy cleans up":  {excusedPod, "2027-01-16T00:00:00Z"},
+		"what none does":           {"{apiVersion: v1, kind: ConfigMap, metadata: {name: p}}", ""},
+		"a label that is not over": {labelled("2027-02-01"), "2027-02-01T00:00:00Z"},
+		"a label that is over":     {labelled("2027-01-01"), ""},
+		"a label without a start":  {labelled("12h"), ""},
 	} {
 		m, err := cleaned.Audit(t.Context(), resting(t, c.object), world{}.inputs())
-		if err != nil || m.Unwatched != c.want {
-			t.Errorf("%s: unwatched %v, %v", name, m.Unwatched, err)
+		got := ""
+		if !m.Due.IsZero() {
+			got = m.Due.Format(time.RFC3339)
+		}
+		if err != nil || got != c.want || m.Unwatched != (c.want != "") || m.Clock {
+			t.Errorf("%s: due %q, want %q; unwatched %t, clock %t, %v", name, got, c.want, m.Unwatched, m.Clock, err)
 		}
 	}
 }

@@ -1,6 +1,8 @@
 package engine
 
 import (
+	"time"
+
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/holdfast-io/holdfast/engine/mutate"
@@ -129,4 +131,9 @@ type Mutation struct {
 	// cannot be watched: the answer of a call, a registry's, or the time.
 	Dependencies []Dependency
 	Unwatched    bool
+	// Due is the last moment at which decisions of an audit that rest on the time are known to stand: the end of an
+	// exception, or of an object's time to live, or the next run of a schedule. Zero if there is none. Clock says that a
+	// rule has read the clock: when it will decide otherwise, nobody can tell.
+	Due   time.Time
+	Clock bool
 }

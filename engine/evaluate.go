@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"fmt"
+	"time"
 )
 
 // Validate judges the request by the validate rules that match it, in order. Rules of policies that are
@@ -27,15 +28,27 @@ func (s *Snapshot) Mutate(ctx context.Context, req *Request, in *Inputs) (Mutati
 func (s *Snapshot) Audit(ctx context.Context, req *Request, in *Inputs) (Mutation, error) {
 	as := s.begin(ctx, req, in)
 	as.atRest = true
+	as.watchClock()
 	decisions := as.validate(s.validate.rules(as), atRest)
 	e := s.begin(ctx, req, in)
-	e.atRest, e.asked = true, as.asked
+	e.atRest, e.asked, e.env.Now = true, as.asked, as.env.Now
 	decisions = append(decisions, e.mutate(s.mutate.rules(e), atRest)...)
 	decisions = append(decisions, s.generate(as, atRest)...) // of the object as it is
 	decisions = append(decisions, as.cleanUps(s.index[Cleanup].rules(&e.resource), s.ttl)...)
 	out, err := e.mutated(decisions)
 	out.Dependencies, out.Unwatched = as.asked.dependencies(), as.asked.unwatched
+	out.Due, out.Clock = as.asked.due, as.asked.clock
 	return out, err
+}
+
+// watchClock notes when a function of JMESPath reads the clock. At admission nobody asks.
+func (e *evaluation) watchClock() {
+	if now, asked := e.env.Now, e.asked; now != nil {
+		e.env.Now = func() time.Time {
+			asked.readsClock()
+			return now()
+		}
+	}
 }
 
 // unasked reports whether there is no request: the object is at rest. The values of a test make up for one.

@@ -150,7 +150,7 @@ func (e *evaluation) excusal(r *Rule) *Decision {
 		}
 		v, reason, err := x.covers(e, r)
 		if (v != no || err != nil) && x.expires() {
-			e.asked.unwatched = true // it rests on the time
+			e.asked.until(x.inCEL.until)
 		}
 		switch {
 		case err != nil:

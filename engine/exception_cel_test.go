@@ -315,6 +315,9 @@ func TestExceptionsInCELAtRest(t *testing.T) {
 			if m.Unwatched != c.unwatched {
 				t.Errorf("unwatched is %v", m.Unwatched)
 			}
+			if due := !m.Due.IsZero(); due != c.unwatched || due && m.Due.Year() != 2028 {
+				t.Errorf("due at %s", m.Due)
+			}
 		})
 	}
 }

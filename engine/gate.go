@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"time"
 
 	authorizationv1 "k8s.io/api/authorization/v1"
 	"k8s.io/apimachinery/pkg/labels"
@@ -102,6 +103,8 @@ type asked struct {
 	answers   map[string]answer
 	rests     map[Dependency]struct{}
 	unwatched bool
+	clock     bool
+	due       time.Time
 }
 
 type answer struct {
@@ -120,6 +123,17 @@ func (a *asked) once(key string, ask func() (any, error)) (any, error) {
 	}
 	a.answers[key] = answer{value, err}
 	return value, err
+}
+
+// readsClock notes that the decisions of this evaluation rest on the time, in a way that only another evaluation tells.
+func (a *asked) readsClock() { a.clock, a.unwatched = true, true }
+
+// until notes that the decisions of this evaluation stand up to and with this time, and not after it.
+func (a *asked) until(t time.Time) {
+	a.unwatched = true
+	if a.due.IsZero() || t.Before(a.due) {
+		a.due = t
+	}
 }
 
 // restsOn notes what the decisions of this evaluation rest on.

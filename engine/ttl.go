@@ -46,7 +46,7 @@ func (e *evaluation) outlived(r *Rule) *Decision {
 	case !known:
 		return nil
 	case !e.in.Now().After(end):
-		e.asked.unwatched = true // it rests on the time
+		e.asked.until(end)
 		return nil
 	default:
 		d.Properties["expired"] = end.UTC().Format(time.RFC3339)

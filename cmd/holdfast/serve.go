@@ -62,6 +62,8 @@ at fault is planned, proved and shown as Remediations (--reconcile-mode).`,
 	flags.BoolVar(&opts.Audit, "audit", opts.Audit, "take part in the audit: of all replicas that do, one audits")
 	flags.StringVar(&opts.AuditStatefulSet, "audit-statefulset", opts.AuditStatefulSet, "`NAME` of the StatefulSet whose Pods audit a part of the objects each, for more than one can audit")
 	flags.StringVar(&opts.PodName, "pod-name", opts.PodName, "`NAME` of this program's Pod (default: the host's name)")
+	flags.DurationVar(&opts.Resweep, "resweep", opts.Resweep, "longest `DURATION` between two sweeps of the audit over everything")
+	flags.DurationVar(&opts.ClockInterval, "clock-interval", opts.ClockInterval, "`DURATION` after which the audit asks rules again that read the clock")
 	flags.BoolVar(&opts.LivePolicies, "live-policies", opts.LivePolicies, "take up the policies that the cluster holds, beside the bundle")
 	flags.StringSliceVar(&opts.ExceptionNamespaces, "exception-namespaces", opts.ExceptionNamespaces, "`NAMESPACES`, with wildcards, whose PolicyExceptions count (default: that of this program)")
 	flags.BoolVar(&opts.Reconcile, "reconcile", opts.Reconcile, "make and keep what generate rules generate, and change the targets of mutate rules; without, the audit only reports them")

@@ -41,13 +41,13 @@ func TestServeTakesItsOptionsFromFlags(t *testing.T) {
 	got, _, err := served(t, "--kubeconfig", "k", "--webhook-url", "https://127.0.0.1:9443", "--listen", "127.0.0.1:9443",
 		"--metrics-listen", "127.0.0.1:8080", "--state-dir", "s", "--bundle", "a", "--bundle", "b", "--cert-dir", "c", "--namespace", "n", "--service", "v", "--webhook-name", "w",
 		"--allowed-service-url", "https://x.example", "--lookup-timeout", "3s", "--live-policies=false", "--exception-namespaces", "team-*,legacy", "--reconcile=false", "--reconcile-mode", "enforce", "--managed-by", "m",
-		"--deployment", "d", "--break-glass-users", "u", "--break-glass-groups", "g", "--admission=false", "--audit-statefulset", "x", "--pod-name", "x-1",
+		"--deployment", "d", "--break-glass-users", "u", "--break-glass-groups", "g", "--admission=false", "--audit-statefulset", "x", "--pod-name", "x-1", "--resweep", "2h", "--clock-interval", "1m",
 		"--events=false", "--settle", "1m", "--settle-namespace", "dev-*=5m,prod=0s")
 	if err != nil {
 		t.Fatal(err)
 	}
 	want := &app.ServeOptions{
-		Audit: true, AuditStatefulSet: "x", PodName: "x-1", Deployment: "d", BreakGlassUsers: []string{"u"}, BreakGlassGroups: []string{"g"},
+		Audit: true, AuditStatefulSet: "x", PodName: "x-1", Resweep: 2 * time.Hour, ClockInterval: time.Minute, Deployment: "d", BreakGlassUsers: []string{"u"}, BreakGlassGroups: []string{"g"},
 		ExceptionNamespaces: []string{"team-*", "legacy"}, ManagedBy: "m", ReconcileMode: "enforce",
 		Kubeconfig: "k", Bundle: []string{"a", "b"}, WebhookURL: "https://127.0.0.1:9443", WebhookName: "w", Service: "v", Namespace: "n",
 		Listen: "127.0.0.1:9443", MetricsListen: "127.0.0.1:8080", StateDir: "s", CertDir: "c",
@@ -75,6 +75,8 @@ func TestServeChecksItsOptions(t *testing.T) {
 		"--admission=false --audit=false":               "neither --admission nor --audit: nothing is left to do",
 		"--audit=false --audit-statefulset=x":           "--audit-statefulset needs --audit",
 		"--audit-statefulset=x":                         "--audit-statefulset needs --admission=false: Pods that share the audit come and go with their number, and admission must not",
+		"--resweep=1s":                                  "--resweep 1s: expected 1m or more",
+		"--clock-interval=1s":                           "--clock-interval 1s: expected 10s or more",
 		"--lookup-timeout=0s":                           "--lookup-timeout: expected more than 0 and at most 30s",
 		"--lookup-timeout=1m":                           "--lookup-timeout: expected more than 0 and at most 30s",
 		"--allowed-service-url=x.example":               `--allowed-service-url: allowed service "x.example": expected http://HOST or https://HOST, with or without a port and a path`,

@@ -78,6 +78,8 @@ listen: {{ printf ":%d" (int .Values.webhook.port) | quote }}
 metrics-listen: {{ printf ":%d" (int .Values.metrics.port) | quote }}
 log-level: {{ .Values.log.level }}
 log-format: {{ .Values.log.format }}
+resweep: {{ .Values.audit.resweep }}
+clock-interval: {{ .Values.audit.clockInterval }}
 lookup-timeout: {{ .Values.lookups.timeout }}
 settle: {{ .Values.findings.settle }}
 {{- with .Values.findings.settleNamespaces }}
