@@ -8,6 +8,8 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"k8s.io/client-go/kubernetes"
+
+	"github.com/holdfast-io/holdfast/report"
 )
 
 // division says which part of the background work this replica does: all of it while it holds the lease, a shard of the
@@ -17,7 +19,7 @@ type division struct {
 	shards *shards // nil where one audits all
 	audit  bool
 	// mine tells which objects this replica audits; nil for all.
-	mine func(uid string) bool
+	mine func(namespace, uid string) bool
 	// statuses says that this replica, when it leads, writes the status of policies: one that admits knows whether they
 	// are enforced.
 	statuses bool
@@ -42,6 +44,7 @@ func (o *ServeOptions) division(kube kubernetes.Interface, log *slog.Logger, met
 		if d.shards, err = newShards(kube, o.Namespace, o.AuditStatefulSet, pod, log, metrics); err != nil {
 			return nil, err
 		}
+		d.shards.together = o.Reports.Layout == report.PerNamespace
 		d.mine = d.shards.mine
 		// One Pod of a name at a time is what a StatefulSet promises, as long as nobody deletes with force.
 		lease += "-" + strconv.Itoa(d.shards.ordinal)

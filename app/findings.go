@@ -1,6 +1,8 @@
 package app
 
 import (
+	"k8s.io/apimachinery/pkg/runtime/schema"
+
 	"github.com/holdfast-io/holdfast/audit"
 	"github.com/holdfast-io/holdfast/events"
 	"github.com/holdfast-io/holdfast/report"
@@ -39,6 +41,12 @@ func (s findings) Listed(t audit.Type, seen func(uid string) bool) {
 	apiVersion, kind := t.Kind.ToAPIVersionAndKind()
 	s.writer.Retain(apiVersion, kind, seen)
 	s.proposer.Listed(t.Kind, seen)
+}
+
+func (s findings) Audited(looked func(schema.GroupVersionKind) bool) {
+	s.writer.Only(func(apiVersion, kind string) bool {
+		return looked(schema.FromAPIVersionAndKind(apiVersion, kind))
+	})
 }
 
 func targetOf(o audit.Object) report.Target {

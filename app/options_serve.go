@@ -52,6 +52,8 @@ type ServeOptions struct {
 	// Resweep is how often the audit lists everything anew, as the safety net under its watches. Default: 1 h, at which it
 	// costs next to nothing. ClockInterval is how often it asks rules again that read the clock. Default: 5 min.
 	Resweep, ClockInterval time.Duration
+	// Reports say how what the audit finds is reported.
+	Reports ReportOptions
 	// LivePolicies takes up the policies that the cluster holds, beside the bundle, and checks them when they
 	// are written. Default: true.
 	LivePolicies bool
@@ -84,7 +86,7 @@ type ServeOptions struct {
 
 // DefaultServeOptions gives the defaults of all options.
 func DefaultServeOptions() ServeOptions {
-	return ServeOptions{WebhookName: "holdfast", Service: "holdfast", Deployment: "holdfast", BreakGlassUsers: []string{}, BreakGlassGroups: []string{}, Namespace: ownNamespace, Listen: ":9443", MetricsListen: ":8080", Admission: true, Audit: true, Resweep: time.Hour, ClockInterval: 5 * time.Minute, LivePolicies: true, Reconcile: true, ReconcileMode: Mode(v1alpha1.Propose), ManagedBy: engine.DefaultManagedBy, ExceptionNamespaces: []string{}, Events: true, Settle: DefaultSettleOptions(), Lookups: DefaultLookupOptions()}
+	return ServeOptions{WebhookName: "holdfast", Service: "holdfast", Deployment: "holdfast", BreakGlassUsers: []string{}, BreakGlassGroups: []string{}, Namespace: ownNamespace, Listen: ":9443", MetricsListen: ":8080", Admission: true, Audit: true, Reports: DefaultReportOptions(), Resweep: time.Hour, ClockInterval: 5 * time.Minute, LivePolicies: true, Reconcile: true, ReconcileMode: Mode(v1alpha1.Propose), ManagedBy: engine.DefaultManagedBy, ExceptionNamespaces: []string{}, Events: true, Settle: DefaultSettleOptions(), Lookups: DefaultLookupOptions()}
 }
 
 // Validate names the first option that cannot be used, by its flag.
@@ -130,6 +132,9 @@ func (o *ServeOptions) Validate() error {
 		return err
 	}
 	if err := o.Lookups.Validate(); err != nil {
+		return err
+	}
+	if err := o.Reports.Validate(); err != nil {
 		return err
 	}
 	if o.WebhookURL == "" {

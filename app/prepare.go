@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"slices"
+	"strings"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -15,11 +17,13 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/holdfast-io/holdfast/charts"
+	"github.com/holdfast-io/holdfast/report"
 )
 
 // prepareCluster does for a program outside of the cluster what the chart does for one inside: it makes the
-// namespace of the lease and the CRDs of the reports. What is there already is left alone.
-func prepareCluster(ctx context.Context, clients *cluster, namespace string, log *slog.Logger) error {
+// namespace of the lease and the CRDs of the reports that are written. What is there already is left alone.
+func prepareCluster(ctx context.Context, clients *cluster, opts *ServeOptions, log *slog.Logger) error {
+	namespace := opts.Namespace
 	_, err := clients.kube.CoreV1().Namespaces().Create(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace}}, metav1.CreateOptions{})
 	if err != nil && !apierrors.IsAlreadyExists(err) {
 		return fmt.Errorf("making namespace %s: %w", namespace, err)
@@ -31,6 +35,9 @@ func prepareCluster(ctx context.Context, clients *cluster, namespace string, log
 	}
 	definitions := clients.dynamic.Resource(schema.GroupVersionResource{Group: "apiextensions.k8s.io", Version: "v1", Resource: "customresourcedefinitions"})
 	for _, file := range files {
+		if group, _, _ := strings.Cut(file, "_"); group != string(opts.Reports.API) && slices.Contains(report.APIs(), report.API(group)) {
+			continue // reports of this kind are not written
+		}
 		text, err := fs.ReadFile(crds, file)
 		if err != nil {
 			return fmt.Errorf("reading %s: %w", file, err)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/holdfast-io/holdfast/audit"
 	"github.com/holdfast-io/holdfast/bundle"
@@ -90,11 +91,15 @@ func Serve(ctx context.Context, opts ServeOptions, streams IO) (exit Exit, err e
 	if err != nil {
 		return Failed, err
 	}
-	writer, err := report.NewWriter(report.WriterOptions{Client: clients.dynamic, Logger: log, Metrics: metrics})
+	var auditor *audit.Auditor
+	writer, err := report.NewWriter(report.WriterOptions{
+		Client: clients.dynamic, Metadata: clients.metadata, API: opts.Reports.API, Layout: opts.Reports.Layout, Results: opts.Reports.statuses(),
+		Mine: division.mine, Logger: log, Metrics: metrics,
+		Lost: func(t report.Target) { auditor.Recheck(schema.FromAPIVersionAndKind(t.APIVersion, t.Kind), t.UID) },
+	})
 	if err != nil {
 		return Failed, err
 	}
-	var auditor *audit.Auditor
 	proposer, err := opts.proposer(propose.Options{
 		Server: proposedOn(clients, served), Snapshots: snapshots, Inputs: func() *engine.Inputs { return &inputs },
 		Swept: func() bool { return swept(auditor) }, Part: division.part(), Logger: log, Metrics: metrics,
@@ -110,7 +115,7 @@ func Serve(ctx context.Context, opts ServeOptions, streams IO) (exit Exit, err e
 		return Failed, err
 	}
 	if opts.WebhookURL != "" {
-		if err := prepareCluster(ctx, clients, opts.Namespace, log); err != nil {
+		if err := prepareCluster(ctx, clients, &opts, log); err != nil {
 			return Failed, err
 		}
 	}

@@ -27,7 +27,9 @@ type shards struct {
 	namespace string
 	name      string // of the StatefulSet
 	ordinal   int
-	log       *slog.Logger
+	// together says that objects of one namespace fall to one Pod.
+	together bool
+	log      *slog.Logger
 	// replicas is how many share the work as this Pod knows it; 0 until the StatefulSet has been read.
 	replicas atomic.Int64
 	changed  chan struct{}
@@ -64,13 +66,18 @@ func ordinalOf(statefulSet, pod string) (int, error) {
 	return int(ordinal), nil
 }
 
-// mine tells whether the object with the UID falls to this Pod.
-func (s *shards) mine(uid string) bool {
+// mine tells whether the object falls to this Pod: by its UID, or where the objects of a namespace share reports, by the
+// namespace, because a report has one writer.
+func (s *shards) mine(namespace, uid string) bool {
+	by := uid
+	if s.together {
+		by = namespace
+	}
 	n := s.replicas.Load()
-	return n > 0 && shardOf(uid, uint64(n)) == uint64(s.ordinal)
+	return n > 0 && shardOf(by, uint64(n)) == uint64(s.ordinal)
 }
 
-// shardOf spreads UIDs evenly. Versions of this program must agree about it, because they run beside one another during
+// shardOf spreads UIDs, and names, evenly. Versions of this program must agree about it, because they run beside one another during
 // an upgrade.
 func shardOf(uid string, n uint64) uint64 {
 	h := fnv.New64a()

@@ -39,7 +39,7 @@ func TestEveryObjectFallsToOneShard(t *testing.T) {
 			for ordinal := range n {
 				s := &shards{ordinal: ordinal}
 				s.replicas.Store(int64(n))
-				if s.mine(uid) {
+				if s.mine("n", uid) {
 					owners++
 					counts[ordinal]++
 				}
@@ -57,7 +57,34 @@ func TestEveryObjectFallsToOneShard(t *testing.T) {
 }
 
 func TestNothingIsMineBeforeTheStatefulSetIsKnown(t *testing.T) {
-	if (&shards{}).mine("6f1c2b3a-0000-4b1e-9d2f-000000000000") {
+	if (&shards{}).mine("n", "6f1c2b3a-0000-4b1e-9d2f-000000000000") {
 		t.Error("an object is taken although nobody knows how many share the work")
+	}
+}
+
+// A report about several objects has one writer, so these fall to one shard.
+func TestWhereObjectsShareReportsANamespaceFallsToOneShard(t *testing.T) {
+	counts := make([]int, 3)
+	for i := range 300 {
+		namespace, owners := fmt.Sprint("team-", i), 0
+		for ordinal := range counts {
+			s := &shards{ordinal: ordinal, together: true}
+			s.replicas.Store(int64(len(counts)))
+			if s.mine(namespace, "one") != s.mine(namespace, "another") {
+				t.Fatalf("shard %d has a part of %s", ordinal, namespace)
+			}
+			if s.mine(namespace, "one") {
+				owners++
+				counts[ordinal]++
+			}
+		}
+		if owners != 1 {
+			t.Fatalf("%d shards have %s", owners, namespace)
+		}
+	}
+	for ordinal, n := range counts {
+		if n < 70 || n > 130 {
+			t.Errorf("of 300 namespaces shard %d has %d", ordinal, n)
+		}
 	}
 }

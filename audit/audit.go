@@ -77,8 +77,11 @@ type Sink interface {
 	// Gone says that the object is no longer there, or that no rule matches it any more.
 	Gone(Object)
 	// Listed says that all objects of the type have been judged: what the sink knows of others of that
-	// type is of objects which vanished unseen. seen holds the UIDs of those that are there.
+	// type is of objects which vanished unseen. seen holds the UIDs of those that are there, and that this auditor judges.
 	Listed(t Type, seen func(uid string) bool)
+	// Audited says, once the types of the cluster are known for the first time, which of them are looked at, or would be if
+	// they were served: what the sink knows of other types is from before, when other policies were in force.
+	Audited(looked func(schema.GroupVersionKind) bool)
 }
 
 // Options are what an Auditor needs.
@@ -120,8 +123,8 @@ type Options struct {
 	Writes Writes
 	// Settle is how long findings are transient.
 	Settle Settle
-	// Mine tells which objects this auditor judges, by their UID, where several share the work; nil for all.
-	Mine func(uid string) bool
+	// Mine tells which objects this auditor judges, by their namespace and UID, where several share the work; nil for all.
+	Mine func(namespace, uid string) bool
 }
 
 // Validate fills in defaults and names the first field that is missing.

@@ -132,6 +132,8 @@ type ledger struct {
 	lines []string
 	// known is the state of each object, as reports would show it.
 	known map[string]string
+	// looked is what it was told of the types that are audited.
+	looked func(schema.GroupVersionKind) bool
 }
 
 func (l *ledger) say(format string, args ...any) {
@@ -166,6 +168,12 @@ func (l *ledger) Listed(t Type, seen func(string) bool) {
 		}
 	}
 	l.say("%s: %d", t.label(), n)
+}
+
+func (l *ledger) Audited(looked func(schema.GroupVersionKind) bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.looked = looked
 }
 
 // told gives what was said since the last call, in order of the alphabet.

@@ -25,6 +25,8 @@ type Auditor struct {
 	history    *history
 	pool       *pool
 	seed       engine.Seed
+	// watching are the types with their watchers, for Recheck.
+	watching sync.Map
 }
 
 // New checks the options and makes an Auditor.
@@ -83,6 +85,8 @@ func (a *Auditor) DiscoveryError() string {
 func (a *Auditor) Run(ctx context.Context) error {
 	defer a.book.reset()
 	defer a.history.reset()
+	defer a.watching.Clear()
+	told := false
 	a.dependents, a.abandoned = newDependents(), map[Type]bool{}
 	a.pool = newPool(a.opts.Workers)
 	defer a.pool.close()
@@ -103,6 +107,10 @@ func (a *Auditor) Run(ctx context.Context) error {
 	for {
 		types, err := a.discover(ctx)
 		a.matchWatchers(ctx, types, err, watchers, &running)
+		if err == nil && !told {
+			told = true
+			a.opts.Sink.Audited(looked(types, a.opts.Snapshots.Current()))
+		}
 		if a.opts.Metadata != nil && len(types) > 0 {
 			things.match(ctx, types)
 		}
@@ -153,6 +161,7 @@ func (a *Auditor) matchWatchers(ctx context.Context, types []Type, err error, wa
 		w.stop()
 		<-w.done
 		delete(watchers, t)
+		a.watching.Delete(t)
 		found := w.records.clear()
 		for _, id := range found {
 			a.drop(subject{w, id})
@@ -169,6 +178,7 @@ func (a *Auditor) matchWatchers(ctx context.Context, types []Type, err error, wa
 		}
 		w := newWatcher(a, t)
 		watchers[t] = w
+		a.watching.Store(t, w)
 		typeCtx, stop := context.WithCancel(ctx)
 		w.stop = stop
 		running.Go(func() {
@@ -195,14 +205,26 @@ func (a *Auditor) drop(s subject) {
 	a.history.forget(s)
 }
 
-// mine reports whether this auditor judges the object with the UID.
-func (a *Auditor) mine(uid string) bool { return a.opts.Mine == nil || a.opts.Mine(uid) }
+// mine reports whether this auditor judges the object.
+func (a *Auditor) mine(namespace, uid string) bool {
+	return a.opts.Mine == nil || a.opts.Mine(namespace, uid)
+}
 
-// listed tells the sink which objects of the type are there. Of those that other auditors judge it says nothing: they
-// are not to be taken for vanished.
+// listed tells the sink which objects of the type are there.
 func (a *Auditor) listed(t Type, found map[uid]struct{}) {
 	a.opts.Sink.Listed(t, func(uid string) bool {
 		_, ok := found[uidOf(uid)]
-		return ok || !a.mine(uid)
+		return ok
+	})
+}
+
+// Recheck has an object judged anew although nothing has changed: what was found of it is lost. It does not wait.
+func (a *Auditor) Recheck(kind schema.GroupVersionKind, uid string) {
+	a.watching.Range(func(t, w any) bool {
+		if t.(Type).Kind != kind { //nolint:forcetypeassert // nothing else is put in
+			return true
+		}
+		w.(*watcher).recheck(uidOf(uid)) //nolint:forcetypeassert // nothing else is put in
+		return false
 	})
 }

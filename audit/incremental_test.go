@@ -107,7 +107,7 @@ func TestShards(t *testing.T) {
 		var all []*cluster
 		for i := range shards {
 			c := newCluster(t, policyFor("p", "Pod"))
-			c.opts.Mine = func(uid string) bool { return len(uid)%shards == i }
+			c.opts.Mine = func(_, uid string) bool { return len(uid)%shards == i }
 			for o := range objects {
 				c.create(t, podType, "n", strings.Repeat("a", o+1), nil)
 			}

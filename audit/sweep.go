@@ -8,6 +8,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/dynamic"
 )
 
@@ -86,3 +87,5 @@ type discard struct{}
 func (discard) Found(Finding)                      {}
 func (discard) Gone(Object)                        {}
 func (discard) Listed(Type, func(uid string) bool) {}
+
+func (discard) Audited(func(schema.GroupVersionKind) bool) {}

@@ -5,6 +5,8 @@ import (
 	"strings"
 
 	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/holdfast-io/holdfast/engine"
 )
@@ -46,6 +48,26 @@ func wanted(types []Type, s *engine.Snapshot) []Type {
 		return strings.Compare(a.Resource.String(), b.Resource.String())
 	})
 	return out
+}
+
+// looked tells the types that are audited, and those that policies name though the cluster does not serve them.
+func looked(types []Type, s *engine.Snapshot) func(schema.GroupVersionKind) bool {
+	audited := map[schema.GroupVersionKind]bool{}
+	for _, t := range wanted(types, s) {
+		audited[t.Kind] = true
+	}
+	served := map[schema.GroupVersionKind]bool{}
+	for _, t := range types {
+		served[t.Kind] = true
+	}
+	return func(kind schema.GroupVersionKind) bool {
+		if served[kind] {
+			return audited[kind]
+		}
+		// Of what is not served nobody tells what it is called in the plural, or whether it has namespaces.
+		plural, _ := meta.UnsafeGuessKindToResource(kind)
+		return lost(Type{Kind: kind, Resource: plural, Namespaced: true}, nil, s) || lost(Type{Kind: kind, Resource: plural}, nil, s)
+	}
 }
 
 func matchesAny(s *engine.Snapshot, t Type) bool { return len(rulesFor(s, t)) > 0 }

@@ -329,7 +329,7 @@ func (w *watcher) offerGone(ctx context.Context, u *unstructured.Unstructured) {
 }
 
 func (w *watcher) isMine(u *unstructured.Unstructured) bool {
-	return w.auditor.mine(string(u.GetUID())) && !w.ignored(u)
+	return w.auditor.mine(u.GetNamespace(), string(u.GetUID())) && !w.ignored(u)
 }
 
 func (w *watcher) ignored(u *unstructured.Unstructured) bool {

@@ -8,19 +8,19 @@ import (
 	"io/fs"
 )
 
-// The definitions of PolicyReport and ClusterPolicyReport are made from the Go types that the reports are
+// The definitions of the reports are made from the Go types that the reports are
 // written with. The version of the types is the one that go.mod requires. That of Remediation is made from our own.
 //
-//go:generate go run sigs.k8s.io/controller-tools/cmd/controller-gen@v0.21.0 crd paths=github.com/kyverno/kyverno/api/policyreport/v1alpha2 output:crd:dir=holdfast/crds
-//go:generate go run sigs.k8s.io/controller-tools/cmd/controller-gen@v0.21.0 crd:maxDescLen=300 paths=../api/v1alpha1 output:crd:dir=holdfast/crds
+//go:generate go run sigs.k8s.io/controller-tools/cmd/controller-gen@v0.21.0 crd paths=github.com/kyverno/kyverno/api/policyreport/v1alpha2 paths=github.com/openreports/reports-api/apis/openreports.io/v1alpha1 output:crd:dir=holdfast/definitions
+//go:generate go run sigs.k8s.io/controller-tools/cmd/controller-gen@v0.21.0 crd:maxDescLen=300 paths=../api/v1alpha1 output:crd:dir=holdfast/definitions
 
-//go:embed holdfast/crds/*.yaml
+//go:embed holdfast/definitions/*.yaml
 var files embed.FS
 
 // CRDs are the definitions of the resources that Holdfast writes: one file per resource at the root of the
-// file system, one YAML document of kind CustomResourceDefinition (apiextensions.k8s.io/v1) in each.
+// file system, which begins with the API group, one YAML document of kind CustomResourceDefinition (apiextensions.k8s.io/v1) in each.
 func CRDs() fs.FS {
-	sub, err := fs.Sub(files, "holdfast/crds")
+	sub, err := fs.Sub(files, "holdfast/definitions")
 	if err != nil { // the path is a constant that fs.ValidPath takes
 		panic(err)
 	}

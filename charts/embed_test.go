@@ -3,9 +3,11 @@ package charts
 import (
 	"io/fs"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/kyverno/kyverno/api/policyreport/v1alpha2"
+	openreports "github.com/openreports/reports-api/apis/openreports.io/v1alpha1"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	"sigs.k8s.io/yaml"
 )
@@ -15,6 +17,8 @@ func TestCRDsAreTheDefinitionsOfTheReports(t *testing.T) {
 		kind  string
 		scope apiextensionsv1.ResourceScope
 	}{
+		"openreports.io_reports.yaml":              {"Report", apiextensionsv1.NamespaceScoped},
+		"openreports.io_clusterreports.yaml":       {"ClusterReport", apiextensionsv1.ClusterScoped},
 		"wgpolicyk8s.io_policyreports.yaml":        {"PolicyReport", apiextensionsv1.NamespaceScoped},
 		"wgpolicyk8s.io_clusterpolicyreports.yaml": {"ClusterPolicyReport", apiextensionsv1.ClusterScoped},
 	}
@@ -39,15 +43,16 @@ func TestCRDsAreTheDefinitionsOfTheReports(t *testing.T) {
 		if crd.Kind != "CustomResourceDefinition" || crd.APIVersion != apiextensionsv1.SchemeGroupVersion.String() {
 			t.Errorf("%s is %s %s: want a CustomResourceDefinition", name, crd.APIVersion, crd.Kind)
 		}
-		if crd.Spec.Group != v1alpha2.GroupName || crd.Spec.Names.Kind != report.kind || crd.Spec.Scope != report.scope {
-			t.Errorf("%s defines %s of %s, %s: want %s of %s, %s", name, crd.Spec.Names.Kind, crd.Spec.Group,
-				crd.Spec.Scope, report.kind, v1alpha2.GroupName, report.scope)
+		version := map[string]string{v1alpha2.GroupName: v1alpha2.GroupVersion.Version, openreports.GroupName: openreports.GroupVersion.Version}[crd.Spec.Group]
+		if !strings.HasPrefix(name, crd.Spec.Group+"_") || crd.Spec.Names.Kind != report.kind || crd.Spec.Scope != report.scope {
+			t.Errorf("%s defines %s of %s, %s: want %s, %s", name, crd.Spec.Names.Kind, crd.Spec.Group,
+				crd.Spec.Scope, report.kind, report.scope)
 		}
 		stored := func(v apiextensionsv1.CustomResourceDefinitionVersion) bool {
-			return v.Name == v1alpha2.GroupVersion.Version && v.Served && v.Storage
+			return v.Name == version && v.Served && v.Storage
 		}
 		if !slices.ContainsFunc(crd.Spec.Versions, stored) {
-			t.Errorf("%s does not store %s", name, v1alpha2.GroupVersion.Version)
+			t.Errorf("%s does not store %q", name, version)
 		}
 	}
 }

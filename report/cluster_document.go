@@ -9,14 +9,12 @@ import (
 	"strings"
 
 	"github.com/kyverno/kyverno/api/policyreport/v1alpha2"
+	openreports "github.com/openreports/reports-api/apis/openreports.io/v1alpha1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
-
-	"github.com/holdfast-io/holdfast/engine"
 )
 
 const (
@@ -25,8 +23,8 @@ const (
 	// LabelManagedBy, with the value ManagedBy, marks the reports that a Writer keeps.
 	LabelManagedBy = "app.kubernetes.io/managed-by"
 	ManagedBy      = "holdfast"
-	// AnnotationHash tells which results the report has, so that they are not written again.
-	AnnotationHash = "holdfast.dev/report-hash"
+	// AnnotationIndex tells which results the report has of which objects, so that they are not written again.
+	AnnotationIndex = "holdfast.dev/report-index"
 	// AnnotationOmitted is the number of results that did not fit into the report.
 	AnnotationOmitted = "holdfast.dev/results-omitted"
 	// PropertyOmitted is the same, in the first result.
@@ -37,117 +35,151 @@ const (
 // names that the server keeps, a report has to fit into etcd's 1.5 MiB.
 const maxResults = 960 << 10
 
-// reportResource is the resource of the report on an object in the namespace, or on a cluster-scoped one.
-func reportResource(namespace string) schema.GroupVersionResource {
-	resource := "policyreports"
-	if namespace == "" {
-		resource = "clusterpolicyreports"
-	}
-	return schema.GroupVersionResource{Group: v1alpha2.GroupName, Version: v1alpha2.GroupVersion.Version, Resource: resource}
+// row is one result as a report has it, in either API: they differ in nothing that is set here.
+type row struct {
+	v1alpha2.PolicyReportResult
 }
 
-// buildReport writes a report as server-side apply takes it. results are those of all parts, in order.
-func buildReport(t Target, hash string, results []v1alpha2.PolicyReportResult) (*unstructured.Unstructured, error) {
-	scope := &corev1.ObjectReference{
-		APIVersion: t.APIVersion, Kind: t.Kind, Namespace: t.Namespace, Name: t.Name, UID: types.UID(t.UID),
+func (r *row) object() corev1.ObjectReference {
+	if len(r.Resources) == 0 {
+		return corev1.ObjectReference{}
 	}
-	meta := metav1.ObjectMeta{
-		Name: t.UID, Namespace: t.Namespace,
-		Labels:      map[string]string{LabelManagedBy: ManagedBy},
-		Annotations: map[string]string{AnnotationHash: hash},
-		OwnerReferences: []metav1.OwnerReference{{
-			APIVersion: t.APIVersion, Kind: t.Kind, Name: t.Name, UID: types.UID(t.UID),
-		}},
-	}
-	summary := summarizeReport(results)
-	kept, omitted, err := fit(results)
-	if err != nil {
-		return nil, err
-	}
-	if omitted > 0 {
-		meta.Annotations[AnnotationOmitted] = fmt.Sprint(omitted)
-	}
-	version := v1alpha2.GroupVersion.String()
-	var object any = &v1alpha2.PolicyReport{
-		TypeMeta: metav1.TypeMeta{APIVersion: version, Kind: "PolicyReport"}, ObjectMeta: meta, Scope: scope, Summary: summary, Results: kept,
-	}
-	if t.Namespace == "" {
-		object = &v1alpha2.ClusterPolicyReport{
-			TypeMeta: metav1.TypeMeta{APIVersion: version, Kind: "ClusterPolicyReport"}, ObjectMeta: meta, Scope: scope, Summary: summary, Results: kept,
-		}
-	}
-	content, err := runtime.DefaultUnstructuredConverter.ToUnstructured(object)
-	if err != nil {
-		return nil, fmt.Errorf("writing the report: %w", err)
-	}
-	unstructured.RemoveNestedField(content, "metadata", "creationTimestamp")
-	return &unstructured.Unstructured{Object: content}, nil
+	return r.Resources[0]
 }
 
-// policyResults are the results of one part in PolicyReport's type. Each names the object in the version
-// that was judged, without which a reader could not tell the parts of a report from one another.
-func policyResults(t Target, apiVersion string, p *part) []v1alpha2.PolicyReportResult {
-	out := make([]v1alpha2.PolicyReportResult, len(p.results))
-	stamp := metav1.Timestamp{Seconds: p.at.Unix(), Nanos: int32(p.at.Nanosecond())}
-	for i, r := range p.results {
-		out[i] = v1alpha2.PolicyReportResult{
+// policyResults are the results of one part. Each names the object in the version that was judged, without which a reader
+// could not tell the parts of a report from one another.
+func policyResults(t Target, apiVersion string, f *fresh) []row {
+	out := make([]row, len(f.results))
+	stamp := metav1.Timestamp{Seconds: f.at.Unix(), Nanos: int32(f.at.Nanosecond())}
+	for i := range f.results {
+		r := &f.results[i]
+		out[i] = row{v1alpha2.PolicyReportResult{
 			Source: r.Source, Policy: r.Policy, Rule: r.Rule, Message: shorten(r.Message),
 			Result: v1alpha2.PolicyResult(r.Result), Scored: r.Scored, Properties: r.Since.with(r.Properties),
 			Timestamp: stamp, Category: r.Category, Severity: v1alpha2.PolicySeverity(r.Severity),
 			Resources: []corev1.ObjectReference{{
 				APIVersion: apiVersion, Kind: t.Kind, Namespace: t.Namespace, Name: t.Name, UID: types.UID(t.UID),
 			}},
-		}
+		}}
 	}
 	return out
 }
 
-func summarizeReport(results []v1alpha2.PolicyReportResult) v1alpha2.PolicyReportSummary {
-	short := make([]Result, len(results))
-	for i := range results {
-		short[i].Result = Status(results[i].Result)
+// content is what a report is to say.
+type content struct {
+	rows []row
+	// counts are of all results, spelled out or not, and spelled is how many are to be spelled out.
+	counts  [5]int
+	spelled int
+	index   []indexed
+}
+
+// document writes a report as server-side apply takes it.
+func (o *WriterOptions) document(j *job, c *content) (*unstructured.Unstructured, error) {
+	kept, err := fit(c.rows, c.spelled)
+	if err != nil {
+		return nil, err
 	}
-	s := Summarize(short)
-	return v1alpha2.PolicyReportSummary{Pass: s.Pass, Fail: s.Fail, Warn: s.Warn, Error: s.Error, Skip: s.Skip}
+	kind := o.API.kind(j.namespace)
+	meta := metav1.ObjectMeta{
+		Name: j.name, Namespace: j.namespace,
+		Labels:      map[string]string{LabelManagedBy: ManagedBy},
+		Annotations: map[string]string{AnnotationIndex: writeIndex(c.index)},
+	}
+	if omitted := c.spelled - len(kept); omitted > 0 {
+		meta.Annotations[AnnotationOmitted] = fmt.Sprint(omitted)
+	}
+	var scope *corev1.ObjectReference
+	if o.Layout == PerResource {
+		// One version names the object, always the same one.
+		t := j.parts[0].entry.target
+		apiVersion := c.index[0].apiVersion
+		scope = &corev1.ObjectReference{APIVersion: apiVersion, Kind: t.Kind, Namespace: t.Namespace, Name: t.Name, UID: types.UID(t.UID)}
+		meta.OwnerReferences = []metav1.OwnerReference{{APIVersion: apiVersion, Kind: t.Kind, Name: t.Name, UID: types.UID(t.UID)}}
+	}
+	content, err := runtime.DefaultUnstructuredConverter.ToUnstructured(&v1alpha2.PolicyReport{
+		TypeMeta: metav1.TypeMeta{APIVersion: kind.GroupVersion().String(), Kind: kind.Kind}, ObjectMeta: meta, Scope: scope,
+		Summary: summaryOf(c.counts), Results: resultsOf(kept),
+	})
+	if err != nil {
+		return nil, fmt.Errorf("writing the report: %w", err)
+	}
+	unstructured.RemoveNestedField(content, "metadata", "creationTimestamp")
+	if o.API == OpenReports {
+		content["source"] = Source
+		if len(o.Results) < len(Statuses()) {
+			content["configuration"] = map[string]any{"limits": map[string]any{"statusFilter": filterOf(o.Results)}}
+		}
+	}
+	return &unstructured.Unstructured{Object: content}, nil
+}
+
+func resultsOf(rows []row) []v1alpha2.PolicyReportResult {
+	out := make([]v1alpha2.PolicyReportResult, len(rows))
+	for i := range rows {
+		out[i] = rows[i].PolicyReportResult
+	}
+	return out
+}
+
+// filterOf says to readers of an openreports report which results are spelled out in it.
+func filterOf(statuses []Status) []any {
+	out := make([]any, len(statuses))
+	for i, s := range statuses {
+		out[i] = string(openreports.StatusFilter(s))
+	}
+	return out
+}
+
+func summaryOf(counts [5]int) v1alpha2.PolicyReportSummary {
+	return v1alpha2.PolicyReportSummary{
+		Pass: counts[rank(Pass)], Fail: counts[rank(Fail)], Warn: counts[rank(Warn)], Error: counts[rank(Error)], Skip: counts[rank(Skip)],
+	}
 }
 
 // fit keeps the results that a report has room for, what comes first before the rest, and puts them in the
-// order of policies and rules, in which people and tests look for them. The first says how many are not kept.
-func fit(results []v1alpha2.PolicyReportResult) (kept []v1alpha2.PolicyReportResult, omitted int, err error) {
+// order of objects, policies and rules, in which people and tests look for them. The first says how many of all are not
+// kept.
+func fit(rows []row, all int) ([]row, error) {
+	slices.SortStableFunc(rows, byGravity)
 	size := 0
-	for i := range results {
-		raw, err := json.Marshal(&results[i])
+	kept := make([]row, 0, len(rows))
+	for i := range rows {
+		raw, err := json.Marshal(&rows[i].PolicyReportResult)
 		if err != nil {
-			return nil, 0, fmt.Errorf("writing a result of %s: %w", engine.RuleID(results[i].Properties[PropertyPolicyKind], results[i].Policy, results[i].Rule), err)
+			return nil, fmt.Errorf("writing a result of policy %s, rule %s: %w", rows[i].Policy, rows[i].Rule, err)
 		}
-		if size+len(raw)+1 > maxResults {
-			omitted++
-			continue
+		if size+len(raw)+1 <= maxResults {
+			size += len(raw) + 1
+			kept = append(kept, rows[i])
 		}
-		size += len(raw) + 1
-		kept = append(kept, results[i])
 	}
-	slices.SortStableFunc(kept, func(a, b v1alpha2.PolicyReportResult) int {
-		return cmp.Or(strings.Compare(a.Policy, b.Policy), strings.Compare(a.Rule, b.Rule),
-			strings.Compare(a.Properties[PropertyPolicyKind], b.Properties[PropertyPolicyKind]))
-	})
-	if omitted > 0 && len(kept) > 0 {
+	slices.SortStableFunc(kept, inOrder)
+	if omitted := all - len(kept); omitted > 0 && len(kept) > 0 {
 		properties := maps.Clone(kept[0].Properties)
 		if properties == nil {
 			properties = map[string]string{}
 		}
-		properties[PropertyOmitted] = fmt.Sprintf("%d of %d results do not fit into the report", omitted, len(results))
+		properties[PropertyOmitted] = fmt.Sprintf("%d of %d results do not fit into the report", omitted, all)
 		kept[0].Properties = properties
 	}
-	return kept, omitted, nil
+	return kept, nil
 }
 
-// sortPolicyResults puts what needs somebody first, across the parts of a report.
-func sortPolicyResults(results []v1alpha2.PolicyReportResult) {
-	slices.SortStableFunc(results, func(a, b v1alpha2.PolicyReportResult) int {
-		if c := rank(Status(a.Result)) - rank(Status(b.Result)); c != 0 {
-			return c
-		}
-		return severityRank(string(a.Severity)) - severityRank(string(b.Severity))
-	})
+// byGravity puts what needs somebody first.
+func byGravity(a, b row) int {
+	return cmp.Or(
+		rank(Status(a.Result))-rank(Status(b.Result)),
+		severityRank(string(a.Severity))-severityRank(string(b.Severity)),
+	)
+}
+
+func inOrder(a, b row) int {
+	x, y := a.object(), b.object()
+	return cmp.Or(
+		strings.Compare(x.Kind, y.Kind), strings.Compare(x.Name, y.Name), strings.Compare(string(x.UID), string(y.UID)),
+		strings.Compare(a.Policy, b.Policy), strings.Compare(a.Rule, b.Rule),
+		strings.Compare(a.Properties[PropertyPolicyKind], b.Properties[PropertyPolicyKind]),
+	)
 }

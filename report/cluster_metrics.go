@@ -26,8 +26,9 @@ const (
 )
 
 type writerMetrics struct {
-	writes *prometheus.CounterVec
-	errors prometheus.Counter
+	writes  *prometheus.CounterVec
+	errors  prometheus.Counter
+	omitted prometheus.Counter
 }
 
 func newWriterMetrics(reg prometheus.Registerer, pending func() float64) (*writerMetrics, error) {
@@ -41,6 +42,10 @@ func newWriterMetrics(reg prometheus.Registerer, pending func() float64) (*write
 			Help: "Requests about reports that failed and are tried again.",
 		}),
 	}
+	m.omitted = prometheus.NewCounter(prometheus.CounterOpts{
+		Name: "holdfast_report_results_omitted_total",
+		Help: "Results that did not fit into their report when it was written.",
+	})
 	if reg == nil {
 		return m, nil
 	}
@@ -48,7 +53,7 @@ func newWriterMetrics(reg prometheus.Registerer, pending func() float64) (*write
 		Name: "holdfast_report_pending",
 		Help: "Reports that differ from what is known of their objects.",
 	}, pending)
-	for _, c := range []prometheus.Collector{m.writes, m.errors, waiting} {
+	for _, c := range []prometheus.Collector{m.writes, m.errors, m.omitted, waiting} {
 		if err := reg.Register(c); err != nil {
 			return nil, fmt.Errorf("registering the report writer's metrics: %w", err)
 		}

@@ -22,7 +22,10 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/dynamic/fake"
+	"k8s.io/client-go/metadata"
+	metadatafake "k8s.io/client-go/metadata/fake"
 	clienttesting "k8s.io/client-go/testing"
 )
 
@@ -31,29 +34,55 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // server keeps reports as an API server would, and fails as a test says.
 type server struct {
 	mu      sync.Mutex
-	reports map[string]*unstructured.Unstructured
-	// did are the changes: verb and name.
-	did  []string
+	reports map[string]*unstructured.Unstructured // by short names
+	version int
+	// did are the changes: verb and short name.
+	did []string
+	// read is the number of reports that were read as a whole.
+	read int
 	fail func(verb, name string) error
 }
 
-func (s *server) client() *fake.FakeDynamicClient {
-	kinds := map[schema.GroupVersionResource]string{
-		reportResource("any"): "PolicyReportList", reportResource(""): "ClusterPolicyReportList",
+// short names a report: without what the names of all of ours begin with, and with the namespace or the API where there
+// are several.
+func short(resource schema.GroupVersionResource, namespace, name string) string {
+	out := strings.TrimPrefix(name, namePrefix)
+	if strings.HasPrefix(out, "part-") {
+		out = namespace + "/" + out
 	}
-	c := fake.NewSimpleDynamicClientWithCustomListKinds(runtime.NewScheme(), kinds)
-	c.PrependReactor("*", "*", func(a clienttesting.Action) (bool, runtime.Object, error) {
+	if resource.Group == string(OpenReports) {
+		out = "open:" + out
+	}
+	return out
+}
+
+func (s *server) clients() (dynamic.Interface, metadata.Interface) {
+	kinds := map[schema.GroupVersionResource]string{}
+	for _, api := range APIs() {
+		for _, namespace := range []string{"any", ""} {
+			kinds[api.resource(namespace)] = api.kind(namespace).Kind + "List"
+		}
+	}
+	react := func(a clienttesting.Action) (bool, runtime.Object, error) {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		return s.react(a)
-	})
-	return c
+	}
+	whole := fake.NewSimpleDynamicClientWithCustomListKinds(runtime.NewScheme(), kinds)
+	whole.PrependReactor("*", "*", react)
+	scheme := runtime.NewScheme()
+	if err := metav1.AddMetaToScheme(scheme); err != nil {
+		panic(err)
+	}
+	brief := metadatafake.NewSimpleMetadataClient(scheme)
+	brief.PrependReactor("*", "*", react)
+	return whole, brief
 }
 
 func (s *server) react(a clienttesting.Action) (bool, runtime.Object, error) {
 	name := ""
 	if named, ok := a.(interface{ GetName() string }); ok {
-		name = named.GetName()
+		name = short(a.GetResource(), a.GetNamespace(), named.GetName())
 	}
 	if s.fail != nil {
 		if err := s.fail(a.GetVerb(), name); err != nil {
@@ -62,11 +91,15 @@ func (s *server) react(a clienttesting.Action) (bool, runtime.Object, error) {
 	}
 	switch a := a.(type) {
 	case clienttesting.ListAction:
-		list := &unstructured.UnstructuredList{Object: map[string]any{"apiVersion": "wgpolicyk8s.io/v1alpha2", "kind": "PolicyReportList"}}
+		list := &metav1.List{}
 		for _, r := range s.reports {
-			if (r.GetKind() == "PolicyReport") == (a.GetResource().Resource == "policyreports") {
-				list.Items = append(list.Items, *r.DeepCopy())
+			if gvk := r.GroupVersionKind(); strings.ToLower(gvk.Kind)+"s" != a.GetResource().Resource || gvk.Group != a.GetResource().Group {
+				continue
 			}
+			m := &metav1.PartialObjectMetadata{ObjectMeta: metav1.ObjectMeta{
+				Name: r.GetName(), Namespace: r.GetNamespace(), Labels: r.GetLabels(), Annotations: r.GetAnnotations(), OwnerReferences: r.GetOwnerReferences(),
+			}}
+			list.Items = append(list.Items, runtime.RawExtension{Object: m})
 		}
 		return true, list, nil
 	case clienttesting.PatchAction:
@@ -74,6 +107,11 @@ func (s *server) react(a clienttesting.Action) (bool, runtime.Object, error) {
 		if err := json.Unmarshal(a.GetPatch(), &u.Object); err != nil {
 			return true, nil, err
 		}
+		if old := s.reports[name]; old != nil && u.GetResourceVersion() != "" && u.GetResourceVersion() != old.GetResourceVersion() {
+			return true, nil, apierrors.NewConflict(a.GetResource().GroupResource(), name, errors.New("it has changed"))
+		}
+		s.version++
+		u.SetResourceVersion(fmt.Sprint(s.version))
 		s.reports[name] = u
 		s.did = append(s.did, "apply "+name)
 		return true, u.DeepCopy(), nil
@@ -88,6 +126,7 @@ func (s *server) react(a clienttesting.Action) (bool, runtime.Object, error) {
 		if s.reports[name] == nil {
 			return true, nil, apierrors.NewNotFound(a.GetResource().GroupResource(), name)
 		}
+		s.read++
 		return true, s.reports[name].DeepCopy(), nil
 	}
 }
@@ -135,11 +174,17 @@ func newServer() *server { return &server{reports: map[string]*unstructured.Unst
 
 func newBench(t *testing.T, s *server) *bench {
 	t.Helper()
+	return newBenchOf(t, s, WriterOptions{Results: Statuses()})
+}
+
+// newBenchOf makes a writer as the options say, on the server.
+func newBenchOf(t *testing.T, s *server, o WriterOptions) *bench {
+	t.Helper()
 	b := &bench{server: s, log: &bytes.Buffer{}, metrics: prometheus.NewPedanticRegistry()}
 	var err error
-	b.Writer, err = NewWriter(WriterOptions{
-		Client: s.client(), Logger: slog.New(slog.NewTextHandler(b.log, nil)), Metrics: b.metrics, Workers: 1,
-	})
+	o.Client, o.Metadata = s.clients()
+	o.Logger, o.Metrics, o.Workers = slog.New(slog.NewTextHandler(b.log, nil)), b.metrics, 1
+	b.Writer, err = NewWriter(o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -403,6 +448,9 @@ func TestWhatDoesNotFitIsCountedAndLeftOut(t *testing.T) {
 		if last := r.Results[len(r.Results)-1]; last.Result != "fail" || last.Policy != "q" {
 			t.Errorf("the failure is not kept, or not in its place: the last result is of %s: %s", last.Policy, last.Result)
 		}
+		if n := testutil.ToFloat64(b.Writer.metrics.omitted); n != 3 {
+			t.Errorf("%v results are counted that are left out", n)
+		}
 		if got := r.Results[0].Properties[PropertyOmitted]; got != "3 of 11 results do not fit into the report" {
 			t.Errorf("the first result says %q", got)
 		}
@@ -411,11 +459,11 @@ func TestWhatDoesNotFitIsCountedAndLeftOut(t *testing.T) {
 }
 
 func notServed() error {
-	return apierrors.NewGenericServerResponse(404, "patch", reportResource("n").GroupResource(), "a", "404 page not found", 0, true)
+	return apierrors.NewGenericServerResponse(404, "patch", PolicyReports.resource("n").GroupResource(), "a", "404 page not found", 0, true)
 }
 
 func TestErrorsOfTheServer(t *testing.T) {
-	terminating := apierrors.NewForbidden(reportResource("n").GroupResource(), "a", errors.New("being deleted"))
+	terminating := apierrors.NewForbidden(PolicyReports.resource("n").GroupResource(), "a", errors.New("being deleted"))
 	terminating.ErrStatus.Details.Causes = []metav1.StatusCause{{Type: "NamespaceTerminating"}}
 	for name, tc := range map[string]struct {
 		err     error
@@ -548,18 +596,22 @@ func TestWhatWaitsIsWrittenAtShutdown(t *testing.T) {
 }
 
 func TestWriterOptions(t *testing.T) {
-	client, logger := newServer().client(), slog.New(slog.DiscardHandler)
+	logger := slog.New(slog.DiscardHandler)
+	client, metadata := newServer().clients()
 	for want, o := range map[string]WriterOptions{
-		"report writer options: Client is missing":                                                {Logger: logger},
-		"report writer options: Logger is missing":                                                {Client: client},
-		"report writer options: Workers and times must be positive, and RetryMax not below Retry": {Client: client, Logger: logger, Workers: -1},
+		"report writer options: Client is missing":                                                {Metadata: metadata, Logger: logger},
+		"report writer options: Logger is missing":                                                {Client: client, Metadata: metadata},
+		"report writer options: Metadata is missing":                                              {Client: client, Logger: logger},
+		`report writer options: API "x" is not known`:                                             {Client: client, Metadata: metadata, Logger: logger, API: "x"},
+		`report writer options: Layout "x" is not known`:                                          {Client: client, Metadata: metadata, Logger: logger, Layout: "x"},
+		"report writer options: Workers and times must be positive, and RetryMax not below Retry": {Client: client, Metadata: metadata, Logger: logger, Workers: -1},
 	} {
 		if _, err := NewWriter(o); err == nil || err.Error() != want {
 			t.Errorf("got %v, want %s", err, want)
 		}
 	}
 	reg := prometheus.NewRegistry()
-	o := WriterOptions{Client: client, Logger: logger, Metrics: reg}
+	o := WriterOptions{Client: client, Metadata: metadata, Logger: logger, Metrics: reg}
 	if _, err := NewWriter(o); err != nil {
 		t.Fatal(err)
 	}

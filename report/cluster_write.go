@@ -4,276 +4,324 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
-	"time"
+	"strconv"
 
 	"github.com/kyverno/kyverno/api/policyreport/v1alpha2"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/client-go/dynamic"
 )
 
-// work writes entries until the queue is shut down and empty, or the context ends.
-func (w *Writer) work(ctx context.Context) {
-	for {
-		uid, shutdown := w.queue.Get()
-		if shutdown {
-			return
-		}
-		if ctx.Err() == nil {
-			w.write(ctx, uid)
-		}
-		w.queue.Done(uid)
-	}
-}
+// conflicts is how often a report is read again at once that another writer has changed: while the division of the work
+// among several changes, two may have one report for a moment.
+const conflicts = 3
 
-// job is one state of an entry, on its way into the cluster.
+// job is one state of a report, on its way into the cluster.
 type job struct {
-	target Target
-	hash   string
-	parts  map[string]*part
+	key, namespace, name string
+	parts                []jobPart
+	// recalled is what the report tells of findings that this run does not know, by UID; nil if it was not read.
+	recalled map[string]recalled
 }
 
-// write brings the report of one object to its latest state.
-func (w *Writer) write(ctx context.Context, uid string) {
-	j, ok := w.take(uid)
-	if !ok {
-		w.queue.Forget(uid)
-		return
-	}
-	op := operationApply
-	if j.hash == "" {
-		op = operationDelete
-	}
-	var err error
-	if op == operationDelete {
-		err = w.opts.Client.Resource(reportResource(j.target.Namespace)).Namespace(j.target.Namespace).Delete(ctx, uid, metav1.DeleteOptions{})
-	} else {
-		err = w.apply(ctx, j)
-	}
-	result := classify(op, err)
-	w.metrics.count(op, result)
-	w.settle(uid, j, result, err)
+// jobPart is one part of an entry as it was when the job began.
+type jobPart struct {
+	entry *entry
+	part
+	// has is what the cluster has of it when the job is done.
+	has hash
 }
 
-// take gives the state that has to be written, if there is one.
-func (w *Writer) take(uid string) (job, bool) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	e := w.entries[uid]
-	if e == nil {
-		return job{}, false
-	}
-	hash := e.desired()
-	if hash == e.written {
-		w.enqueue(uid, e) // nothing to write: lets go of what need not be kept
-		return job{}, false
-	}
-	e.busy = true
-	j := job{target: e.target, hash: hash, parts: maps.Clone(e.parts)}
-	if len(j.parts) > 0 {
-		// One version names the object, always the same one.
-		j.target.APIVersion = slices.Min(slices.Collect(maps.Keys(j.parts)))
-	}
-	return j, true
-}
+// now is the part as it has come to be meanwhile; nil if nothing is left of it.
+func (p *jobPart) now() *part { return p.entry.part(p.apiVersion) }
 
-// settle takes note of what became of a write.
-func (w *Writer) settle(uid string, j job, result outcome, err error) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	e := w.entries[uid]
-	e.busy = false
-	switch result {
-	case outcomeGone:
-		// Nothing can be said of it any more. If it is still there, the next change of it says so.
-		w.queue.Forget(uid)
-		if e.desired() == j.hash {
-			delete(w.entries, uid)
-			return
-		}
-		e.written = ""
-	case outcomeDone:
-		w.queue.Forget(uid)
-		w.recovered()
-		e.written, e.logged = j.hash, ""
-		w.opts.Logger.Debug("Wrote a report", "object", j.target.String(), "bundle", j.digest())
-	default:
-		w.troubled(e, j, result, err)
-		e.dropLost(err)
-		e.written = unknown // the server may have written it all the same, with the answer lost
-		w.lanes.mark(uid, e.lane())
-		w.queue.AddRateLimited(uid)
-		return
-	}
-	w.enqueue(uid, e)
-}
-
-func (j job) digest() string {
-	for _, p := range j.parts {
-		if p.digest != "" {
-			return p.digest
+// lines are those of the parts of which there is something to say.
+func (j *job) lines() []*jobPart {
+	var out []*jobPart
+	for i := range j.parts {
+		if j.parts[i].has != (hash{}) {
+			out = append(out, &j.parts[i])
 		}
 	}
-	return ""
+	return out
+}
+
+func (j *job) String() string {
+	if len(j.parts) > 0 && j.name == namePrefix+j.parts[0].entry.target.UID {
+		return j.parts[0].entry.target.String()
+	}
+	return Resource{Kind: "report", Namespace: j.namespace, Name: j.name}.String()
 }
 
 func (t Target) String() string {
 	return Resource{Kind: t.Kind, Namespace: t.Namespace, Name: t.Name}.String()
 }
 
-// lostError says that results which are not kept here are not in the cluster either.
-type lostError struct{ apiVersions []string }
-
-func (e *lostError) Error() string {
-	return fmt.Sprintf("the report in the cluster no longer has the results of %v", e.apiVersions)
+// digest is the bundle's, for the log.
+func (j *job) digest() string {
+	for i := range j.parts {
+		if f := j.parts[i].fresh; f != nil {
+			return f.digest
+		}
+	}
+	return ""
 }
 
-// dropLost forgets the parts whose results are lost, so that the rest can be written and they when they are
-// found again.
-func (e *entry) dropLost(err error) {
-	var lost *lostError
-	if !errors.As(err, &lost) {
+// reportsIn is where the reports of the namespace are kept.
+func (w *Writer) reportsIn(namespace string) dynamic.ResourceInterface {
+	return w.opts.Client.Resource(w.opts.API.resource(namespace)).Namespace(namespace)
+}
+
+// write brings one report to its latest state.
+func (w *Writer) write(ctx context.Context, key string) {
+	j, ok := w.take(key)
+	if !ok {
+		w.queue.Forget(key)
 		return
 	}
-	for _, v := range lost.apiVersions {
-		if p := e.parts[v]; p != nil && p.results == nil {
-			delete(e.parts, v)
+	op := operationDelete
+	var err error
+	if len(j.lines()) > 0 {
+		op = operationApply
+		err = w.apply(ctx, j)
+		for try := 0; try < conflicts && apierrors.IsConflict(err); try++ {
+			err = w.apply(ctx, j)
 		}
+	} else {
+		err = w.reportsIn(j.namespace).Delete(ctx, j.name, metav1.DeleteOptions{})
+	}
+	result := classify(op, err)
+	w.metrics.count(op, result)
+	w.settle(j, result, err)
+}
+
+// take gives the state that has to be written, if there is one.
+func (w *Writer) take(key string) (*job, bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	s := w.sheets.byKey[key]
+	if s == nil {
+		return nil, false
+	}
+	if !s.changed() {
+		w.enqueue(s) // nothing to write: lets go of what need not be kept
+		return nil, false
+	}
+	s.busy = true
+	j := &job{key: key, namespace: s.namespace, name: s.name()}
+	for _, e := range s.entries {
+		for _, p := range e.parts {
+			j.parts = append(j.parts, jobPart{entry: e, part: p, has: p.want})
+		}
+	}
+	return j, true
+}
+
+// settle takes note of what became of a write.
+func (w *Writer) settle(j *job, result outcome, err error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	s := w.sheets.byKey[j.key]
+	s.busy = false
+	switch result {
+	case outcomeGone:
+		// Nothing can be said of it any more. If it is still there, the next change of it says so.
+		w.queue.Forget(j.key)
+		for i := range j.parts {
+			if p := j.parts[i].now(); p != nil {
+				if p.wrote = (hash{}); p.want == j.parts[i].want {
+					j.parts[i].entry.drop(p)
+				}
+			}
+		}
+	case outcomeDone:
+		w.queue.Forget(j.key)
+		w.recovered()
+		s.logged = ""
+		for i := range j.parts {
+			w.written(&j.parts[i])
+			j.parts[i].entry.remember(j)
+		}
+		w.opts.Logger.Debug("Wrote a report", "report", j.String(), "bundle", j.digest())
+	default:
+		w.troubled(s, j, result, err)
+		for i := range j.parts {
+			if p := j.parts[i].now(); p != nil {
+				p.wrote = unknown() // the server may have written it all the same, with the answer lost
+			}
+		}
+		w.lanes.mark(j.key, s.lane())
+		w.queue.AddRateLimited(j.key)
+		return
+	}
+	w.enqueue(s)
+}
+
+// written takes note of what the cluster has of a part. If that is not what was wanted, because results that are not kept
+// here are not there any more either, it stays so until they are found again.
+func (w *Writer) written(done *jobPart) {
+	p := done.now()
+	if p == nil {
+		return
+	}
+	p.wrote = done.has
+	if p.want != done.want || done.has == done.want {
+		return // it has changed since, or all is well
+	}
+	done.entry.drop(p)
+	if done.has != (hash{}) {
+		p.want, p.counts, p.size = done.has, done.counts, done.size
+		done.entry.sheet.size += p.size
+	}
+	if w.opts.Lost != nil {
+		w.lost = append(w.lost, done.entry.target)
 	}
 }
 
-func (w *Writer) apply(ctx context.Context, j job) error {
-	client := w.opts.Client.Resource(reportResource(j.target.Namespace)).Namespace(j.target.Namespace)
-	var results []v1alpha2.PolicyReportResult
-	missing := map[string]bool{}
-	for _, v := range slices.Sorted(maps.Keys(j.parts)) {
-		if p := j.parts[v]; p.results != nil {
-			results = append(results, policyResults(j.target, v, p)...)
-		} else {
-			missing[v] = true
-		}
+// remember keeps what a job has read of how the findings came about, for as long as they are there.
+func (e *entry) remember(j *job) {
+	if !e.recall || j.recalled == nil {
+		return
 	}
-	if len(missing) > 0 {
-		// What was written before and has not changed stays as it is in the cluster.
-		kept, err := w.writtenResults(ctx, j, missing)
+	e.recall, e.recalled = false, j.recalled[e.target.UID]
+	for i := range e.parts {
+		e.recalled.apply(e.parts[i].apiVersion, e.parts[i].fresh.all())
+	}
+}
+
+// apply writes a report. What was written before and has not changed stays as it is in the cluster.
+func (w *Writer) apply(ctx context.Context, j *job) error {
+	var c content
+	version := ""
+	for i := range j.parts {
+		j.parts[i].has = j.parts[i].want
+	}
+	carried := slices.ContainsFunc(j.lines(), func(p *jobPart) bool { return p.fresh == nil })
+	if carried || slices.ContainsFunc(j.parts, func(p jobPart) bool { return p.entry.recall }) {
+		there, err := w.there(ctx, j)
 		if err != nil {
 			return err
 		}
-		results = append(results, kept...)
+		c.rows, version, j.recalled = there.rows(j), there.version, there.recalled
 	}
-	sortPolicyResults(results)
-	object, err := buildReport(j.target, j.hash, results)
+	for _, p := range j.lines() {
+		if p.fresh != nil {
+			j.recalled[p.entry.target.UID].apply(p.apiVersion, p.fresh.results)
+			c.rows = append(c.rows, policyResults(p.entry.target, p.apiVersion, p.fresh)...)
+		}
+		for i, n := range p.counts {
+			c.counts[i] += int(n)
+			if slices.Contains(w.opts.Results, Statuses()[i]) {
+				c.spelled += int(n)
+			}
+		}
+		t := &p.entry.target
+		c.index = append(c.index, indexed{p.apiVersion, t.Kind, t.UID, p.part})
+		c.index[len(c.index)-1].part.want = p.has
+	}
+	if len(c.index) == 0 { // all of it was lost
+		err := w.reportsIn(j.namespace).Delete(ctx, j.name, metav1.DeleteOptions{})
+		if apierrors.IsNotFound(err) && !noSuchResource(err) {
+			return nil
+		}
+		return err //nolint:wrapcheck // as in write
+	}
+	slices.SortFunc(c.index, compareIndexed)
+	object, err := w.opts.document(j, &c)
 	if err != nil {
 		return err
 	}
-	if _, err := client.Apply(ctx, j.target.UID, object, metav1.ApplyOptions{FieldManager: FieldManager, Force: true}); err != nil {
-		return fmt.Errorf("writing the report on %s: %w", j.target, err)
+	if n, err := strconv.Atoi(object.GetAnnotations()[AnnotationOmitted]); err == nil {
+		w.metrics.omitted.Add(float64(n))
+	}
+	object.SetResourceVersion(version) // what was read must be what is replaced
+	return w.send(ctx, j, object)
+}
+
+// send applies the report. A field that somebody else has set is taken from them if the report is ours; reports of others
+// are left alone, whatever their names.
+func (w *Writer) send(ctx context.Context, j *job, object *unstructured.Unstructured) error {
+	_, err := w.reportsIn(j.namespace).Apply(ctx, j.name, object, metav1.ApplyOptions{FieldManager: FieldManager})
+	if apierrors.HasStatusCause(err, metav1.CauseTypeFieldManagerConflict) {
+		var there *unstructured.Unstructured
+		if there, err = w.reportsIn(j.namespace).Get(ctx, j.name, metav1.GetOptions{}); err == nil {
+			if there.GetLabels()[LabelManagedBy] != ManagedBy {
+				return fmt.Errorf("writing %s: %w", j, errForeign)
+			}
+			_, err = w.reportsIn(j.namespace).Apply(ctx, j.name, object, metav1.ApplyOptions{FieldManager: FieldManager, Force: true})
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("writing the report on %s: %w", j, err)
 	}
 	return nil
 }
 
-// writtenResults reads the results of the given parts from the report in the cluster.
-func (w *Writer) writtenResults(ctx context.Context, j job, parts map[string]bool) ([]v1alpha2.PolicyReportResult, error) {
-	names := slices.Sorted(maps.Keys(parts))
-	object, err := w.opts.Client.Resource(reportResource(j.target.Namespace)).Namespace(j.target.Namespace).Get(ctx, j.target.UID, metav1.GetOptions{})
-	if err != nil {
-		if apierrors.IsNotFound(err) && !noSuchResource(err) {
-			return nil, &lostError{names}
-		}
-		return nil, fmt.Errorf("reading the report on %s: %w", j.target, err)
-	}
-	var report v1alpha2.PolicyReport // both kinds have the same fields
-	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(object.Object, &report); err != nil {
-		return nil, &lostError{names}
-	}
-	there := parseDesired(report.Annotations[AnnotationHash])
-	for _, v := range names {
-		if there[v] == nil || there[v].hash != j.parts[v].hash {
-			return nil, &lostError{names}
-		}
-	}
-	return slices.DeleteFunc(report.Results, func(r v1alpha2.PolicyReportResult) bool {
-		return len(r.Resources) == 0 || !parts[r.Resources[0].APIVersion]
-	}), nil
+// errForeign says that somebody else has a report of the name that ours is to have.
+var errForeign = errors.New("a report of this name is there, and does not bear our label " + LabelManagedBy + "=" + ManagedBy)
+
+// stored is a report as the cluster has it.
+type stored struct {
+	version string
+	index   map[partID]*indexed
+	results []v1alpha2.PolicyReportResult
+	// recalled is by UID.
+	recalled map[string]recalled
 }
 
-// classify tells what an error means for the report.
-func classify(op operation, err error) outcome {
+// partID names a part among those of a report.
+type partID struct{ uid, apiVersion string }
+
+// there reads the report from the cluster. One that is not there, or that nobody can read, says nothing.
+func (w *Writer) there(ctx context.Context, j *job) (*stored, error) {
+	object, err := w.reportsIn(j.namespace).Get(ctx, j.name, metav1.GetOptions{})
 	switch {
-	case err == nil:
-		return outcomeDone
-	case op == operationDelete && apierrors.IsNotFound(err):
-		return outcomeDone
-	case apierrors.HasStatusCause(err, "NamespaceTerminating"):
-		return outcomeGone
-	case noSuchNamespace(err):
-		return outcomeGone
-	case noSuchResource(err):
-		return outcomeNoCRD
-	default:
-		return outcomeError
+	case apierrors.IsNotFound(err) && !noSuchResource(err):
+		return &stored{recalled: map[string]recalled{}}, nil
+	case err != nil:
+		return nil, fmt.Errorf("reading the report on %s: %w", j, err)
 	}
-}
-
-// noSuchNamespace reports whether the API server says that the report's namespace is not there.
-func noSuchNamespace(err error) bool {
-	var status apierrors.APIStatus
-	if !apierrors.IsNotFound(err) || !errors.As(err, &status) {
-		return false
+	s := &stored{version: object.GetResourceVersion(), index: map[partID]*indexed{}, recalled: recall(object)}
+	index, err := parseIndex(object.GetAnnotations()[AnnotationIndex])
+	if err != nil {
+		return s, nil //nolint:nilerr // somebody has changed it
 	}
-	details := status.Status().Details
-	return details != nil && details.Kind == "namespaces"
+	var report v1alpha2.PolicyReport // all kinds have these fields
+	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(object.Object, &report); err != nil {
+		return s, nil //nolint:nilerr // somebody has changed it
+	}
+	for i := range index {
+		s.index[partID{index[i].uid, index[i].apiVersion}] = &index[i]
+	}
+	s.results = report.Results
+	return s, nil
 }
 
-// noSuchResource reports whether the API server says that it does not serve the path at all.
-func noSuchResource(err error) bool {
-	return apierrors.IsNotFound(err) && apierrors.HasStatusCause(err, metav1.CauseTypeUnexpectedServerResponse)
-}
-
-// troubled logs the first of many failures of one kind: when the server is away, all writes fail alike.
-func (w *Writer) troubled(e *entry, j job, result outcome, err error) {
-	kind := string(result)
-	if result == outcomeError && isAboutObject(err) {
-		if text := err.Error(); e.logged != text {
-			e.logged = text
-			w.opts.Logger.Error("A report could not be written; it is tried again", "object", j.target.String(), "error", err)
+// rows gives the results of the parts that are not here, and notes what the cluster has of them.
+func (s *stored) rows(j *job) []row {
+	wanted := map[partID]bool{}
+	for _, p := range j.lines() {
+		if p.fresh != nil {
+			continue
 		}
-		return
+		id := partID{p.entry.target.UID, p.apiVersion}
+		if x := s.index[id]; x != nil {
+			p.has, p.counts, p.size = x.part.want, x.part.counts, x.part.size // as it is there, whoever wrote it
+			wanted[id] = true
+		} else {
+			p.has = hash{}
+		}
 	}
-	if w.trouble == kind {
-		return
+	var out []row
+	for i := range s.results {
+		r := row{s.results[i]}
+		delete(r.Properties, PropertyOmitted)
+		if o := r.object(); wanted[partID{string(o.UID), o.APIVersion}] {
+			out = append(out, r)
+		}
 	}
-	w.trouble = kind
-	if result == outcomeNoCRD {
-		w.opts.Logger.Error("The cluster does not serve policy reports: install their CustomResourceDefinitions; writing is tried again until then", "resource", reportResource(j.target.Namespace).String())
-		return
-	}
-	w.opts.Logger.Warn("Reports cannot be written; they are kept and tried again", "error", err)
-}
-
-// isAboutObject reports whether the server refused this one report.
-func isAboutObject(err error) bool {
-	var lost *lostError
-	return errors.As(err, &lost) || apierrors.IsInvalid(err) || apierrors.IsBadRequest(err) || apierrors.IsConflict(err) || apierrors.IsRequestEntityTooLargeError(err)
-}
-
-func (w *Writer) recovered() {
-	if w.trouble != "" {
-		w.trouble = ""
-		w.opts.Logger.Info("Reports are written again")
-	}
-}
-
-// wait waits unless the context ends first.
-func wait(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-timer.C:
-		return nil
-	}
+	return out
 }

@@ -21,6 +21,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/dynamic"
+	"k8s.io/client-go/metadata"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
 	"k8s.io/client-go/util/connrotation"
@@ -34,10 +35,12 @@ import (
 
 // site is a real API server, and writers at work on it.
 type site struct {
-	client dynamic.Interface
-	writer *Writer
-	stop   func()
-	log    *lockedBuffer
+	client   dynamic.Interface
+	metadata metadata.Interface
+	options  WriterOptions
+	writer   *Writer
+	stop     func()
+	log      *lockedBuffer
 }
 
 // lockedBuffer is a log that is read while it is written.
@@ -62,10 +65,10 @@ func (s *site) start(t *testing.T) {
 	t.Helper()
 	s.log = &lockedBuffer{}
 	var err error
-	s.writer, err = NewWriter(WriterOptions{
-		Client: s.client, Logger: slog.New(slog.NewTextHandler(s.log, nil)), Metrics: prometheus.NewPedanticRegistry(),
-		RetryMax: time.Second,
-	})
+	o := s.options
+	o.Client, o.Metadata, o.RetryMax = s.client, s.metadata, time.Second
+	o.Logger, o.Metrics = slog.New(slog.NewTextHandler(s.log, nil)), prometheus.NewPedanticRegistry()
+	s.writer, err = NewWriter(o)
 	check(t, err)
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
@@ -115,14 +118,14 @@ func (s *site) create(t *testing.T, resource, namespace, manifest string) Target
 
 func (s *site) get(t *testing.T, of Target) *unstructured.Unstructured {
 	t.Helper()
-	u, err := s.client.Resource(reportResource(of.Namespace)).Namespace(of.Namespace).Get(t.Context(), of.UID, metav1.GetOptions{})
+	u, err := s.client.Resource(PolicyReports.resource(of.Namespace)).Namespace(of.Namespace).Get(t.Context(), namePrefix+of.UID, metav1.GetOptions{})
 	check(t, err)
 	return u
 }
 
 func (s *site) has(t *testing.T, of Target) bool {
 	t.Helper()
-	_, err := s.client.Resource(reportResource(of.Namespace)).Namespace(of.Namespace).Get(t.Context(), of.UID, metav1.GetOptions{})
+	_, err := s.client.Resource(PolicyReports.resource(of.Namespace)).Namespace(of.Namespace).Get(t.Context(), namePrefix+of.UID, metav1.GetOptions{})
 	if err != nil && !apierrors.IsNotFound(err) {
 		t.Fatal(err)
 	}
@@ -156,6 +159,8 @@ func TestLiveReports(t *testing.T) {
 	s := &site{}
 	s.client, err = dynamic.NewForConfigAndClient(config, transport)
 	check(t, err)
+	s.metadata, err = metadata.NewForConfigAndClient(config, transport)
+	check(t, err)
 
 	s.create(t, "namespaces", "", "{apiVersion: v1, kind: Namespace, metadata: {name: reports}}")
 	node := s.create(t, "nodes", "", "{apiVersion: v1, kind: Node, metadata: {name: reported}}")
@@ -188,7 +193,7 @@ func TestLiveReports(t *testing.T) {
 	summary, _, _ := unstructured.NestedMap(got.Object, "summary")
 	first, _, _ := unstructured.NestedSlice(got.Object, "results")
 	scope, _, _ := unstructured.NestedStringMap(got.Object, "scope")
-	if summary["fail"] != int64(1) || summary["pass"] != int64(1) || len(first) != 2 || first[1].(map[string]any)["result"] != "fail" || scope["name"] != "a" || scope["uid"] != a.UID {
+	if summary["fail"] != int64(1) || summary["pass"] != int64(1) || len(first) != 1 || first[0].(map[string]any)["result"] != "fail" || scope["name"] != "a" || scope["uid"] != a.UID {
 		t.Errorf("report: %v", got.Object)
 	}
 	if owners := got.GetOwnerReferences(); len(owners) != 1 || string(owners[0].UID) != a.UID {
@@ -215,6 +220,41 @@ func TestLiveReports(t *testing.T) {
 	}
 	s.writer.Put(a, "d3", nil)
 	within(t, "the report without findings to go", func() bool { return !s.has(t, a) })
+	s.stop()
+
+	// Another API and another layout take the place of the first ones, and a restart with them writes nothing.
+	s.options = WriterOptions{API: OpenReports, Layout: PerNamespace, Results: Statuses()}
+	s.start(t)
+	s.writer.Put(a, "d3", results(Fail))
+	s.writer.Put(b, "d3", results(Warn))
+	within(t, "the report of the first form to go", func() bool { return !s.has(t, b) })
+	part := func() *unstructured.Unstructured {
+		u, err := s.client.Resource(OpenReports.resource("reports")).Namespace("reports").Get(t.Context(), sheetPrefix+"1", metav1.GetOptions{})
+		check(t, err)
+		return u
+	}
+	written := part()
+	if all, _, _ := unstructured.NestedSlice(written.Object, "results"); len(all) != 4 {
+		t.Errorf("the report on two objects: %v", written.Object)
+	}
+	s.writer.Put(b, "d3", results(Fail))
+	s.idle(t)
+	written = part()
+	if all, _, _ := unstructured.NestedSlice(written.Object, "results"); len(all) != 4 || all[3].(map[string]any)["result"] != "fail" {
+		t.Errorf("the report on two objects, of which one has changed: %v", written.Object)
+	}
+	s.stop()
+	s.start(t)
+	s.writer.Put(a, "d4", results(Fail))
+	s.writer.Put(b, "d4", results(Fail))
+	s.writer.Retain("v1", "ConfigMap", func(string) bool { return true })
+	s.idle(t)
+	if part().GetResourceVersion() != written.GetResourceVersion() {
+		t.Error("an unchanged report about two objects was written again")
+	}
+	s.stop()
+	s.options = WriterOptions{}
+	s.start(t)
 
 	// Namespaces that are going or gone want no reports. No controller ends the first one here.
 	namespaces := s.client.Resource(schema.GroupVersionResource{Version: "v1", Resource: "namespaces"})

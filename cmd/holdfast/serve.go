@@ -64,6 +64,7 @@ at fault is planned, proved and shown as Remediations (--reconcile-mode).`,
 	flags.StringVar(&opts.PodName, "pod-name", opts.PodName, "`NAME` of this program's Pod (default: the host's name)")
 	flags.DurationVar(&opts.Resweep, "resweep", opts.Resweep, "longest `DURATION` between two sweeps of the audit over everything")
 	flags.DurationVar(&opts.ClockInterval, "clock-interval", opts.ClockInterval, "`DURATION` after which the audit asks rules again that read the clock")
+	reportFlags(cmd, &opts.Reports)
 	flags.BoolVar(&opts.LivePolicies, "live-policies", opts.LivePolicies, "take up the policies that the cluster holds, beside the bundle")
 	flags.StringSliceVar(&opts.ExceptionNamespaces, "exception-namespaces", opts.ExceptionNamespaces, "`NAMESPACES`, with wildcards, whose PolicyExceptions count (default: that of this program)")
 	flags.BoolVar(&opts.Reconcile, "reconcile", opts.Reconcile, "make and keep what generate rules generate, and change the targets of mutate rules; without, the audit only reports them")
@@ -76,6 +77,13 @@ at fault is planned, proved and shown as Remediations (--reconcile-mode).`,
 	lookupFlags(cmd, &opts.Lookups)
 	flags.BoolVar(&printConfig, "print-config", false, "write the values in force and where each comes from, and end")
 	return cmd
+}
+
+// reportFlags adds the flags of the reports.
+func reportFlags(cmd *cobra.Command, o *app.ReportOptions) {
+	cmd.Flags().StringVar((*string)(&o.API), "report-api", string(o.API), "`GROUP` of the reports: wgpolicyk8s.io or openreports.io")
+	cmd.Flags().StringVar((*string)(&o.Layout), "report-layout", string(o.Layout), "`LAYOUT` of reports: resource (one per object) or namespace (as few as have room)")
+	cmd.Flags().StringSliceVar(&o.Results, "report-results", o.Results, "`OUTCOMES` of which reports have each result, and of the others the number: fail, error, warn, skip, pass, or all")
 }
 
 // lookupFlags adds the flags of the look-ups of rules.

@@ -42,12 +42,15 @@ func TestServeTakesItsOptionsFromFlags(t *testing.T) {
 		"--metrics-listen", "127.0.0.1:8080", "--state-dir", "s", "--bundle", "a", "--bundle", "b", "--cert-dir", "c", "--namespace", "n", "--service", "v", "--webhook-name", "w",
 		"--allowed-service-url", "https://x.example", "--lookup-timeout", "3s", "--live-policies=false", "--exception-namespaces", "team-*,legacy", "--reconcile=false", "--reconcile-mode", "enforce", "--managed-by", "m",
 		"--deployment", "d", "--break-glass-users", "u", "--break-glass-groups", "g", "--admission=false", "--audit-statefulset", "x", "--pod-name", "x-1", "--resweep", "2h", "--clock-interval", "1m",
+		"--report-api", "openreports.io", "--report-layout", "namespace", "--report-results", "fail,error",
 		"--events=false", "--settle", "1m", "--settle-namespace", "dev-*=5m,prod=0s")
 	if err != nil {
 		t.Fatal(err)
 	}
 	want := &app.ServeOptions{
-		Audit: true, AuditStatefulSet: "x", PodName: "x-1", Resweep: 2 * time.Hour, ClockInterval: time.Minute, Deployment: "d", BreakGlassUsers: []string{"u"}, BreakGlassGroups: []string{"g"},
+		Audit: true, AuditStatefulSet: "x", PodName: "x-1", Resweep: 2 * time.Hour, ClockInterval: time.Minute,
+		Reports:    app.ReportOptions{API: "openreports.io", Layout: "namespace", Results: []string{"fail", "error"}},
+		Deployment: "d", BreakGlassUsers: []string{"u"}, BreakGlassGroups: []string{"g"},
 		ExceptionNamespaces: []string{"team-*", "legacy"}, ManagedBy: "m", ReconcileMode: "enforce",
 		Kubeconfig: "k", Bundle: []string{"a", "b"}, WebhookURL: "https://127.0.0.1:9443", WebhookName: "w", Service: "v", Namespace: "n",
 		Listen: "127.0.0.1:9443", MetricsListen: "127.0.0.1:8080", StateDir: "s", CertDir: "c",
@@ -75,6 +78,9 @@ func TestServeChecksItsOptions(t *testing.T) {
 		"--admission=false --audit=false":               "neither --admission nor --audit: nothing is left to do",
 		"--audit=false --audit-statefulset=x":           "--audit-statefulset needs --audit",
 		"--audit-statefulset=x":                         "--audit-statefulset needs --admission=false: Pods that share the audit come and go with their number, and admission must not",
+		"--report-api=x":                                `--report-api "x": expected wgpolicyk8s.io or openreports.io`,
+		"--report-layout=x":                             `--report-layout "x": expected resource or namespace`,
+		"--report-results=fail,all":                     `--report-results: "all": expected some of fail, error, warn, skip and pass, or all`,
 		"--resweep=1s":                                  "--resweep 1s: expected 1m or more",
 		"--clock-interval=1s":                           "--clock-interval 1s: expected 10s or more",
 		"--lookup-timeout=0s":                           "--lookup-timeout: expected more than 0 and at most 30s",

@@ -40,7 +40,6 @@ func TestChartIsInstalledAndUninstalledByHelm(t *testing.T) {
 	if _, err := deployments.Get(t.Context(), "holdfast", metav1.GetOptions{}); err != nil {
 		t.Error(err)
 	}
-	kubectl(t.Context(), t, cp, "", "apply", "--server-side", "--force-conflicts", "-f", chartDir+"/crds/")
 	kubectl(t.Context(), t, cp, "", "wait", "--for=condition=Established", "--timeout=60s",
 		"customresourcedefinitions/policyreports.wgpolicyk8s.io", "customresourcedefinitions/clusterpolicyreports.wgpolicyk8s.io")
 

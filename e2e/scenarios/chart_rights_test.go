@@ -96,7 +96,7 @@ func TestChartGivesServeTheRightsThatItNeeds(t *testing.T) {
 			}
 			resource := schema.GroupVersionResource{Group: "wgpolicyk8s.io", Version: "v1alpha2", Resource: "policyreports"}
 			s.waitFor(t, "the report on the Pod", func(ctx context.Context) error {
-				_, err := viewer.Resource(resource).Namespace(metav1.NamespaceDefault).Get(ctx, string(pod.UID), metav1.GetOptions{})
+				_, err := viewer.Resource(resource).Namespace(metav1.NamespaceDefault).Get(ctx, "holdfast-"+string(pod.UID), metav1.GetOptions{})
 				return err
 			})
 			s.waitFor(t, "all kinds to be audited", func(ctx context.Context) error { return s.covered(ctx, test.kept) })

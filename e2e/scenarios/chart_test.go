@@ -13,6 +13,7 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
+	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
 	"sigs.k8s.io/yaml"
@@ -159,6 +160,19 @@ var variations = map[string]struct {
 		configured(t, rendered, "live-policies: false")
 		if reads(t, rendered, "kyverno.io", "clusterpolicies") || strings.Contains(rendered, "clusterpolicies/status") {
 			t.Error("rights on policies that are not needed")
+		}
+	}},
+	"reports of another kind": {"reports: {api: openreports.io, layout: namespace, results: [all], crds: {wgpolicyk8s: false, openreports: true}}", func(t *testing.T, rendered string) {
+		configured(t, rendered, "report-api: openreports.io", "report-layout: namespace", `report-results: ["all"]`)
+		for name, want := range map[string]bool{"clusterreports.openreports.io": true, "reports.openreports.io": true, "policyreports.wgpolicyk8s.io": false} {
+			if _, found := find[apiextensionsv1.CustomResourceDefinition](t, rendered, "CustomResourceDefinition", name); found != want {
+				t.Errorf("the definition of %s is there: %t", name, found)
+			}
+		}
+		for _, rule := range must[rbacv1.ClusterRole](t, rendered, "ClusterRole", "holdfast:holdfast").Rules {
+			if slices.Contains(rule.Resources, "policyreports") && slices.Contains(rule.Verbs, "patch") {
+				t.Errorf("a right on reports that are not written: %v", rule)
+			}
 		}
 	}},
 	"everything set": {everything, func(t *testing.T, rendered string) {

@@ -65,16 +65,16 @@ func TestDefinitionsAreInStep(t *testing.T) {
 		t.Fatal(err)
 	}
 	made := t.TempDir()
-	for _, directive := range regexp.MustCompile(`(?m)^//go:generate go (run .*) output:crd:dir=holdfast/crds$`).FindAllSubmatch(source, -1) {
+	for _, directive := range regexp.MustCompile(`(?m)^//go:generate go (run .*) output:crd:dir=holdfast/definitions$`).FindAllSubmatch(source, -1) {
 		cmd := exec.CommandContext(t.Context(), "go", append(strings.Fields(string(directive[1])), "output:crd:dir="+made)...)
 		cmd.Dir = filepath.Join(chartDir, "..")
 		if said, err := cmd.CombinedOutput(); err != nil {
 			t.Fatalf("%s: %v\n%s", cmd, err, said)
 		}
 	}
-	want, have := yamlFiles(t, made), yamlFiles(t, filepath.Join(chartDir, "crds"))
-	if len(want) != 3 {
-		t.Errorf("the generator made %d files: want 3", len(want))
+	want, have := yamlFiles(t, made), yamlFiles(t, filepath.Join(chartDir, "definitions"))
+	if len(want) != 5 {
+		t.Errorf("the generator made %d files: want 5", len(want))
 	}
 	for name, text := range want {
 		if have[name] != text {

@@ -83,6 +83,7 @@ func (c *cluster) options(t *testing.T, name, bundle string) serving.Options {
 	o := serving.Options{
 		Binary: c.binary, Kubeconfig: c.KubeconfigPath(), Bundle: bundle,
 		StateDir: filepath.Join(c.dir, name), LogPath: filepath.Join(c.dir, name+".log"),
+		Args: []string{"--report-results", "all"}, // so that tests see what passes
 	}
 	for _, port := range []*int{&o.Port, &o.MetricsPort} {
 		var err error

@@ -286,7 +286,7 @@ func (c *cluster) tryAutogen(t *testing.T, policy *unstructured.Unstructured) {
 // found gives an empty string when the report on the object says that the policy of that kind fails it.
 func found(ctx context.Context, client dynamic.Interface, u metav1.Object, kind, policy string) string {
 	resource := schema.GroupVersionResource{Group: "wgpolicyk8s.io", Version: "v1alpha2", Resource: "policyreports"}
-	report, err := client.Resource(resource).Namespace(u.GetNamespace()).Get(ctx, string(u.GetUID()), metav1.GetOptions{})
+	report, err := client.Resource(resource).Namespace(u.GetNamespace()).Get(ctx, "holdfast-"+string(u.GetUID()), metav1.GetOptions{})
 	if err != nil {
 		return err.Error()
 	}

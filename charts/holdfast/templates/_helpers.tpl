@@ -78,6 +78,9 @@ listen: {{ printf ":%d" (int .Values.webhook.port) | quote }}
 metrics-listen: {{ printf ":%d" (int .Values.metrics.port) | quote }}
 log-level: {{ .Values.log.level }}
 log-format: {{ .Values.log.format }}
+report-api: {{ .Values.reports.api }}
+report-layout: {{ .Values.reports.layout }}
+report-results: {{ toJson .Values.reports.results }}
 resweep: {{ .Values.audit.resweep }}
 clock-interval: {{ .Values.audit.clockInterval }}
 lookup-timeout: {{ .Values.lookups.timeout }}
