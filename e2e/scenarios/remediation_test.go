@@ -286,9 +286,10 @@ func TestRemediations(t *testing.T) {
 		if err := g.Wait(); err != nil {
 			t.Fatal(err)
 		}
+		// Each is read and tried at the API server: a minute on two cores, and many where others compile.
 		t.Log("waiting for the plans of many")
 		last := ""
-		err := wait.PollUntilContextTimeout(t.Context(), 2*time.Second, 4*patience, true, func(ctx context.Context) (bool, error) {
+		err := wait.PollUntilContextTimeout(t.Context(), 2*time.Second, 8*patience, true, func(ctx context.Context) (bool, error) {
 			got, err := c.plannedFor(ctx, "many")
 			last = fmt.Sprintf("%d targets, %v", len(got), err)
 			return err == nil && len(got) == n, nil
