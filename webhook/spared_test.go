@@ -30,12 +30,12 @@ func sends(t *testing.T, conditions []admissionregistrationv1.MatchCondition, po
 	compiler := cel.NewConditionCompiler(environment.MustBaseEnvSet(version.MajorMinor(1, 28)))
 	compiled := compiler.CompileCondition(expressions, cel.OptionalVariableDeclarations{HasAuthorizer: true}, environment.NewExpressions)
 	kind := schema.GroupVersionKind(r.Kind)
-	object := func(raw json.RawMessage) runtime.Object {
-		if len(raw) == 0 {
+	object := func(raw asSent) runtime.Object {
+		if raw == "" {
 			return nil
 		}
 		o := &unstructured.Unstructured{}
-		if err := json.Unmarshal(raw, &o.Object); err != nil {
+		if err := json.Unmarshal([]byte(raw), &o.Object); err != nil {
 			t.Fatal(err)
 		}
 		return o
@@ -53,7 +53,7 @@ func sends(t *testing.T, conditions []admissionregistrationv1.MatchCondition, po
 // requestOf reads the request of a review as the handler does.
 func requestOf(t *testing.T, f obj) *request {
 	t.Helper()
-	r, err := decodeReview([]byte(reviewOf(f)))
+	r, err := decodeReview(reviewOf(f))
 	if err != nil {
 		t.Fatal(err)
 	}
