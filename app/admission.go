@@ -46,6 +46,7 @@ type admissionParts struct {
 	policies  policySource
 	seen      *writes
 	events    *events.Recorder
+	record    *chronicle
 	streams   IO
 	metrics   prometheus.Registerer
 }
@@ -70,7 +71,7 @@ func (o *ServeOptions) admission(ctx context.Context, p admissionParts) (made *d
 	}
 	spared := o.spared()
 	handler, err := webhook.NewHandler(webhook.Options{
-		Snapshots: p.snapshots, Inputs: p.inputs, Kinds: p.served, Admitted: p.keeper.Admitted, Memory: p.seen.memory, Refused: tellRefusals(p.events), Own: ownWrites(ctx, p.clients.kube, log), Spared: spared, Logger: log, Metrics: p.metrics,
+		Snapshots: p.snapshots, Inputs: p.inputs, Kinds: p.served, Admitted: p.keeper.Admitted, Memory: p.seen.memory, Refused: tellRefusals(p.events, p.record), Own: ownWrites(ctx, p.clients.kube, log), Spared: spared, Logger: log, Metrics: p.metrics,
 	})
 	if err != nil {
 		return nil, err

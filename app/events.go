@@ -26,12 +26,17 @@ func (o *ServeOptions) recorder(client kubernetes.Interface, log *slog.Logger, m
 }
 
 // tellRefusals tells of refused writes where people look first: on the controller that tries to write, or else on the
-// object by its name, whether there is one or not.
-func tellRefusals(recorder *events.Recorder) func(*webhook.Refusal) {
-	if recorder == nil {
+// object by its name, whether there is one or not. And it has them recorded.
+func tellRefusals(recorder *events.Recorder, record *chronicle) func(*webhook.Refusal) {
+	if recorder == nil && record == nil {
 		return nil
 	}
-	return func(r *webhook.Refusal) { recorder.Tell(refusal(r)) }
+	return func(r *webhook.Refusal) {
+		if recorder != nil {
+			recorder.Tell(refusal(r))
+		}
+		record.refused(r)
+	}
 }
 
 func refusal(r *webhook.Refusal) events.Event {

@@ -9,12 +9,13 @@ import (
 )
 
 // findings passes what the auditor finds on to the reports, what is to be done to the keeper, what might be done to the
-// proposer, and what is new to people.
+// proposer, and what is new to people; and all of it to the record.
 type findings struct {
 	writer   *report.Writer
 	keeper   keeper
 	proposer proposer
 	events   *events.Recorder // nil for none
+	record   *findingRecord
 }
 
 func (s findings) Found(f audit.Finding) {
@@ -29,18 +30,21 @@ func (s findings) Found(f audit.Finding) {
 	}
 	s.keeper.Found(triggerOf(f.Object), f.Result.Decisions)
 	s.proposer.Found(proposal(&f))
+	s.record.Found(&f)
 }
 
 func (s findings) Gone(o audit.Object) {
 	s.writer.Remove(targetOf(o))
 	s.keeper.Gone(triggerOf(o))
 	s.proposer.Gone(proposedObject(o))
+	s.record.Gone(o)
 }
 
 func (s findings) Listed(t audit.Type, seen func(uid string) bool) {
 	apiVersion, kind := t.Kind.ToAPIVersionAndKind()
 	s.writer.Retain(apiVersion, kind, seen)
 	s.proposer.Listed(t.Kind, seen)
+	s.record.Listed(t, seen)
 }
 
 func (s findings) Audited(looked func(schema.GroupVersionKind) bool) {

@@ -17,6 +17,8 @@ const (
 	YAML  Format = "yaml"
 	SARIF Format = "sarif"
 	JUnit Format = "junit"
+	JSONL Format = "jsonl" // a JSON object in each line
+	CSV   Format = "csv"
 )
 
 // AuditFormats are those of an audit.

@@ -16,6 +16,7 @@ import (
 	"github.com/holdfast-io/holdfast/audit"
 	"github.com/holdfast-io/holdfast/bundle"
 	"github.com/holdfast-io/holdfast/bundle/live"
+	"github.com/holdfast-io/holdfast/ledger"
 	"github.com/holdfast-io/holdfast/lookup"
 	"github.com/holdfast-io/holdfast/report"
 )
@@ -28,6 +29,7 @@ type health struct {
 	auditor   *audit.Auditor
 	snapshots *bundle.Store
 	division  *division
+	record    *chronicle
 }
 
 // status is the answer of /status.
@@ -51,6 +53,8 @@ type status struct {
 	Error   string            `json:"error,omitempty"`
 	// GlobalContext are the global context entries of the bundle in force.
 	GlobalContext []statusEntry `json:"globalContext,omitempty"`
+	// Ledger is the record of what this replica decides and does.
+	Ledger ledger.Status `json:"ledger"`
 }
 
 // statusEntry is a global context entry: when its call was answered last, and why it was not since.
@@ -96,11 +100,11 @@ func (h *health) handler(metrics *prometheus.Registry) http.Handler {
 		}
 		say(w, http.StatusOK, "ok")
 	})
-	mux.HandleFunc("GET /status", func(w http.ResponseWriter, _ *http.Request) {
+	mux.HandleFunc("GET /status", func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
 		encoder := json.NewEncoder(w)
 		encoder.SetIndent("", "  ")
-		_ = encoder.Encode(h.status()) // the reader has gone
+		_ = encoder.Encode(h.status(r.Context())) // the reader has gone
 	})
 	mux.Handle("GET /metrics", promhttp.HandlerFor(metrics, promhttp.HandlerOpts{}))
 	return mux
@@ -132,7 +136,7 @@ func closed(c <-chan struct{}) bool {
 	}
 }
 
-func (h *health) status() status {
+func (h *health) status(ctx context.Context) status {
 	s := h.snapshots.Current()
 	out := status{Bundle: report.Bundle{Digest: s.Digest(), Policies: len(s.Policies())}, Unready: h.unready(), FailNotYetOn: h.door.failNotYetOn(), Leader: h.division.audits(), Shard: h.division.shard()}
 	if out.Leader {
@@ -157,6 +161,7 @@ func (h *health) status() status {
 		}
 		out.GlobalContext = append(out.GlobalContext, entry)
 	}
+	out.Ledger = h.record.status(ctx)
 	for _, p := range s.Policies() {
 		for _, r := range p.Rules {
 			if ok, reason := r.Auditable(); !ok {

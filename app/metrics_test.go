@@ -11,10 +11,10 @@ import (
 
 // docs/metrics.md names every metric in the code, and the code has every metric that it names.
 func TestEveryMetricIsDocumented(t *testing.T) {
-	declared := regexp.MustCompile(`(?:Name: +|NewDesc\()"(holdfast_\w+)"`)
+	declared := regexp.MustCompile(`(?:Name: +|NewDesc\(|gauge\()"(holdfast_\w+)"`)
 	root := os.DirFS("..")
 	var code []string
-	for _, part := range []string{"app", "audit", "bundle/live", "certs", "events", "lookup", "reconcile", "reconcile/propose", "report", "webhook"} {
+	for _, part := range []string{"app", "audit", "bundle/live", "certs", "events", "ledger", "lookup", "reconcile", "reconcile/propose", "report", "webhook"} {
 		files, err := fs.Glob(root, part+"/*.go")
 		if err != nil {
 			t.Fatal(err)

@@ -69,7 +69,7 @@ type ServeOptions struct {
 	// ManagedBy is the value of the label app.kubernetes.io/managed-by on what is generated. Default: kyverno, so
 	// that what it generated is adopted.
 	ManagedBy string
-	// StateDir is where certificates are kept outside of the cluster.
+	// StateDir is where certificates are kept outside of the cluster, and the ledger unless it is in a database.
 	StateDir string
 	// CertDir holds certificates from somewhere else (tls.crt, tls.key, ca.crt), reloaded on change; empty
 	// means that the program issues its own.
@@ -78,6 +78,8 @@ type ServeOptions struct {
 	Events bool
 	// Settle says how long findings of the audit are transient.
 	Settle SettleOptions
+	// Ledger says where the record of what was decided and done is kept.
+	Ledger LedgerOptions
 	// Lookups say how far the look-ups of rules may go.
 	Lookups LookupOptions
 	// Version of the program.
@@ -86,7 +88,7 @@ type ServeOptions struct {
 
 // DefaultServeOptions gives the defaults of all options.
 func DefaultServeOptions() ServeOptions {
-	return ServeOptions{WebhookName: "holdfast", Service: "holdfast", Deployment: "holdfast", BreakGlassUsers: []string{}, BreakGlassGroups: []string{}, Namespace: ownNamespace, Listen: ":9443", MetricsListen: ":8080", Admission: true, Audit: true, Reports: DefaultReportOptions(), Resweep: time.Hour, ClockInterval: 5 * time.Minute, LivePolicies: true, Reconcile: true, ReconcileMode: Mode(v1alpha1.Propose), ManagedBy: engine.DefaultManagedBy, ExceptionNamespaces: []string{}, Events: true, Settle: DefaultSettleOptions(), Lookups: DefaultLookupOptions()}
+	return ServeOptions{WebhookName: "holdfast", Service: "holdfast", Deployment: "holdfast", BreakGlassUsers: []string{}, BreakGlassGroups: []string{}, Namespace: ownNamespace, Listen: ":9443", MetricsListen: ":8080", Admission: true, Audit: true, Reports: DefaultReportOptions(), Resweep: time.Hour, ClockInterval: 5 * time.Minute, LivePolicies: true, Reconcile: true, ReconcileMode: Mode(v1alpha1.Propose), ManagedBy: engine.DefaultManagedBy, ExceptionNamespaces: []string{}, Events: true, Settle: DefaultSettleOptions(), Ledger: DefaultLedgerOptions(), Lookups: DefaultLookupOptions()}
 }
 
 // Validate names the first option that cannot be used, by its flag.
@@ -131,7 +133,7 @@ func (o *ServeOptions) Validate() error {
 	if err := o.Settle.Validate(); err != nil {
 		return err
 	}
-	if err := o.Lookups.Validate(); err != nil {
+	if err := errors.Join(o.Ledger.Validate(), o.Lookups.Validate()); err != nil {
 		return err
 	}
 	if err := o.Reports.Validate(); err != nil {

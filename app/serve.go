@@ -50,6 +50,10 @@ func Serve(ctx context.Context, opts ServeOptions, streams IO) (exit Exit, err e
 		return Failed, err
 	}
 	defer profiler.close()
+	record, err := opts.chronicle(log, metrics)
+	if err != nil {
+		return Failed, err
+	}
 	lookups, err := lookup.New(opts.Lookups.on(clients, opts.Namespace, log, metrics))
 	if err != nil {
 		return Failed, err
@@ -62,7 +66,7 @@ func Serve(ctx context.Context, opts ServeOptions, streams IO) (exit Exit, err e
 	}
 	keeper, err := opts.keeper(reconcile.Options{
 		Client: clients.dynamic, Resource: resourceOf(served), Snapshots: snapshots,
-		Inputs: func() *engine.Inputs { return &inputs }, Logger: log, Metrics: metrics,
+		Inputs: func() *engine.Inputs { return &inputs }, Journal: record.journal(), Logger: log, Metrics: metrics,
 	})
 	if err != nil {
 		return Failed, err
@@ -81,7 +85,7 @@ func Serve(ctx context.Context, opts ServeOptions, streams IO) (exit Exit, err e
 		return Failed, err
 	}
 	door, err := opts.admission(ctx, admissionParts{
-		clients: clients, snapshots: snapshots, inputs: inputs, served: served, keeper: keeper, policies: policies, seen: seen, events: recorder, streams: streams, metrics: metrics,
+		clients: clients, snapshots: snapshots, inputs: inputs, served: served, keeper: keeper, policies: policies, seen: seen, events: recorder, record: record, streams: streams, metrics: metrics,
 	})
 	if err != nil {
 		return Failed, err
@@ -100,6 +104,7 @@ func Serve(ctx context.Context, opts ServeOptions, streams IO) (exit Exit, err e
 	if err != nil {
 		return Failed, err
 	}
+	found := record.findings(snapshots, division.mine, log)
 	proposer, err := opts.proposer(propose.Options{
 		Server: proposedOn(clients, served), Snapshots: snapshots, Inputs: func() *engine.Inputs { return &inputs },
 		Swept: func() bool { return swept(auditor) }, Part: division.part(), Logger: log, Metrics: metrics,
@@ -109,7 +114,7 @@ func Serve(ctx context.Context, opts ServeOptions, streams IO) (exit Exit, err e
 	}
 	auditor, err = audit.New(audit.Options{
 		Client: clients.dynamic, Metadata: clients.metadata, Discovery: servedTypes{served}, Snapshots: snapshots,
-		Inputs: func() *engine.Inputs { return &inputs }, Sink: findings{writer, keeper, proposer, recorder}, Writes: seen, Settle: opts.Settle.audit(), Mine: division.mine, Resweep: opts.Resweep, Clock: opts.ClockInterval, Logger: log, Metrics: metrics,
+		Inputs: func() *engine.Inputs { return &inputs }, Sink: findings{writer, keeper, proposer, recorder, found}, Writes: seen, Settle: opts.Settle.audit(), Mine: division.mine, Resweep: opts.Resweep, Clock: opts.ClockInterval, Logger: log, Metrics: metrics,
 	})
 	if err != nil {
 		return Failed, err
@@ -124,7 +129,9 @@ func Serve(ctx context.Context, opts ServeOptions, streams IO) (exit Exit, err e
 
 	// Parts stop in the reverse order: the configurations go before the server that they lead to.
 	parts := newLifecycle(ctx, log)
-	health := &health{door: door, lookups: lookups, policies: policies, auditor: auditor, snapshots: snapshots, division: division}
+	bundles := record.bundles(snapshots, log)
+	health := &health{door: door, lookups: lookups, policies: policies, auditor: auditor, snapshots: snapshots, division: division, record: record}
+	record.start(parts)
 	parts.start("metrics server", plainServer{plain, health.handler(metrics), log}.run)
 	parts.start("profiles", profiler.run)
 	if recorder != nil {
@@ -133,10 +140,11 @@ func Serve(ctx context.Context, opts ServeOptions, streams IO) (exit Exit, err e
 	parts.start("look-ups", lookups.Run)
 	parts.start("discovery", served.Run)
 	parts.start("policies of the cluster", policies.Run)
+	parts.start("record of bundles", bundles.run)
 	ready := func(ctx context.Context) bool { return ready(ctx, door, lookups, policies) }
 	door.start(parts, ready)
 	parts.start("news of the bundle", func(ctx context.Context) error {
-		follow(ctx, news, door.poke, auditor.BundleChanged, replaced(snapshots, keeper))
+		follow(ctx, news, door.poke, auditor.BundleChanged, replaced(snapshots, keeper), bundles.changed)
 		return nil
 	})
 	types := served.Subscribe()
@@ -156,6 +164,7 @@ func Serve(ctx context.Context, opts ServeOptions, streams IO) (exit Exit, err e
 			terms := newLifecycle(ctx, log)
 			if opts.Audit {
 				terms.start("report writer", writer.Run)
+				terms.start("record of findings", found.run)
 				terms.start("keeper of what rules generate", keeper.Run)
 				terms.start("proposer of remediations", proposer.Run)
 				terms.start("auditor", auditor.Run)

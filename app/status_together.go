@@ -31,6 +31,9 @@ func together(replicas []replicaStatus) *clusterStatus {
 		if s.Error != "" {
 			out.gap("replica %s does not know all types of the cluster: %s", r.Name, s.Error)
 		}
+		if s.Ledger.Error != "" {
+			out.gap("replica %s cannot write its ledger: %s", r.Name, s.Ledger.Error)
+		}
 		if !s.Leader {
 			continue
 		}

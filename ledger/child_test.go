@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"strconv"
+	"syscall"
 )
 
 // childArg makes the test's program another one: something that a test needs to kill, or to bound.
@@ -23,6 +25,29 @@ func child(args []string) int {
 			if err != nil {
 				fmt.Fprintln(os.Stderr, err)
 				return 1
+			}
+			fmt.Println(r)
+		}
+	case len(args) == 3 && args[0] == "fill": // until it is refused, under a bound of the size of files
+		bytes, err := strconv.ParseUint(args[2], 10, 64)
+		if err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 1
+		}
+		s, err := Open(context.Background(), Source{File: args[1]})
+		if err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 1
+		}
+		if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &syscall.Rlimit{Cur: bytes, Max: bytes}); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 1
+		}
+		for {
+			r, err := s.Append(context.Background(), full())
+			if err != nil {
+				fmt.Println("refused:", err)
+				return 0
 			}
 			fmt.Println(r)
 		}

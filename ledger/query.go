@@ -12,7 +12,8 @@ import (
 // Query says which entries are asked for. A zero field asks for all.
 type Query struct {
 	Kinds []Kind
-	// ObjectKind, ObjectName and Namespace name an object, or all of a namespace. UID tells those of one name apart.
+	// ObjectKind, ObjectName and Namespace name an object, or all of a namespace; case does not count in the kind. UID tells
+	// those of one name apart.
 	ObjectKind, ObjectName, Namespace, UID string
 	// Policy is its name, with the namespace before it where it has one; Rule is one of its rules.
 	Policy, Rule string
@@ -67,7 +68,7 @@ func (q *Query) where() (conditions string, args []any) {
 		args = append(args, values...)
 	}
 	for _, c := range []struct{ column, value string }{
-		{"object_name", q.ObjectName}, {"object_kind", q.ObjectKind}, {"namespace", q.Namespace}, {"uid", q.UID},
+		{"object_name", q.ObjectName}, {"lower(object_kind)", strings.ToLower(q.ObjectKind)}, {"namespace", q.Namespace}, {"uid", q.UID},
 		{"policy", q.Policy}, {"rule", q.Rule}, {"actor", q.Actor}, {"remediation", q.Remediation},
 	} {
 		if c.value != "" {

@@ -89,6 +89,7 @@ func TestQueries(t *testing.T) {
 	}{
 		"all, the newest first":           {Query{Since: at(0), Until: at(60)}, "6 denied Namespace web; 5 applied StatefulSet shop/db; 4 intended StatefulSet shop/db; 7 denied Deployment shop/web; 3 finding-opened StatefulSet shop/db; 2 denied Deployment shop/web"},
 		"an object":                       {Query{ObjectKind: "Deployment", Namespace: "shop", ObjectName: "web"}, "7 denied Deployment shop/web; 2 denied Deployment shop/web"},
+		"a kind as people write it":       {Query{ObjectKind: "namespace", ObjectName: "web"}, "6 denied Namespace web"},
 		"one of several of a name":        {Query{ObjectKind: "Deployment", Namespace: "shop", ObjectName: "web", UID: "u2"}, "7 denied Deployment shop/web"},
 		"a name of any kind":              {Query{ObjectName: "web"}, "6 denied Namespace web; 7 denied Deployment shop/web; 2 denied Deployment shop/web"},
 		"a namespace":                     {Query{Namespace: "shop", Limit: 2}, "5 applied StatefulSet shop/db; 4 intended StatefulSet shop/db"},

@@ -101,10 +101,15 @@ func lastWrite(o *unstructured.Unstructured) time.Time {
 
 // carryOut writes one change, over the very state that was evaluated.
 func (k *Keeper) carryOut(ctx context.Context, c *engine.Change, r *engine.Rule, t Trigger) error {
-	err := k.write(ctx, c)
+	ended, err := k.intend(ctx, c, r, t)
+	if err != nil {
+		return fmt.Errorf("%s %s for %s: not done, because it could not be recorded: %w", c.Action, c, who(r), err)
+	}
+	err = k.write(ctx, c)
 	if err != nil && c.Action == engine.DeleteObject && apierrors.IsNotFound(err) {
 		err = nil
 	}
+	ended(err)
 	outcome := "done"
 	if err != nil {
 		outcome = "failed"

@@ -36,7 +36,9 @@ type Options struct {
 	Resource  func(schema.GroupVersionKind) (schema.GroupVersionResource, bool)
 	Snapshots Snapshots
 	// Inputs gives the look-ups and the clock of an evaluation.
-	Inputs  func() *engine.Inputs
+	Inputs func() *engine.Inputs
+	// Journal keeps the record of what is done. Default: nil, there is none.
+	Journal Journal
 	Logger  *slog.Logger
 	Metrics prometheus.Registerer // nil for none
 	// Sweep is how often everything that was generated is looked through for what has lost its trigger, as the

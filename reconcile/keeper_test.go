@@ -269,3 +269,49 @@ func TestOptionsAreChecked(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+// journal keeps a record of acts, unless it is told to refuse.
+type journal struct {
+	mu      sync.Mutex
+	record  []string
+	refuses error
+}
+
+func (j *journal) Begin(_ context.Context, act Act) (func(error), error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if j.refuses != nil {
+		return nil, j.refuses
+	}
+	what := fmt.Sprintf("%s %s for %s by %s, bundle %t", act.Change.Action, act.Change.Name, act.Trigger, act.Rule.Name, act.Bundle != "")
+	j.record = append(j.record, "intent: "+what)
+	return func(err error) {
+		j.mu.Lock()
+		defer j.mu.Unlock()
+		j.record = append(j.record, fmt.Sprintf("outcome: %v", err))
+	}, nil
+}
+
+func TestAnActIsRecordedBeforeItIsDoneAndNotDoneWithout(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSite(t, "synchronize: true")
+		j := &journal{refuses: fmt.Errorf("the disk is full")}
+		s.opts.Journal = j
+		trigger := s.trigger(t, "1", 0)
+		defer s.run(t)()
+		s.Found(trigger, wanting(s))
+		expect(t, "writes without a record", s.wrote(), "")
+		if want := "not done, because it could not be recorded: the disk is full"; !strings.Contains(s.log.String(), want) {
+			t.Errorf("the log does not say %q:\n%s", want, s.log)
+		}
+		j.mu.Lock()
+		j.refuses = nil
+		j.mu.Unlock()
+		s.failing(apierrors.NewInternalError(fmt.Errorf("no")))
+		time.Sleep(time.Minute)
+		expect(t, "writes with one", s.wrote(), "create create")
+		const intent = "intent: create twin for ConfigMap/shop/web by r, bundle true"
+		want := intent + "; outcome: Internal error occurred: no; " + intent + "; outcome: <nil>"
+		expect(t, "the record", strings.Join(j.record, "; "), want)
+	})
+}

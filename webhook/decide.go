@@ -16,7 +16,7 @@ func (h *Handler) validate(ctx context.Context, c *call, rules *engine.Snapshot,
 	f := sortOut(req, decisions)
 	h.record(ctx, c, req, &f)
 	if f.refuses() {
-		h.tell(req, &f)
+		h.tell(rules, req, &f)
 		return f.refusal(c.uid, describe(req))
 	}
 	h.opts.Memory.passed(req, despiteOf(&f, decisions), h.opts.Inputs.Now())
@@ -34,7 +34,7 @@ func (h *Handler) mutate(ctx context.Context, c *call, rules *engine.Snapshot, r
 	f := sortOut(req, m.Decisions)
 	h.record(ctx, c, req, &f)
 	if f.refuses() {
-		h.tell(req, &f)
+		h.tell(rules, req, &f)
 		return f.refusal(c.uid, describe(req))
 	}
 	if len(m.Patch) == 0 {

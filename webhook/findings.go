@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 
 	admissionv1 "k8s.io/api/admission/v1"
@@ -57,9 +58,12 @@ func sortOut(req *engine.Request, decisions []engine.Decision) findings {
 
 func (f *findings) refuses() bool { return len(f.denials)+len(f.blocking) > 0 }
 
+// refusing are the decisions that refuse.
+func (f *findings) refusing() []*engine.Decision { return slices.Concat(f.denials, f.blocking) }
+
 // refusal is the answer of findings that refuse, about the object named what.
 func (f *findings) refusal(uid, what string) *admissionv1.AdmissionResponse {
-	list := append(append([]*engine.Decision(nil), f.denials...), f.blocking...)
+	list := f.refusing()
 	lines := make([]string, 0, maxListed+1)
 	for _, d := range list[:min(len(list), maxListed)] {
 		line := sentence(d)

@@ -501,6 +501,36 @@ spec:
 	}
 }
 
+// What is refused is told with all that refuses it; what is let pass, or only asked, is not.
+func TestWhatIsRefusedIsTold(t *testing.T) {
+	var told []string
+	listen := func(o *Options) {
+		o.Refused = func(r *Refusal) {
+			for _, d := range r.Decisions {
+				told = append(told, fmt.Sprintf("%s %s by %s: %s %s, bundle %t", r.Operation, r.Object.Name, r.Request.User.Username, d.Rule.ID(), d.Status, r.Bundle != ""))
+			}
+		}
+	}
+	heard := func() string {
+		out := strings.Join(told, "; ")
+		told = nil
+		return out
+	}
+	d := newDoor(t, requireTeam, listen)
+	if resp := d.ask(t, "/validate", reviewOf(nil)); resp.Allowed {
+		t.Error("the write was let pass")
+	}
+	if got, want := heard(), "CREATE web by alice: require-team/check-team fail, bundle true"; got != want {
+		t.Errorf("told was %q, want %q", got, want)
+	}
+	if resp := d.ask(t, "/validate", reviewOf(obj{"dryRun": true})); resp.Allowed || heard() != "" {
+		t.Error("a dry run is told")
+	}
+	if d.ask(t, "/validate", reviewOf(obj{"object": pod("web", obj{"team": "a"})})); heard() != "" {
+		t.Error("a write that was let pass is told")
+	}
+}
+
 // A MutatingPolicy leaves what rules write as those want it, unless it says otherwise.
 func TestWhatRulesWriteIsNotMutated(t *testing.T) {
 	const labels = `

@@ -17,6 +17,11 @@ type Refusal struct {
 	Operation engine.Operation
 	// Messages say what the rules have against it, one each, with their names. Of a Secret they are the names alone.
 	Messages []string
+	// Decisions are those that refuse: rules that say no, and rules that could not be evaluated and must not be passed.
+	// Bundle is the digest of the bundle that they come from. Neither Decisions nor Request are to be kept.
+	Decisions []*engine.Decision
+	Bundle    string
+	Request   *engine.Request
 }
 
 // ObjectName names an object. One that is to be created has no UID that means anything.
@@ -26,11 +31,11 @@ type ObjectName struct {
 }
 
 // tell tells of a write that findings refuse. A dry run has no consequences.
-func (h *Handler) tell(req *engine.Request, f *findings) {
+func (h *Handler) tell(rules *engine.Snapshot, req *engine.Request, f *findings) {
 	if h.opts.Refused == nil || req.DryRun {
 		return
 	}
-	r := &Refusal{Operation: req.Operation, Object: ObjectName{Kind: req.Kind, Namespace: req.Namespace, Name: req.Name}}
+	r := &Refusal{Decisions: f.refusing(), Bundle: rules.Digest(), Request: req, Operation: req.Operation, Object: ObjectName{Kind: req.Kind, Namespace: req.Namespace, Name: req.Name}}
 	object := req.Object
 	if req.Operation == engine.Delete || object == nil {
 		object = req.OldObject

@@ -50,7 +50,13 @@ func TestRefusalsAreTold(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			var got *Refusal
 			h := &Handler{opts: Options{Refused: func(r *Refusal) { got = r }}}
-			h.tell(&test.req, &findings{denials: []*engine.Decision{denial}, private: test.private})
+			h.tell(&engine.Snapshot{}, &test.req, &findings{denials: []*engine.Decision{denial}, private: test.private})
+			if got != nil {
+				if len(got.Decisions) != 1 || got.Decisions[0] != denial || got.Request != &test.req {
+					t.Errorf("told with the decisions %v on %v", got.Decisions, got.Request)
+				}
+				got.Decisions, got.Request = nil, nil
+			}
 			if !reflect.DeepEqual(got, test.want) {
 				t.Errorf("told %+v, want %+v", got, test.want)
 			}

@@ -71,11 +71,26 @@ func Env(key string) string {
 	return Prefix + "_" + strings.ToUpper(strings.NewReplacer("-", "_", ".", "_").Replace(key))
 }
 
+// once marks flags that are no keys.
+const once = "holdfast-once"
+
+// Once makes flags of a command no keys: what they ask for is about one call, and another command's flag of that name may
+// be about something else.
+func Once(flags *pflag.FlagSet, names ...string) {
+	for _, name := range names {
+		// The error says that there is no such flag, which its own test shows.
+		_ = flags.SetAnnotation(name, once, []string{"true"})
+	}
+}
+
+// IsOnce reports whether a flag is no key, because it asks for something once.
+func IsOnce(f *pflag.Flag) bool { return f.Annotations[once] != nil }
+
 // Keys are the names of the flags that are keys, sorted.
 func Keys(flags *pflag.FlagSet) []string {
 	var keys []string
 	flags.VisitAll(func(f *pflag.Flag) {
-		if !slices.Contains(notKeys[:], f.Name) {
+		if !slices.Contains(notKeys[:], f.Name) && !IsOnce(f) {
 			keys = append(keys, f.Name)
 		}
 	})

@@ -148,6 +148,19 @@ func TestAFolderIsNoConfigurationFile(t *testing.T) {
 	}
 }
 
+func TestWhatIsAskedOnceIsNoKey(t *testing.T) {
+	fs := flags(t)
+	fs.String("namespace", "", "")
+	Once(fs, "namespace")
+	opts := Options{LookupEnv: func(name string) (string, bool) { return "elsewhere", name == "HOLDFAST_NAMESPACE" }}
+	if _, err := Apply(context.Background(), fs, opts); err != nil {
+		t.Fatal(err)
+	}
+	if got := fs.Lookup("namespace").Value.String(); got != "" {
+		t.Errorf("it is %q, from the environment", got)
+	}
+}
+
 func TestEnv(t *testing.T) {
 	for key, want := range map[string]string{"log-level": "HOLDFAST_LOG_LEVEL", "bundle": "HOLDFAST_BUNDLE", "a.b-c": "HOLDFAST_A_B_C"} {
 		if got := Env(key); got != want {

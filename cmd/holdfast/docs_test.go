@@ -69,7 +69,7 @@ func flagRow(f *pflag.Flag) string {
 	}
 	kind, usage := pflag.UnquoteUsage(f)
 	env := "`" + config.Env(f.Name) + "`"
-	if f.Name == "print-config" {
+	if f.Name == "print-config" || config.IsOnce(f) {
 		env = ""
 	}
 	value := f.DefValue

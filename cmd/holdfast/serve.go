@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"os"
 
 	"github.com/spf13/cobra"
 
@@ -38,7 +39,7 @@ at fault is planned, proved and shown as Remediations (--reconcile-mode).`,
 			if printConfig {
 				return config.Print(c.streams.Out, c.values)
 			}
-			opts.Version = buildInfo().Version
+			opts.Version, opts.Ledger.DSN = buildInfo().Version, os.Getenv(app.LedgerDSNVariable)
 			if err := opts.Validate(); err != nil {
 				return &usageError{cmd.CommandPath(), err}
 			}
@@ -70,10 +71,11 @@ at fault is planned, proved and shown as Remediations (--reconcile-mode).`,
 	flags.BoolVar(&opts.Reconcile, "reconcile", opts.Reconcile, "make and keep what generate rules generate, and change the targets of mutate rules; without, the audit only reports them")
 	flags.Var(config.NewChoice(&opts.ReconcileMode, app.Modes()), "reconcile-mode", "how far anything may go with objects that rules find at fault; policies and Namespaces can only narrow it")
 	flags.StringVar(&opts.ManagedBy, "managed-by", opts.ManagedBy, "`VALUE` of the label app.kubernetes.io/managed-by on what is generated")
-	flags.StringVar(&opts.StateDir, "state-dir", opts.StateDir, "`FOLDER` for certificates outside of a cluster")
+	flags.StringVar(&opts.StateDir, "state-dir", opts.StateDir, "`FOLDER` for certificates outside of a cluster, and for the ledger")
 	flags.StringVar(&opts.CertDir, "cert-dir", opts.CertDir, "`FOLDER` with tls.crt, tls.key and ca.crt to use, reloaded on change (default: issue our own)")
 	flags.BoolVar(&opts.Events, "events", opts.Events, "tell of refused writes and of new findings by Events on the objects")
 	settleFlags(cmd, &opts.Settle)
+	ledgerFlags(cmd, &opts.Ledger)
 	lookupFlags(cmd, &opts.Lookups)
 	flags.BoolVar(&printConfig, "print-config", false, "write the values in force and where each comes from, and end")
 	return cmd
@@ -96,4 +98,13 @@ func lookupFlags(cmd *cobra.Command, o *app.LookupOptions) {
 func settleFlags(cmd *cobra.Command, o *app.SettleOptions) {
 	cmd.Flags().DurationVar(&o.Default, "settle", o.Default, "`DURATION` after which a finding of the audit is taken for drift, unless its policy says another (annotation holdfast.dev/settle)")
 	cmd.Flags().StringSliceVar(&o.Namespaces, "settle-namespace", o.Namespaces, "`NAMESPACE=DURATION` for findings in namespaces, with wildcards, before --settle (repeatable; the first that matches)")
+}
+
+// ledgerFlags adds the flags of the ledger.
+func ledgerFlags(cmd *cobra.Command, o *app.LedgerOptions) {
+	flags := cmd.Flags()
+	flags.BoolVar(&o.Enabled, "ledger", o.Enabled, "keep a record of what is decided and done, in the state folder or a database")
+	flags.StringVar(&o.DSNFile, "ledger-dsn-file", o.DSNFile, "`FILE` with the DSN of a PostgreSQL database for the ledger (or "+app.LedgerDSNVariable+" in the environment)")
+	flags.DurationVar(&o.Retention, "ledger-retention", o.Retention, "`DURATION` for which entries of the ledger are kept; 0 for ever")
+	flags.StringVar(&o.MaxSize, "ledger-max-size", o.MaxSize, "`SIZE` of the ledger's file, at which the oldest entries are cut off")
 }

@@ -25,6 +25,7 @@ func TestChartRefusesWrongValues(t *testing.T) {
 		"a policy that is no text":          {"bundle: {policies: {a.yaml: {kind: ClusterPolicy}}}", "got object, want string"},
 		"a policy in a file of no kind":     {"bundle: {policies: {a.txt: x}}", "does not match pattern"},
 		"a service without a scheme":        {"lookups: {allowedServices: [api.test]}", "does not match pattern"},
+		"a ledger of no size":               {"ledger: {maxSize: much}", "does not match pattern"},
 		"a timeout without a unit":          {"lookups: {timeout: '10'}", "does not match pattern"},
 		"two places for policies":           {"bundle: {configMap: ours, policies: {a.yaml: x}}", "maxProperties: got 1, want 0"},
 	} {

@@ -62,6 +62,16 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- end -}}
 {{- end }}
 
+{{/* Whether each Pod keeps its ledger in a file: "file", or nothing. */}}
+{{- define "holdfast.ledgerFile" -}}
+{{- if and .Values.ledger.enabled (not .Values.ledger.postgres.secretName) -}}file{{- end -}}
+{{- end }}
+
+{{/* Whether the Pods of the audit have claims for it: "claim", or nothing. */}}
+{{- define "holdfast.ledgerClaim" -}}
+{{- if and (include "holdfast.ledgerFile" .) .Values.ledger.persistence.enabled -}}claim{{- end -}}
+{{- end }}
+
 {{/* The file that `holdfast serve --config` reads. */}}
 {{- define "holdfast.config" -}}
 webhook-name: {{ include "holdfast.webhookName" . }}
@@ -98,6 +108,16 @@ managed-by: {{ .Values.reconcile.managedBy | quote }}
 live-policies: {{ .Values.livePolicies.enabled }}
 {{- with .Values.livePolicies.exceptionNamespaces }}
 exception-namespaces: {{ toJson . }}
+{{- end }}
+ledger: {{ .Values.ledger.enabled }}
+{{- if .Values.ledger.enabled }}
+ledger-retention: {{ .Values.ledger.retention }}
+{{- if .Values.ledger.postgres.secretName }}
+ledger-dsn-file: /etc/holdfast/ledger/dsn
+{{- else }}
+ledger-max-size: {{ .Values.ledger.maxSize }}
+state-dir: /var/lib/holdfast
+{{- end }}
 {{- end }}
 {{- if include "holdfast.bundle" . }}
 bundle: [/etc/holdfast/bundle]

@@ -45,6 +45,10 @@ spec:
         {{- range .args }}
         - {{ . }}
         {{- end }}
+      env:
+        # For commands that are run in the Pod, such as `holdfast history`.
+        - name: HOLDFAST_CONFIG
+          value: /etc/holdfast/config/holdfast.yaml
       ports:
         {{- if eq .component "admission" }}
         - name: webhook
@@ -97,6 +101,14 @@ spec:
           mountPath: /etc/holdfast/bundle
           readOnly: true
         {{- end }}
+        {{- if include "holdfast.ledgerFile" .root }}
+        - name: state
+          mountPath: /var/lib/holdfast
+        {{- else if .root.Values.ledger.enabled }}
+        - name: ledger
+          mountPath: /etc/holdfast/ledger
+          readOnly: true
+        {{- end }}
         {{- if .root.Values.certificates.secretName }}
         - name: certs
           mountPath: /etc/holdfast/certs
@@ -110,6 +122,19 @@ spec:
     - name: bundle
       configMap:
         name: {{ . }}
+    {{- end }}
+    {{- if and (include "holdfast.ledgerFile" .root) (not (and (eq .component "audit") (include "holdfast.ledgerClaim" .root))) }}
+    - name: state
+      emptyDir:
+        sizeLimit: {{ .root.Values.ledger.volumeSize }}
+    {{- else if and .root.Values.ledger.enabled .root.Values.ledger.postgres.secretName }}
+    - name: ledger
+      secret:
+        secretName: {{ .root.Values.ledger.postgres.secretName }}
+        defaultMode: 0440
+        items:
+          - key: {{ .root.Values.ledger.postgres.secretKey }}
+            path: dsn
     {{- end }}
     {{- with .root.Values.certificates.secretName }}
     - name: certs

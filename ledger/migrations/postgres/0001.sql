@@ -19,7 +19,7 @@ CREATE TABLE holdfast_entries (
 -- One for each question, in the order of the answer. What an entry does not have is NULL, and in no index.
 CREATE INDEX holdfast_entries_at          ON holdfast_entries (at, seq);
 CREATE INDEX holdfast_entries_kind        ON holdfast_entries (kind, at, seq);
-CREATE INDEX holdfast_entries_object      ON holdfast_entries (object_name, object_kind, at, seq) WHERE object_name IS NOT NULL;
+CREATE INDEX holdfast_entries_object      ON holdfast_entries (object_name, at, seq) WHERE object_name IS NOT NULL;
 CREATE INDEX holdfast_entries_namespace   ON holdfast_entries (namespace, at, seq) WHERE namespace IS NOT NULL;
 CREATE INDEX holdfast_entries_policy      ON holdfast_entries (policy, at, seq) WHERE policy IS NOT NULL;
 CREATE INDEX holdfast_entries_actor       ON holdfast_entries (actor, at, seq) WHERE actor IS NOT NULL;
