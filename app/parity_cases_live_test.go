@@ -18,6 +18,7 @@ type parityRequest struct {
 	object string
 	old    string
 	remove bool
+	as     string // who asks; empty for the one who runs the test
 }
 
 // vap writes a ValidatingAdmissionPolicy for ConfigMaps, with the rest of its spec.
@@ -208,12 +209,54 @@ func parityCases() map[string]parityCase {
 				{what: "in order", object: deploymentOf("a", "3", "nginx:1")}, {what: "many", object: deploymentOf("b", "4", "nginx:1")}, {what: "latest", object: deploymentOf("c", "1", "nginx:latest")},
 			},
 		},
+		"the authorizer": {
+			policies: vap("p", "variables: [{name: may, expression: \"authorizer.group('').resource('secrets').namespace('$NS').check('get')\"}], matchConditions: [{name: may, expression: \"!authorizer.group('').resource('configmaps').namespace('$NS').name('exempt').check('patch').allowed() || request.userInfo.username != 'jane'\"}], "+
+				"validations: [{expression: \"object == null || object.metadata.name != 'requested' || authorizer.requestResource.check('delete').allowed()\", message: delete}, {expression: \"variables.may.allowed() && !variables.may.errored() && variables.may.error() == ''\", messageExpression: \"'may not: ' + variables.may.reason()\"}, "+
+				"{expression: \"object == null || object.metadata.name != 'paths' || authorizer.path('/metrics').check('get').allowed()\", message: paths}]") + binding("b", "p", "Deny", ""),
+			params: asked,
+			requests: []parityRequest{
+				{what: "an administrator", object: cm("a", "")}, {what: "one who may", object: cm("b", ""), as: "jane"}, {what: "one who may not", object: cm("c", ""), as: "joe"},
+				{what: "what is requested", object: cm("requested", "")}, {what: "what is requested by one who may not", object: cm("requested", ""), as: "jane"},
+				{what: "a path", object: cm("paths", "")}, {what: "a path that is closed", object: cm("paths", ""), as: "jane"},
+			},
+		},
+		"the authorizer in conditions": {
+			policies: vap("p", "matchConditions: [{name: may, expression: \"!authorizer.group('').resource('secrets').namespace('$NS').check('get').allowed()\"}], validations: [{expression: 'false', message: never}]") + binding("b", "p", "Deny", ""),
+			params:   asked,
+			requests: []parityRequest{{what: "one who may", object: cm("a", ""), as: "jane"}, {what: "one who may not", object: cm("b", ""), as: "joe"}},
+		},
+		"the authorizer of accounts": {
+			policies: vap("p", "validations: [{expression: \""+robotMay+"\", message: robot}, {expression: \"object.metadata.name != 'nobody' || authorizer.serviceAccount('$NS', 'nobody').group('').resource('configmaps').namespace('$NS').check('update').allowed()\", message: nobody}, "+
+				"{expression: \"object.metadata.name != 'bad' || authorizer.serviceAccount('$NS', 'No_Name').path('/a').check('get').allowed()\"}]") + binding("b", "p", "Deny", ""),
+			params:   robot,
+			requests: []parityRequest{{what: "one that may", object: cm("a", "")}, {what: "one that may not", object: cm("nobody", "")}, {what: "a name that is none", object: cm("bad", "")}},
+		},
+		"selectors and subresources of the authorizer": {
+			policies: vap("p", "validations: [{expression: \"authorizer.group('').resource('pods').subresource('log').namespace('$NS').name('a').check('get').allowed()\", message: log}, {expression: \"authorizer.group('').resource('pods').namespace('$NS').fieldSelector('spec.nodeName=a').labelSelector('a in (b,c),!d').check('list').allowed()\", message: list}, "+
+				"{expression: \"authorizer.group('').resource('pods').namespace('$NS').fieldSelector('=').labelSelector('!!').check('list').allowed()\", message: broken}]") + binding("b", "p", "Deny", ""),
+			params:   asked,
+			requests: []parityRequest{{what: "an administrator", object: cm("a", "")}, {what: "one who may", object: cm("b", ""), as: "jane"}, {what: "one who may not", object: cm("c", ""), as: "joe"}},
+		},
+		"the cost of the authorizer": {
+			policies: vap("p", "validations: [{expression: \"['a', 'b', 'c'].all(x, authorizer.group('').resource('pods').name(x).check('get').allowed())\"}]") + binding("b", "p", "Deny", ""),
+			requests: []parityRequest{{what: "three checks in an expression", object: cm("a", "")}},
+		},
 		"a policy without a binding, and a binding without a policy": {
 			policies: vap("p", "validations: [{expression: 'false', message: never}]") + binding("b", "nobody", "Deny", ""),
 			requests: []parityRequest{{what: "nothing", object: cm("a", "")}},
 		},
 	}
 }
+
+// asked are two who may write ConfigMaps of the case; jane may do more.
+const asked = `
+{apiVersion: rbac.authorization.k8s.io/v1, kind: Role, metadata: {name: writes, namespace: $NS}, rules: [{apiGroups: [''], resources: [configmaps], verbs: [create, update]}]}
+---
+{apiVersion: rbac.authorization.k8s.io/v1, kind: RoleBinding, metadata: {name: writes, namespace: $NS}, roleRef: {apiGroup: rbac.authorization.k8s.io, kind: Role, name: writes}, subjects: [{apiGroup: rbac.authorization.k8s.io, kind: User, name: jane}, {apiGroup: rbac.authorization.k8s.io, kind: User, name: joe}]}
+---
+{apiVersion: rbac.authorization.k8s.io/v1, kind: Role, metadata: {name: reads, namespace: $NS}, rules: [{apiGroups: [''], resources: [secrets], verbs: [get]}, {apiGroups: [''], resources: [pods, pods/log], verbs: [get, list]}]}
+---
+{apiVersion: rbac.authorization.k8s.io/v1, kind: RoleBinding, metadata: {name: reads, namespace: $NS}, roleRef: {apiGroup: rbac.authorization.k8s.io, kind: Role, name: reads}, subjects: [{apiGroup: rbac.authorization.k8s.io, kind: User, name: jane}]}`
 
 func deploymentOf(name, replicas, image string) string {
 	return "{apiVersion: apps/v1, kind: Deployment, metadata: {name: " + name + ", namespace: $NS}, spec: {replicas: " + replicas + ", selector: {matchLabels: {a: b}}, template: {metadata: {labels: {a: b}}, spec: {containers: [{name: c, image: '" + image + "'}]}}}}"

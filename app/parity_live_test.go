@@ -23,6 +23,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/dynamic"
+	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
 
 	"github.com/holdfast-io/holdfast/bundle"
@@ -32,8 +33,8 @@ import (
 )
 
 // This test runs against the API server of $KUBECONFIG, which the test in e2e/scenarios starts and stops. All policies of
-// parityCases are installed there, and loaded here; then each request is sent as a dry run, and both must give the same
-// answer. A policy sees only what bears the label of its case: the namespaces of the case, and the objects in none.
+// parityCases and mutatingParityCases are installed there, and loaded here; then each request is sent as a dry run, and both
+// must give the same answer, and the same object. A policy sees only what bears the label of its case: the namespaces of the case, and the objects in none.
 
 const (
 	parityLabel    = "parity"
@@ -43,6 +44,7 @@ const (
 // parity is the API server and Holdfast side by side.
 type parity struct {
 	clients  *cluster
+	config   *rest.Config
 	dynamic  dynamic.Interface // tells warnings
 	lookups  *lookup.Cluster
 	user     *authenticationv1.UserInfo
@@ -72,22 +74,28 @@ type prepared struct {
 	client dynamic.ResourceInterface
 	req    *engine.Request
 	sent   *unstructured.Unstructured
+	// mutated says that the object is to be compared, and not what validation says.
+	mutated bool
 }
 
 func TestParityWithTheAPIServer(t *testing.T) {
 	p := newParity(t)
-	cases := parityCases()
+	cases, mutating := parityCases(), mutatingParityCases()
+	maps.Copy(cases, mutating)
 	var requests []prepared
 	var policies []*unstructured.Unstructured
 	for _, name := range slices.Sorted(maps.Keys(cases)) {
 		c := cases[name]
+		_, mutates := mutating[name]
 		key := "case-" + fmt.Sprint(len(policies))
 		p.namespace(t, key)
 		for _, text := range documents(c.params) {
 			p.make(t, parsed(t, text, key))
 		}
 		for i, r := range c.requests {
-			requests = append(requests, p.prepare(t, name+": "+r.what, key, &c.requests[i]))
+			request := p.prepare(t, name+": "+r.what, key, &c.requests[i])
+			request.mutated = mutates
+			requests = append(requests, request)
 		}
 		for _, text := range documents(c.policies) {
 			policies = append(policies, parsed(t, text, key))
@@ -95,7 +103,13 @@ func TestParityWithTheAPIServer(t *testing.T) {
 	}
 	p.install(t, policies)
 	for i := range requests {
-		t.Run(requests[i].what, func(t *testing.T) { p.compare(t, &requests[i]) })
+		t.Run(requests[i].what, func(t *testing.T) {
+			if requests[i].mutated {
+				p.compareObjects(t, &requests[i])
+			} else {
+				p.compare(t, &requests[i])
+			}
+		})
 	}
 }
 
@@ -108,6 +122,7 @@ func newParity(t *testing.T) *parity {
 	config, err := clientcmd.BuildConfigFromFlags("", os.Getenv("KUBECONFIG"))
 	must(t, err)
 	config.QPS, config.Burst, config.WarningHandlerWithContext = 500, 500, p
+	p.config = config
 	p.dynamic, err = dynamic.NewForConfig(config)
 	must(t, err)
 	options := DefaultLookupOptions()
@@ -235,7 +250,21 @@ func (p *parity) prepare(t *testing.T, what, key string, r *parityRequest) prepa
 		must(t, err)
 		out.req.Object = values(kept)
 	}
+	if r.as != "" {
+		p.impersonate(t, &out, resource, r.as)
+	}
 	return out
+}
+
+// impersonate makes a request that of somebody else.
+func (p *parity) impersonate(t *testing.T, r *prepared, resource schema.GroupVersionResource, name string) {
+	t.Helper()
+	config := rest.CopyConfig(p.config)
+	config.Impersonate = rest.ImpersonationConfig{UserName: name}
+	client, err := dynamic.NewForConfig(config)
+	must(t, err)
+	r.client = client.Resource(resource).Namespace(r.sent.GetNamespace())
+	r.req.User = &authenticationv1.UserInfo{Username: name, Groups: []string{"system:authenticated"}}
 }
 
 // values gives the object as JSON values.
@@ -295,19 +324,32 @@ func (p *parity) awaitPolicies(t *testing.T) {
 	}
 }
 
-// lastPolicies wait for each other: the mutation is carried out only where the validation sees it.
+// lastPolicies wait for each other: the validation refuses what the mutation has been at.
 const lastPolicies = `
 apiVersion: admissionregistration.k8s.io/v1
 kind: ValidatingAdmissionPolicy
 metadata: {name: last}
 spec:
   matchConstraints: {resourceRules: [{apiGroups: [''], apiVersions: [v1], operations: [CREATE], resources: [configmaps], resourceNames: [last]}]}
-  validations: [{expression: 'false', message: enforced}]
+  validations: [{expression: '!has(object.data)', message: enforced}]
 ---
 apiVersion: admissionregistration.k8s.io/v1
 kind: ValidatingAdmissionPolicyBinding
 metadata: {name: last}
 spec: {policyName: last, validationActions: [Deny]}
+---
+apiVersion: admissionregistration.k8s.io/v1
+kind: MutatingAdmissionPolicy
+metadata: {name: last}
+spec:
+  matchConstraints: {resourceRules: [{apiGroups: [''], apiVersions: [v1], operations: [CREATE], resources: [configmaps], resourceNames: [last]}]}
+  reinvocationPolicy: Never
+  mutations: [{patchType: ApplyConfiguration, applyConfiguration: {expression: "Object{data: {'mutated': 'yes'}}"}}]
+---
+apiVersion: admissionregistration.k8s.io/v1
+kind: MutatingAdmissionPolicyBinding
+metadata: {name: last}
+spec: {policyName: last}
 `
 
 // answer is what became of a request.
@@ -323,7 +365,7 @@ func (p *parity) compare(t *testing.T, r *prepared) {
 	ours, denials := p.judge(r.req)
 	var theirs answer
 	err := wait.PollUntilContextTimeout(t.Context(), 100*time.Millisecond, 3*time.Second, true, func(context.Context) (bool, error) {
-		theirs = p.ask(t.Context(), r) // not with the end of the patience, which would be the last answer
+		theirs, _ = p.ask(t.Context(), r) // not with the end of the patience, which would be the last answer
 		return theirs.allowed == ours.allowed && (ours.allowed || slices.ContainsFunc(denials, func(d string) bool { return says(d, theirs.denial) })) &&
 			slices.EqualFunc(ours.warnings, theirs.warnings, says), nil
 	})
@@ -364,18 +406,19 @@ func (p *parity) judge(req *engine.Request) (a answer, denials []string) {
 	return a, denials
 }
 
-// ask sends the request.
-func (p *parity) ask(ctx context.Context, r *prepared) answer {
+// ask sends the request. It gives the object that was made of it, if any was.
+func (p *parity) ask(ctx context.Context, r *prepared) (answer, *unstructured.Unstructured) {
 	var heard warnings
 	ctx = context.WithValue(ctx, warningsKey{}, &heard)
 	var err error
+	var made *unstructured.Unstructured
 	switch r.req.Operation {
 	case engine.Update:
-		_, err = r.client.Update(ctx, r.sent, metav1.UpdateOptions{DryRun: dryRun})
+		made, err = r.client.Update(ctx, r.sent, metav1.UpdateOptions{DryRun: dryRun})
 	case engine.Delete:
 		err = r.client.Delete(ctx, r.req.Name, metav1.DeleteOptions{DryRun: dryRun})
 	default:
-		_, err = r.client.Create(ctx, r.sent, metav1.CreateOptions{DryRun: dryRun})
+		made, err = r.client.Create(ctx, r.sent, metav1.CreateOptions{DryRun: dryRun})
 	}
 	out := answer{allowed: err == nil}
 	var status apierrors.APIStatus
@@ -385,7 +428,7 @@ func (p *parity) ask(ctx context.Context, r *prepared) answer {
 		out.denial = err.Error()
 	}
 	out.warnings = firstOfEach(heard.list)
-	return out
+	return out, made
 }
 
 // firstOfEach keeps the first warning of each binding: the server gives one for each validation that fails.

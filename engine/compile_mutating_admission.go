@@ -4,6 +4,7 @@ import (
 	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
 	admissionregistrationv1alpha1 "k8s.io/api/admissionregistration/v1alpha1"
 
+	"github.com/holdfast-io/holdfast/engine/cel"
 	"github.com/holdfast-io/holdfast/engine/merge"
 )
 
@@ -23,6 +24,9 @@ func (cc *Compiler) CompileMutatingAdmission(src *admissionregistrationv1.Mutati
 	conditions := c.compileAdmissionConditions(spec.MatchConditions)
 	body := c.celSource
 	body.Variables, body.Paths.Variables = spec.Variables, []any{"spec", "variables"}
+	if c.policy.FailurePolicy == IgnoreOnError {
+		body.Failures = cel.PassedOverFailures
+	}
 	if change := c.compileCELChange(body, inAlpha(spec.Mutations), merge.KeepAtomics); change != nil {
 		rule.mutate.change = &admissionChange{conditions: conditions, change: change}
 	}

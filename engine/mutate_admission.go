@@ -22,7 +22,8 @@ func (k *admissionChange) under(p *Policy, b *Binding) *admissionChange {
 	return &out
 }
 
-// apply changes the object by each parameter, on what the one before made of it.
+// apply changes the object by each parameter, on what the one before made of it. As by an API server, with failurePolicy
+// Ignore one that gives no result does not keep the others from being heeded.
 func (k *admissionChange) apply(x *scope, target mutate.Target) mutate.Result {
 	failed := func(err error) mutate.Result {
 		return mutate.Result{Outcome: mutate.Error, Object: target.Object, Err: err}
@@ -35,27 +36,38 @@ func (k *admissionChange) apply(x *scope, target mutate.Target) mutate.Result {
 	if len(params) == 0 {
 		sum.Message = "there is no parameter to mutate by"
 	}
+	var ignored error
 	for _, param := range params {
-		met, err := k.meets(x, sum.Object, param)
-		if err != nil {
-			return failed(err)
-		}
-		if !met {
-			continue
-		}
-		in := x.e.admissionInput(k.change.reads, param)
-		in.Object = sum.Object
-		made := k.change.on(x, in)
+		made := k.by(x, sum.Object, param)
 		switch {
+		case made.Outcome == mutate.Error && x.rule.Policy.FailurePolicy == IgnoreOnError && errors.Is(made.Err, cel.ErrExpression):
+			ignored = made.Err
 		case made.Outcome == mutate.Error:
 			return failed(made.Err)
 		case made.Outcome == mutate.Applied:
 			sum = mutate.Result{Outcome: mutate.Applied, Object: made.Object}
-		case sum.Outcome == mutate.Skip:
+		case sum.Outcome == mutate.Skip && made.Outcome != mutate.Skip:
 			sum = made
 		}
 	}
+	if ignored != nil && sum.Outcome != mutate.Applied {
+		return failed(ignored)
+	}
 	return sum
+}
+
+// by changes the object by one parameter, if that meets the conditions.
+func (k *admissionChange) by(x *scope, object, param map[string]any) mutate.Result {
+	met, err := k.meets(x, object, param)
+	switch {
+	case err != nil:
+		return mutate.Result{Outcome: mutate.Error, Object: object, Err: err}
+	case !met:
+		return mutate.Result{Outcome: mutate.Skip, Object: object}
+	}
+	in := x.e.admissionInput(k.change.reads, param)
+	in.Object = object
+	return k.change.on(x, in)
 }
 
 func (k *admissionChange) meets(x *scope, object, param map[string]any) (bool, error) {

@@ -8,11 +8,13 @@ const (
 	ifNeeded
 )
 
-// reinvoke asks the rules once more that want it, if the object is no longer as it was when they were asked. Each is
-// asked once more at most, in their order, so that two rules cannot drive one another on for ever.
+// reinvoke asks the rules once more that want it, if the object is no longer as it was when they were asked; one of an
+// API server's own policies, as there, if any has changed it, itself included. Each is asked once more at most, in their
+// order, so that two rules cannot drive one another on for ever.
 func (e *evaluation) reinvoke(rules []*Rule, at func(*Policy) bool, decisions []Decision) []Decision {
+	first := e.version // 0: nothing was changed
 	for _, r := range rules {
-		if left, asked := e.seen[r]; !asked || left == e.version {
+		if left, asked := e.seen[r]; !asked || left == e.version && (r.bound == nil || first == 0) {
 			continue
 		}
 		delete(e.met, r.conditions)

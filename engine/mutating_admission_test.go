@@ -83,6 +83,12 @@ func TestMutatingAdmissionPolicies(t *testing.T) {
 			"pp skip: there is no parameter to mutate by\nnull"},
 		"an expression without a result": {mutatesBy(`Object{spec: Object.spec{replicas: object.spec.gone}}`), []string{""},
 			"pp error: could not be evaluated: mutations[0]: expression 'Object{spec: Object.spec{replicas: object.spec.gone}}': no such key: gone\nnull"},
+		"one without a result, which is ignored": {"failurePolicy: Ignore, " + mutatesBy(`Object{spec: Object.spec{replicas: object.spec.gone}}`, `Object{spec: Object.spec{replicas: 7}}`), []string{""}, replicas("7")},
+		"all without a result, which is ignored": {"failurePolicy: Ignore, " + mutatesBy(`Object{spec: Object.spec{replicas: object.spec.gone}}`), []string{""},
+			"pp error: could not be evaluated: mutations[0]: expression 'Object{spec: Object.spec{replicas: object.spec.gone}}': no such key: gone\nnull"},
+		"a parameter without a result, which is ignored": {kind + "failurePolicy: Ignore, " + mutatesBy(`Object{spec: Object.spec{replicas: object.spec.replicas + int(params.metadata.name == "a" ? params.data.none : params.data.more)}}`),
+			[]string{", paramRef: {selector: {matchLabels: {use: x}}, parameterNotFoundAction: Deny}"}, replicas("5")},
+		"one that is asked again": {strings.Replace(mutatesBy(`Object{spec: Object.spec{replicas: object.spec.replicas + 1}}`), "Never", "IfNeeded", 1), []string{""}, replicas("3")},
 		"a condition without a result": {"matchConditions: [{name: c, expression: object.spec.gone > 1}], " + mutatesBy(`Object{}`), []string{""},
 			"pp error: could not be evaluated: matchConditions: c: expression 'object.spec.gone > 1': no such key: gone\nnull"},
 	} {

@@ -29,6 +29,8 @@ type Source struct {
 	Annotations []admissionregistrationv1.AuditAnnotation
 	// Mutations change the object, in their order.
 	Mutations []Mutation
+	// Failures tells what becomes of the other mutations where one has no result.
+	Failures FailuresUse
 	// Generations say what is to be generated, in Kyverno's language.
 	Generations []Generation
 	// Target, if any, gives other objects that the rule is about.
@@ -59,6 +61,15 @@ const (
 	WithParams    ParamsUse = true
 )
 
+// FailuresUse tells what one mutation without a result means for the others.
+type FailuresUse bool
+
+// A failure ends them all; or it is passed over, as by an API server with failurePolicy Ignore.
+const (
+	EndingFailures     FailuresUse = false
+	PassedOverFailures FailuresUse = true
+)
+
 // Paths are the paths of a Source's lists in the document: keys (string) and indexes (int).
 type Paths struct{ Conditions, Variables, Validations, Annotations, Mutations, Generations, Target []any }
 
@@ -75,6 +86,7 @@ type Rule struct {
 	makesMore   bool     // the generations may make more than that
 	target      *program // nil: none
 	fresh       bool     // variables are evaluated anew for each mutation
+	failures    FailuresUse
 	facts       []string
 	paths       [][]string // of what is read of the object
 	language    Language
@@ -127,7 +139,7 @@ func (c *Compiler) Compile(src Source) (*Rule, error) {
 	made.structs.variables = make(map[string]*types.Type, len(src.Variables))
 	s := &session{
 		env: made.env, structs: made.structs, src: &src,
-		rule:  &Rule{names: make(map[string]int, len(src.Variables)), language: src.Language, namespace: src.Namespace, fresh: src.Language == Kubernetes},
+		rule:  &Rule{names: make(map[string]int, len(src.Variables)), language: src.Language, namespace: src.Namespace, fresh: src.Language == Kubernetes, failures: src.Failures},
 		facts: map[string]bool{}, read: make(map[string]reading, len(src.Variables)), used: map[string]bool{}, times: make(map[string]int, len(src.Variables)),
 	}
 	s.compileVariables()

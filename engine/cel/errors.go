@@ -7,7 +7,7 @@ import (
 )
 
 // ErrExpression is wrapped by the error of a Result when the expressions themselves gave none: a field that the object
-// does not have, a division by zero, too much work. Other errors come from outside, such as a failed look-up or the end
+// does not have, a division by zero, too much work, a patch that does not fit. Other errors come from outside, such as a failed look-up or the end
 // of the time.
 var ErrExpression = errors.New("the expression has no result")
 
@@ -20,6 +20,12 @@ type failure struct {
 func (f *failure) Error() string        { return fmt.Sprintf("expression '%s': %v", f.text, f.err) }
 func (f *failure) Unwrap() error        { return f.err }
 func (f *failure) Is(target error) bool { return target == ErrExpression }
+
+// unfit is why what an expression gives cannot be carried out. It is an ErrExpression.
+type unfit struct{ error }
+
+func (u unfit) Unwrap() error        { return u.error }
+func (u unfit) Is(target error) bool { return target == ErrExpression }
 
 // A Problem is one thing that is wrong with an expression.
 type Problem struct {

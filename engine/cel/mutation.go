@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"reflect"
 
 	"github.com/google/cel-go/common/types"
 	"github.com/google/cel-go/common/types/traits"
@@ -73,7 +74,7 @@ type Mutated struct {
 }
 
 // Mutate carries out the mutations in their order, each on what the one before made, if the conditions are met. Nothing
-// is changed if one of them fails.
+// is changed if one of them fails; or, where failures are passed over, if the others change nothing.
 //
 // A variable keeps the value that it had when an expression first read it, as in Kyverno; in an API server's own policy
 // it is evaluated anew for each mutation.
@@ -88,14 +89,26 @@ func (r *Rule) Mutate(ctx context.Context, in *Input, apply Apply) Mutated {
 	}
 	current := *in
 	e.in = &current
+	var failed *Mutated
 	for i := range r.mutations {
 		patch, err := e.patch(&r.mutations[i])
+		after := current.Object
 		if err == nil {
-			current.Object, err = apply(current.Object, patch)
+			if after, err = apply(current.Object, patch); err != nil {
+				err = unfit{err}
+			}
 		}
 		if err != nil {
-			return Mutated{Outcome: Error, Mutation: i, Err: err}
+			failed = &Mutated{Outcome: Error, Mutation: i, Err: err}
+			if r.failures == EndingFailures || e.outside != nil || ctx.Err() != nil {
+				return *failed
+			}
+			continue
 		}
+		current.Object = after
+	}
+	if failed != nil && reflect.DeepEqual(in.Object, current.Object) {
+		return *failed
 	}
 	out := Mutated{Outcome: Pass, Object: current.Object, Mutation: -1}
 	if out.Annotations, err = e.annotate(); err != nil {

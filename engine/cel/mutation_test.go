@@ -177,7 +177,7 @@ func TestAMutationThatFailsChangesNothing(t *testing.T) {
 		"the expression has no result": {t.Context(), Source{Mutations: []Mutation{good, {JSONPatch, `[JSONPatch{op: "add", path: "/b", value: object.gone}]`}}}, apply,
 			`error 1: true expression '[JSONPatch{op: "add", path: "/b", value: object.gone}]': no such key: gone`},
 		"the patch does not apply": {t.Context(), Source{Mutations: []Mutation{good, good}}, func(map[string]any, Patch) (map[string]any, error) { return nil, refuse },
-			"error 0: false refused"},
+			"error 0: true refused"},
 		"a condition has no result": {t.Context(), Source{Mutations: []Mutation{good}, Conditions: []admissionregistrationv1.MatchCondition{{Name: "c", Expression: "object.gone == 1"}}}, apply,
 			"error -1: true conditions: c: expression 'object.gone == 1': no such key: gone"},
 		"an annotation has no result": {t.Context(), Source{Mutations: []Mutation{good}, Annotations: []admissionregistrationv1.AuditAnnotation{{Key: "k", ValueExpression: "string(object.gone)"}}}, apply,
