@@ -74,6 +74,7 @@ func TestChartGivesServeTheRightsThatItNeeds(t *testing.T) {
 			}
 			applyTo(t, cp, string(policy))
 			applyTo(t, cp, looksFromTheChart)
+			applyTo(t, cp, asksFromTheChart)
 			pod := &corev1.Pod{
 				ObjectMeta: metav1.ObjectMeta{Name: "before", Namespace: metav1.NamespaceDefault},
 				Spec:       corev1.PodSpec{Containers: []corev1.Container{{Name: "main", Image: "nginx:latest"}}},
@@ -119,6 +120,13 @@ func TestChartGivesServeTheRightsThatItNeeds(t *testing.T) {
 				}
 				return nil
 			})
+			s.waitFor(t, "what the policy asks the authorizer", func(ctx context.Context) error {
+				asks := parsed(t, asksFromTheChart)
+				if problem := found(ctx, viewer, pod, asks.GetKind(), asks.GetName()); problem != "" {
+					return errors.New(problem)
+				}
+				return nil
+			})
 			registered := client.AdmissionregistrationV1().ValidatingWebhookConfigurations()
 			if _, err := registered.Get(t.Context(), test.webhook, metav1.GetOptions{}); err != nil {
 				t.Error(err)
@@ -149,6 +157,20 @@ spec:
   validations:
   - expression: "!('client-ca-file' in resource.Get('v1', 'configmaps', 'kube-system', 'extension-apiserver-authentication').data)"
     message: it was found
+`
+
+// asksFromTheChart is a policy that asks what an account may do, which is nothing: a right to ask has to be there.
+const asksFromTheChart = `
+apiVersion: kyverno.io/v1
+kind: ClusterPolicy
+metadata: {name: asks, annotations: {pod-policies.kyverno.io/autogen-controllers: none}}
+spec:
+  rules:
+  - name: asks
+    match: {any: [{resources: {kinds: [Pod]}}]}
+    validate:
+      message: it was asked
+      cel: {expressions: [{expression: "authorizer.serviceAccount('default', 'default').group('').resource('secrets').namespace('default').check('list').allowed()"}]}
 `
 
 // served is a `holdfast serve` that acts as the chart's ServiceAccount.
