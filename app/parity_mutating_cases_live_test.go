@@ -52,7 +52,7 @@ const robot = `
 func mutatingParityCases() map[string]parityCase {
 	return map[string]parityCase{
 		"an apply configuration": {
-			policies: mapFor("p", once(applies("Object{metadata: Object.metadata{labels: {'made': 'yes', 'size': object.data.n}}, data: {'more': 'x'}}"))) + mapBinding("b", "p", ""),
+			policies: mapFor("p", once(applies("Object{metadata: Object.metadata{labels: {'made': 'yes', 'size': string(object.data.n)}}, data: {'more': 'x'}}"))) + mapBinding("b", "p", ""),
 			requests: []parityRequest{
 				{what: "adds to maps", object: cm("a", data5)},
 				{what: "replaces values", object: "{apiVersion: v1, kind: ConfigMap, metadata: {name: b, namespace: $NS, labels: {made: 'no', other: x}}, data: {'n': '5', more: z}}"},
@@ -143,7 +143,7 @@ func mutatingParityCases() map[string]parityCase {
 			requests: []parityRequest{{what: "one of them", object: cm("a", data5)}},
 		},
 		"requests, namespaces and old objects": {
-			policies: mapFor("p", once(applies("Object{data: {'op': request.operation, 'ns': request.namespace, 'env': namespaceObject.metadata.labels.env, 'old': oldObject == null ? 'none' : oldObject.data.n, 'dry': string(request.dryRun), 'user': string('system:authenticated' in request.userInfo.groups)}}"))) + mapBinding("b", "p", ""),
+			policies: mapFor("p", once(applies("Object{data: {'op': request.operation, 'ns': request.namespace, 'env': namespaceObject.metadata.labels.env, 'old': oldObject == null ? 'none' : string(oldObject.data.n), 'dry': string(request.dryRun), 'user': string('system:authenticated' in request.userInfo.groups)}}"))) + mapBinding("b", "p", ""),
 			requests: []parityRequest{{what: "a creation", object: cm("a", data5)}, {what: "an update", object: cm("b", data5), old: cm("b", ", data: {'n': '1'}")}},
 		},
 		"the authorizer of mutations": {
