@@ -220,6 +220,10 @@ func parityCases() map[string]parityCase {
 				{what: "a path", object: cm("paths", "")}, {what: "a path that is closed", object: cm("paths", ""), as: "jane"},
 			},
 		},
+		"the authorizer in annotations": {
+			policies: vap("p", "variables: [{name: may, expression: \"authorizer.group('').resource('secrets').namespace('$NS').check('get').allowed()\"}], validations: [{expression: variables.may}], auditAnnotations: [{key: may, valueExpression: \"object.metadata.name == 'asks' ? string(variables.may) : 'unasked'\"}]") + binding("b", "p", "Deny", ""),
+			requests: []parityRequest{{what: "one that is not asked", object: cm("a", "")}, {what: "one that is asked", object: cm("asks", "")}},
+		},
 		"the authorizer in conditions": {
 			policies: vap("p", "matchConditions: [{name: may, expression: \"!authorizer.group('').resource('secrets').namespace('$NS').check('get').allowed()\"}], validations: [{expression: 'false', message: never}]") + binding("b", "p", "Deny", ""),
 			params:   asked,

@@ -45,11 +45,11 @@ func (p *parity) mutate(t *testing.T, req *engine.Request) (object map[string]an
 	must(t, err)
 	for _, d := range m.Decisions {
 		if d.Status == engine.Error && d.Policy.FailurePolicy == engine.FailOnError {
-			denials = append(denials, fmt.Sprintf("MutatingAdmissionPolicy '%s' with binding '%s' denied request: *", d.Policy.Name, d.Rule.Binding()),
-				fmt.Sprintf("MutatingAdmissionPolicy '%s' denied request: *", d.Policy.Name))
+			denials = append(denials, fmt.Sprintf("policy '%s' with binding '%s' denied request: *", d.Policy.Name, d.Rule.Binding()),
+				fmt.Sprintf("policy %q denied request: *", d.Policy.Name))
 		}
 	}
-	if req.Operation == engine.Delete {
+	if len(denials) > 0 || req.Operation == engine.Delete {
 		return nil, denials
 	}
 	return withoutSystemFields(m.Object), denials

@@ -28,9 +28,9 @@ func TestAuthorizerOfAdmissionPolicies(t *testing.T) {
 		"the same thing twice":         {"variables: [{name: may, expression: '" + mayScale + "'}], validations: [{expression: variables.may}, {expression: '" + mayScale + "'}]", "p pass", asked, "p skip: not auditable: needs request.userInfo", ""},
 		"a condition":                  {"matchConditions: [{name: c, expression: '!" + mayScale + "'}], validations: [{expression: 'false'}]", "", asked, "p skip: not auditable: needs request.userInfo", ""},
 		"a condition about an account": {"matchConditions: [{name: c, expression: '" + robotMay + "'}], validations: [{expression: 'false'}]", "", ofRobot, "", ofRobot},
-		"an annotation":                {"validations: [{expression: 'true'}], auditAnnotations: [{key: k, valueExpression: 'string(" + mayScale + ")'}]", "p pass", asked, "p skip: not auditable: needs request.userInfo", ""},
+		"an annotation":                {"validations: [{expression: 'true'}], auditAnnotations: [{key: k, valueExpression: 'string(" + mayScale + ")'}]", "p error: could not be evaluated: audit annotation k: expression 'string(" + mayScale + ")': authorizer is not known to messages and audit annotations", "", "p skip: not auditable: needs request.userInfo", ""},
 		"a variable that nobody reads": {"variables: [{name: may, expression: '" + mayScale + "'}], validations: [{expression: 'true'}]", "p pass", "", "p pass", ""},
-		"a message from a variable":    {"variables: [{name: may, expression: '" + mayScale + "'}], validations: [{expression: '!variables.may', messageExpression: '\"may: \" + string(variables.may)'}]", "p fail: may: true", asked, "p skip: not auditable: needs request.userInfo", ""},
+		"a message from a variable":    {"variables: [{name: may, expression: '" + mayScale + "'}], validations: [{expression: '!variables.may', messageExpression: '\"may: \" + string(variables.may)'}]", "p fail: failed expression: !variables.may", asked, "p skip: not auditable: needs request.userInfo", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := boundSnapshot(t, admissionPolicy(c.policy), admissionBinding("b", ""))
@@ -74,11 +74,10 @@ func TestAuthorizerOfMutatingAdmissionPolicies(t *testing.T) {
 func TestAuthorizerThatFails(t *testing.T) {
 	dead := errors.New("the line is dead")
 	for policy, want := range map[string]string{
-		"validations: [{expression: '!" + mayScale + "'}]":                                                                                           "p error: could not be evaluated: authorizer.check update deployments.apps in shop: the line is dead",
-		"validations: [{expression: '" + mayScale + " || true'}]":                                                                                    "p error: could not be evaluated: authorizer.check update deployments.apps in shop: the line is dead",
-		"matchConditions: [{name: c, expression: '" + mayScale + "'}], validations: [{expression: 'true'}]":                                          "p error: could not be evaluated: matchConditions: c: authorizer.check update deployments.apps in shop: the line is dead",
-		"failurePolicy: Ignore, validations: [{expression: '" + mayScale + "'}, {expression: 'true'}]":                                               "p error: could not be evaluated: authorizer.check update deployments.apps in shop: the line is dead",
-		"validations: [{expression: 'true'}], auditAnnotations: [{key: k, valueExpression: string(" + strings.ReplaceAll(mayScale, `"`, `'`) + ")}]": "p error: could not be evaluated: audit annotation k: authorizer.check update deployments.apps in shop: the line is dead",
+		"validations: [{expression: '!" + mayScale + "'}]":                                                  "p error: could not be evaluated: authorizer.check update deployments.apps in shop: the line is dead",
+		"validations: [{expression: '" + mayScale + " || true'}]":                                           "p error: could not be evaluated: authorizer.check update deployments.apps in shop: the line is dead",
+		"matchConditions: [{name: c, expression: '" + mayScale + "'}], validations: [{expression: 'true'}]": "p error: could not be evaluated: matchConditions: c: authorizer.check update deployments.apps in shop: the line is dead",
+		"failurePolicy: Ignore, validations: [{expression: '" + mayScale + "'}, {expression: 'true'}]":      "p error: could not be evaluated: authorizer.check update deployments.apps in shop: the line is dead",
 	} {
 		s := boundSnapshot(t, admissionPolicy(policy), admissionBinding("b", ""))
 		decisions := s.Validate(t.Context(), toDeployments(asking(t, deploymentOf("1", ""))), (&archive{accessErr: dead}).inputs())

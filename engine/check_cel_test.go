@@ -175,7 +175,7 @@ func TestWrongCELIsRefused(t *testing.T) {
 			"spec.webhookConfiguration.matchConditions[0].expression: gives int: expected bool"},
 		"no expressions": {"{rules: [{name: r" + rest + "validate: {cel: {}}}]}", "spec.rules[0].validate.cel.expressions: is empty: expected at least one expression"},
 		"the authorizer in a message": {"{rules: [{name: r" + rest + "validate: {cel: {expressions: [{expression: 'true', messageExpression: authorizer.requestResource.check('get').reason()}]}}}]}",
-			"spec.rules[0].validate.cel.expressions[0].messageExpression: authorizer is not known to a messageExpression: expected a variable with what is asked of it"},
+			"spec.rules[0].validate.cel.expressions[0].messageExpression: authorizer is not known to a messageExpression"},
 		"parameters": {"{rules: [{name: r" + rest + "validate: {cel: {paramKind: {apiVersion: ''}, paramRef: {parameterNotFoundAction: Shrug}, expressions: [{expression: 'true'}]}}}]}",
 			`spec.rules[0].validate.cel.paramKind.apiVersion: "" is no version: expected one like v1 or example.com/v1; spec.rules[0].validate.cel.paramKind.kind: is missing; spec.rules[0].validate.cel.paramRef: expected one of name and selector; spec.rules[0].validate.cel.paramRef.parameterNotFoundAction: unknown value "Shrug": expected Allow or Deny`},
 	} {

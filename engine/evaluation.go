@@ -22,9 +22,10 @@ type evaluation struct {
 	before  map[string]any // what it was at first
 	payload *any           // what the rules judge in the place of an object, or nil
 	changed bool
-	version int           // of the object: how often it was changed
-	seen    map[*Rule]int // the version that the rules which are reinvoked have left behind
-	atRest  bool          // an audit: mutate rules find drift
+	version int                // of the object: how often it was changed
+	seen    map[*Rule]int      // the version that the rules which are reinvoked have left behind
+	took    map[*Rule][]string // names of parameters by which those of an API server's own policies have mutated
+	atRest  bool               // an audit: mutate rules find drift
 	name    string
 	// resource is what the request is about.
 	resource Resource

@@ -3,6 +3,7 @@ package engine
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/holdfast-io/holdfast/engine/cel"
 	"github.com/holdfast-io/holdfast/engine/mutate"
@@ -23,7 +24,8 @@ func (k *admissionChange) under(p *Policy, b *Binding) *admissionChange {
 }
 
 // apply changes the object by each parameter, on what the one before made of it. As by an API server, with failurePolicy
-// Ignore one that gives no result does not keep the others from being heeded.
+// Ignore one that gives no result does not keep the others from being heeded, and when it is asked again, those that did
+// not meet the conditions at first are left out.
 func (k *admissionChange) apply(x *scope, target mutate.Target) mutate.Result {
 	failed := func(err error) mutate.Result {
 		return mutate.Result{Outcome: mutate.Error, Object: target.Object, Err: err}
@@ -37,7 +39,11 @@ func (k *admissionChange) apply(x *scope, target mutate.Target) mutate.Result {
 		sum.Message = "there is no parameter to mutate by"
 	}
 	var ignored error
+	_, again := x.e.seen[x.rule]
 	for _, param := range params {
+		if again && !slices.Contains(x.e.took[x.rule], parameterName(param)) {
+			continue
+		}
 		made := k.by(x, sum.Object, param)
 		switch {
 		case made.Outcome == mutate.Error && x.rule.Policy.FailurePolicy == IgnoreOnError && errors.Is(made.Err, cel.ErrExpression):
@@ -65,6 +71,7 @@ func (k *admissionChange) by(x *scope, object, param map[string]any) mutate.Resu
 	case !met:
 		return mutate.Result{Outcome: mutate.Skip, Object: object}
 	}
+	x.e.take(x.rule, parameterName(param))
 	in := x.e.admissionInput(k.change.reads, param)
 	in.Object = object
 	return k.change.on(x, in)

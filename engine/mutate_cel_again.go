@@ -36,6 +36,25 @@ func (e *evaluation) note(r *Rule) {
 	e.seen[r] = e.version
 }
 
+// take remembers that a rule of an API server's own policies has mutated by a parameter, if it may be asked again: only by
+// those it is. A MutatingPolicy stands behind a webhook, which is called again with all its policies.
+func (e *evaluation) take(r *Rule, parameter string) {
+	if r.mutate.reinvoke != ifNeeded {
+		return
+	}
+	if e.took == nil {
+		e.took = map[*Rule][]string{}
+	}
+	e.took[r] = append(e.took[r], parameter)
+}
+
+// parameterName names a parameter among those of one binding, which are all in one namespace or in none. That there is no
+// parameter is a name too.
+func parameterName(param map[string]any) string {
+	name, _ := metadata(param)["name"].(string)
+	return name
+}
+
 // amend puts a second decision of a rule in the place of the first, where there is more to it: a change, or an error.
 func amend(decisions []Decision, again Decision) []Decision {
 	for i := range decisions {

@@ -89,6 +89,8 @@ func TestMutatingAdmissionPolicies(t *testing.T) {
 		"a parameter without a result, which is ignored": {kind + "failurePolicy: Ignore, " + mutatesBy(`Object{spec: Object.spec{replicas: object.spec.replicas + int(params.metadata.name == "a" ? params.data.none : params.data.more)}}`),
 			[]string{", paramRef: {selector: {matchLabels: {use: x}}, parameterNotFoundAction: Deny}"}, replicas("5")},
 		"one that is asked again": {strings.Replace(mutatesBy(`Object{spec: Object.spec{replicas: object.spec.replicas + 1}}`), "Never", "IfNeeded", 1), []string{""}, replicas("3")},
+		"one that is asked again by those parameters alone that met its conditions": {kind + "matchConditions: [{name: c, expression: 'params.metadata.name == \"b\" || object.spec.replicas > 1'}], " + strings.Replace(mutatesBy(byParam), "Never", "IfNeeded", 1),
+			[]string{", paramRef: {selector: {matchLabels: {use: x}}, parameterNotFoundAction: Deny}"}, replicas("9")},
 		"a condition without a result": {"matchConditions: [{name: c, expression: object.spec.gone > 1}], " + mutatesBy(`Object{}`), []string{""},
 			"pp error: could not be evaluated: matchConditions: c: expression 'object.spec.gone > 1': no such key: gone\nnull"},
 	} {

@@ -38,12 +38,29 @@ func (r *reading) asksAuthorizer() (string, bool) {
 	return "", false
 }
 
+// errUnauthorized is what a message or an audit annotation gets that reads the authorizer, or a variable that does.
+var errUnauthorized = errors.New("authorizer is not known to messages and audit annotations")
+
+// unauthorize takes the authorizer away, as an API server does from messages and audit annotations, and from the variables
+// that they read: these are evaluated anew. What it gives back brings it back.
+func (e *evaluation) unauthorize() (authorize func()) {
+	values := e.values
+	if e.rule.asking {
+		e.values = nil
+	}
+	e.unauthorized = true
+	return func() { e.values, e.unauthorized = values, false }
+}
+
 // rights is the authorizer behind the API server's functions: each check asks the World. An answer of the API server, also
 // one with an error of its own, is for the expression to look at. No answer ends the evaluation: it is no refusal.
 type rights struct{ e *evaluation }
 
 // authorizer gives the value of a name of the authorizer.
 func (e *evaluation) authorizer(name string) any {
+	if e.unauthorized {
+		return types.WrapErr(errUnauthorized)
+	}
 	if e.in.World == nil {
 		return types.WrapErr(ErrNoWorld)
 	}

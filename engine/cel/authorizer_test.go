@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
 	authenticationv1 "k8s.io/api/authentication/v1"
 	authorizationv1 "k8s.io/api/authorization/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -47,6 +48,22 @@ func TestAuthorizerAsks(t *testing.T) {
 			same(t, "asked", strings.Join(world.asked, "; "), strings.Replace(c.who, "U", c.attributes, 1))
 		})
 	}
+}
+
+// As on an API server, messages and audit annotations know no authorizer, nor what a variable has asked of it before.
+func TestMessagesAndAnnotationsKnowNoAuthorizer(t *testing.T) {
+	world := &aWorld{requester: jane()}
+	src := withVariables(Source{
+		Validations: []admissionregistrationv1.Validation{{Expression: "variables.may.allowed()", MessageExpression: "variables.name + ': ' + variables.may.reason()"}},
+		Annotations: []admissionregistrationv1.AuditAnnotation{{Key: "may", ValueExpression: "string(variables.may.allowed())"}},
+	}, "may", "authorizer.path('/a').check('get')", "name", "'jane'")
+	rule := mustCompile(t, src)
+	same(t, "verdict", line(rule.Evaluate(t.Context(), &Input{World: world})), "fail 0: failed expression: variables.may.allowed()")
+	_, err := rule.Annotate(t.Context(), &Input{World: world})
+	if !errors.Is(err, ErrExpression) {
+		t.Fatalf("got %v", err)
+	}
+	same(t, "error", err.Error(), "audit annotation may: expression 'string(variables.may.allowed())': variables.may: authorizer is not known to messages and audit annotations")
 }
 
 // What the API server answers is for the expression to look at, with an error of its own too.

@@ -87,6 +87,7 @@ type Rule struct {
 	target      *program // nil: none
 	fresh       bool     // variables are evaluated anew for each mutation
 	failures    FailuresUse
+	asking      bool // a variable asks the authorizer
 	facts       []string
 	paths       [][]string // of what is read of the object
 	language    Language
@@ -187,6 +188,9 @@ func (s *session) compileVariables() {
 		}
 		s.structs.variables[v.Name] = e.output
 		s.read[v.Name], s.times[v.Name] = e.reading, e.times
+		if _, asks := e.asksAuthorizer(); asks {
+			s.rule.asking = true
+		}
 		s.rule.names[v.Name] = len(s.rule.variables)
 		s.rule.variables = append(s.rule.variables, e.program)
 	}
@@ -216,7 +220,7 @@ func (s *session) compileValidations() {
 			e, ok := s.compile(v.MessageExpression, where, s.triable(types.StringType)...)
 			switch _, asks := e.asksAuthorizer(); {
 			case asks:
-				s.problem(where, "authorizer is not known to a messageExpression: expected a variable with what is asked of it")
+				s.problem(where, "authorizer is not known to a messageExpression")
 			case ok:
 				s.use(e.reading)
 				out.messageCEL = &e.program

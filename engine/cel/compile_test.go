@@ -34,7 +34,7 @@ func TestWhatIsWrongIsToldWithItsPlace(t *testing.T) {
 		"an annotation that is no text":              {Source{Annotations: []admissionregistrationv1.AuditAnnotation{{ValueExpression: "1"}}}, "/a/0/key: is missing; /a/0/valueExpression: gives int: expected string or null_type or dyn"},
 		"a condition that is no bool":                {Source{Conditions: []admissionregistrationv1.MatchCondition{{Expression: "'a'"}}}, "/c/0/expression: gives string: expected bool"},
 		"a broken regular expression":                {one("'a'.matches('(')"), "/v/0/expression: CEL at 1:13: invalid matches argument"},
-		"the authorizer in a message":                {Source{Validations: []admissionregistrationv1.Validation{{Expression: "true", MessageExpression: "authorizer.path('/a').check('get').reason()"}}}, "/v/0/messageExpression: authorizer is not known to a messageExpression: expected a variable with what is asked of it"},
+		"the authorizer in a message":                {Source{Validations: []admissionregistrationv1.Validation{{Expression: "true", MessageExpression: "authorizer.path('/a').check('get').reason()"}}}, "/v/0/messageExpression: authorizer is not known to a messageExpression"},
 		"all errors of all expressions are gathered": {Source{Validations: []admissionregistrationv1.Validation{{Expression: "a && b"}, {Expression: "c"}}}, "/v/0/expression: CEL at 1:1: undeclared reference to 'a'; /v/0/expression: CEL at 1:6: undeclared reference to 'b'; /v/1/expression: CEL at 1:1: undeclared reference to 'c'"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -113,6 +113,7 @@ func (r *Rule) Annotate(ctx context.Context, in *Input) (map[string]string, erro
 
 func (e *evaluation) annotate() (map[string]string, error) {
 	list := e.rule.annotations
+	defer e.unauthorize()()
 	out := make(map[string]string, len(list))
 	for i := range list {
 		a := &list[i]
@@ -144,6 +145,7 @@ type evaluation struct {
 
 	request, namespace             any
 	requestAsked, namespaceIsAsked bool
+	unauthorized                   bool  // the authorizer is not known
 	calls                          int   // to the World
 	generated, generatedText       int   // objects, and what they hold
 	outside                        error // of a look-up, or the end of the time
@@ -238,6 +240,7 @@ func (e *evaluation) message(v *validation) string {
 }
 
 func (e *evaluation) messageText(p *program) string {
+	defer e.unauthorize()()
 	v, err := e.run(p)
 	if err != nil {
 		return ""
