@@ -137,7 +137,7 @@ func newMemory(req *engine.Request, despite []Despite, now time.Time) memory {
 		User: shortName(req.User.Username), Groups: shortGroups(req.User), Subresource: req.SubResource, Operation: req.Operation, Time: now,
 		Despite: despite[:min(len(despite), maxDespite)],
 	}}
-	e.uid, _ = meta["uid"].(string)
+	uid, _ := meta["uid"].(string)
 	e.generation = generationOf(meta)
 	manager, _ := req.Options["fieldManager"].(string)
 	var newestManager string
@@ -161,6 +161,11 @@ func newMemory(req *engine.Request, despite []Despite, now time.Time) memory {
 		manager, e.stamp = newestManager, e.newest
 	}
 	e.Manager = shortName(manager)
+	// Texts of a decoded object share the review's memory, which is not to be kept for a few of them.
+	for _, text := range []*string{&e.Manager, &e.stamp, &e.newest} {
+		*text = strings.Clone(*text)
+	}
+	e.uid = strings.Clone(uid)
 	return e
 }
 

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unsafe"
 
 	authenticationv1 "k8s.io/api/authentication/v1"
 
@@ -136,5 +137,26 @@ func TestTheMemoryIsBounded(t *testing.T) {
 	}
 	if want := epoch.Add(9 * time.Second); !m.Since().Equal(want) {
 		t.Errorf("complete since %v, want %v: when the last write was forgotten", m.Since(), want)
+	}
+}
+
+// What is remembered must not keep the whole review in memory: the texts of a decoded object are cut out of it.
+func TestWhatIsRememberedIsNoPartOfTheReview(t *testing.T) {
+	review := "ffffffff-0000 manager 2026-11-30T12:00:00Z"
+	from := uintptr(unsafe.Pointer(unsafe.StringData(review)))
+	req := written("ana", "kubectl", 20, 2)
+	meta := req.Object["metadata"].(map[string]any)
+	meta["uid"] = review[:13]
+	meta["managedFields"] = []any{map[string]any{"manager": review[14:21], "time": review[22:]}}
+	req.Options["fieldManager"] = review[14:21]
+
+	e := newMemory(req, nil, epoch)
+	for name, text := range map[string]string{"uid": e.uid, "manager": e.Manager, "stamp": e.stamp, "newest": e.newest} {
+		if text == "" {
+			t.Errorf("the %s is empty", name)
+		}
+		if at := uintptr(unsafe.Pointer(unsafe.StringData(text))); at >= from && at < from+uintptr(len(review)) {
+			t.Errorf("the %s is a part of the review", name)
+		}
 	}
 }
