@@ -10,9 +10,11 @@ import (
 	openreports "github.com/openreports/reports-api/apis/openreports.io/v1alpha1"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	"sigs.k8s.io/yaml"
+
+	api "github.com/holdfast-io/holdfast/api/v1alpha1"
 )
 
-func TestCRDsAreTheDefinitionsOfTheReports(t *testing.T) {
+func TestCRDsAreTheDefinitionsOfReportsAndRemediations(t *testing.T) {
 	want := map[string]struct {
 		kind  string
 		scope apiextensionsv1.ResourceScope
@@ -21,6 +23,7 @@ func TestCRDsAreTheDefinitionsOfTheReports(t *testing.T) {
 		"openreports.io_clusterreports.yaml":       {"ClusterReport", apiextensionsv1.ClusterScoped},
 		"wgpolicyk8s.io_policyreports.yaml":        {"PolicyReport", apiextensionsv1.NamespaceScoped},
 		"wgpolicyk8s.io_clusterpolicyreports.yaml": {"ClusterPolicyReport", apiextensionsv1.ClusterScoped},
+		"holdfast.dev_remediations.yaml":           {"Remediation", apiextensionsv1.ClusterScoped},
 	}
 	entries, err := fs.ReadDir(CRDs(), ".")
 	if err != nil {
@@ -43,7 +46,7 @@ func TestCRDsAreTheDefinitionsOfTheReports(t *testing.T) {
 		if crd.Kind != "CustomResourceDefinition" || crd.APIVersion != apiextensionsv1.SchemeGroupVersion.String() {
 			t.Errorf("%s is %s %s: want a CustomResourceDefinition", name, crd.APIVersion, crd.Kind)
 		}
-		version := map[string]string{v1alpha2.GroupName: v1alpha2.GroupVersion.Version, openreports.GroupName: openreports.GroupVersion.Version}[crd.Spec.Group]
+		version := map[string]string{v1alpha2.GroupName: v1alpha2.GroupVersion.Version, openreports.GroupName: openreports.GroupVersion.Version, api.GroupVersion.Group: api.GroupVersion.Version}[crd.Spec.Group]
 		if !strings.HasPrefix(name, crd.Spec.Group+"_") || crd.Spec.Names.Kind != report.kind || crd.Spec.Scope != report.scope {
 			t.Errorf("%s defines %s of %s, %s: want %s, %s", name, crd.Spec.Names.Kind, crd.Spec.Group,
 				crd.Spec.Scope, report.kind, report.scope)

@@ -29,7 +29,8 @@ type placed struct {
 	at int
 }
 
-// fact is what requests are told apart by.
+// fact is what requests are told apart by. The labels of namespaces are none: to ask for them before the rules would have
+// every rule wait for them, and fail with them.
 type fact uint8
 
 const (
@@ -37,7 +38,6 @@ const (
 	ofName
 	ofLabel
 	ofAnnotation
-	ofNamespaceLabel
 	facts
 )
 
@@ -121,9 +121,6 @@ func (s *rack) find(e *evaluation) []placed {
 	if s.facts[ofAnnotation] {
 		found = s.labelled(found, ofAnnotation, e.metadata("annotations"))
 	}
-	if s.facts[ofNamespaceLabel] {
-		found = s.inLabelled(found, e)
-	}
 	return found
 }
 
@@ -141,22 +138,6 @@ func (s *rack) labelled(found []placed, of fact, in map[string]any) []placed {
 	for key, value := range in {
 		if text, ok := value.(string); ok {
 			found = append(found, s.behind[handle{fact: of, key: key, value: text}]...)
-		}
-	}
-	return found
-}
-
-// inLabelled asks for the labels of the namespace, as each of the rules would. Where there are none to go by, each finds
-// out for itself what that means: an error is not "does not match".
-func (s *rack) inLabelled(found []placed, e *evaluation) []placed {
-	if !e.isNamespace() && e.req.Namespace != "" {
-		if in, err := e.namespaceLabels(); err == nil {
-			return s.labelled(found, ofNamespaceLabel, in)
-		}
-	}
-	for h, rules := range s.behind {
-		if h.fact == ofNamespaceLabel {
-			found = append(found, rules...)
 		}
 	}
 	return found
@@ -209,22 +190,7 @@ func (f *filter) handles(use usage) []handle {
 			}
 		}
 	}
-	if len(f.names)+len(f.namespaces)+len(f.annotations) > 0 || f.selector != nil {
-		return nil // else the labels of namespaces would be asked for where the rule itself does not
-	}
-	switch {
-	case f.constraints == nil && f.nsSelector != nil:
-		return pairHandle(ofNamespaceLabel, f.nsSelector.pairs)
-	case f.constraints != nil && f.constraints.onlyNamespaces():
-		return selectorHandles(ofNamespaceLabel, f.constraints.namespaces)
-	default:
-		return nil
-	}
-}
-
-// onlyNamespaces reports whether nothing but the labels of namespaces is asked for.
-func (c *constraints) onlyNamespaces() bool {
-	return c.scope == "" && !c.exact && len(c.names) == 0 && c.objects == nil
+	return nil
 }
 
 // namesHandles are for names of which each has a beginning.

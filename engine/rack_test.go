@@ -151,7 +151,7 @@ func TestOnlyRulesThatMayMatchAreLookedAt(t *testing.T) {
 	texts := []string{withoutAutogen("all", "{rules: [{name: r, match: {any: [{resources: {kinds: [Pod]}}]}, validate: {pattern: {}}}]}")}
 	for i, match := range []string{
 		"namespaces: [elsewhere]", "namespaces: ['elsewhere-*']", "names: [other]", "operations: [DELETE]", "selector: {matchLabels: {other: a}}",
-		"annotations: {other: a}", "namespaceSelector: {matchLabels: {other: a}}",
+		"annotations: {other: a}",
 	} {
 		texts = append(texts, withoutAutogen(fmt.Sprint("p", i), "{rules: [{name: r, match: {any: [{resources: {kinds: [Pod], "+match+"}}]}, validate: {pattern: {}}}]}"))
 	}
