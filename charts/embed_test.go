@@ -46,7 +46,7 @@ func TestCRDsAreTheDefinitionsOfReportsAndRemediations(t *testing.T) {
 		if crd.Kind != "CustomResourceDefinition" || crd.APIVersion != apiextensionsv1.SchemeGroupVersion.String() {
 			t.Errorf("%s is %s %s: want a CustomResourceDefinition", name, crd.APIVersion, crd.Kind)
 		}
-		version := map[string]string{v1alpha2.GroupName: v1alpha2.GroupVersion.Version, openreports.GroupName: openreports.GroupVersion.Version, api.GroupVersion.Group: api.GroupVersion.Version}[crd.Spec.Group]
+		version := map[string]string{v1alpha2.GroupName: v1alpha2.GroupVersion.Version, openreports.GroupName: openreports.GroupVersion.Version, api.Group: api.Version}[crd.Spec.Group]
 		if !strings.HasPrefix(name, crd.Spec.Group+"_") || crd.Spec.Names.Kind != report.kind || crd.Spec.Scope != report.scope {
 			t.Errorf("%s defines %s of %s, %s: want %s, %s", name, crd.Spec.Names.Kind, crd.Spec.Group,
 				crd.Spec.Scope, report.kind, report.scope)
