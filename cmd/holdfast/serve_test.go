@@ -43,6 +43,7 @@ func TestServeTakesItsOptionsFromFlags(t *testing.T) {
 		"--allowed-service-url", "https://x.example", "--lookup-timeout", "3s", "--live-policies=false", "--exception-namespaces", "team-*,legacy", "--reconcile=false", "--reconcile-mode", "enforce", "--managed-by", "m",
 		"--deployment", "d", "--break-glass-users", "u", "--break-glass-groups", "g", "--admission=false", "--audit-statefulset", "x", "--pod-name", "x-1", "--resweep", "2h", "--clock-interval", "1m",
 		"--report-api", "openreports.io", "--report-layout", "namespace", "--report-results", "fail,error",
+		"--ledger=false", "--ledger-dsn-file", "f", "--ledger-retention", "24h", "--ledger-max-size", "64Mi",
 		"--events=false", "--settle", "1m", "--settle-namespace", "dev-*=5m,prod=0s")
 	if err != nil {
 		t.Fatal(err)
@@ -54,6 +55,7 @@ func TestServeTakesItsOptionsFromFlags(t *testing.T) {
 		ExceptionNamespaces: []string{"team-*", "legacy"}, ManagedBy: "m", ReconcileMode: "enforce",
 		Kubeconfig: "k", Bundle: []string{"a", "b"}, WebhookURL: "https://127.0.0.1:9443", WebhookName: "w", Service: "v", Namespace: "n",
 		Listen: "127.0.0.1:9443", MetricsListen: "127.0.0.1:8080", StateDir: "s", CertDir: "c",
+		Ledger:  app.LedgerOptions{DSNFile: "f", Retention: 24 * time.Hour, MaxSize: "64Mi"},
 		Settle:  app.SettleOptions{Default: time.Minute, Namespaces: []string{"dev-*=5m", "prod=0s"}},
 		Lookups: app.LookupOptions{AllowedServices: []string{"https://x.example"}, Timeout: 3 * time.Second}, Version: buildInfo().Version,
 	}
@@ -83,6 +85,8 @@ func TestServeChecksItsOptions(t *testing.T) {
 		"--report-results=fail,all":                     `--report-results: "all": expected some of fail, error, warn, skip and pass, or all`,
 		"--resweep=1s":                                  "--resweep 1s: expected 1m or more",
 		"--clock-interval=1s":                           "--clock-interval 1s: expected 10s or more",
+		"--ledger-retention=-1h":                        "--ledger-retention -1h0m0s: expected a time, or 0 for ever",
+		"--ledger-max-size=1Ki":                         `--ledger-max-size "1Ki": expected a size of 16Mi at least, such as 1Gi`,
 		"--lookup-timeout=0s":                           "--lookup-timeout: expected more than 0 and at most 30s",
 		"--lookup-timeout=1m":                           "--lookup-timeout: expected more than 0 and at most 30s",
 		"--allowed-service-url=x.example":               `--allowed-service-url: allowed service "x.example": expected http://HOST or https://HOST, with or without a port and a path`,

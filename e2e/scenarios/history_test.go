@@ -13,8 +13,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// told is an entry of the ledger, as `holdfast history -o json` writes it.
-type told struct {
+// chronicled is an entry of the ledger, as `holdfast history -o json` writes it.
+type chronicled struct {
 	Kind    string
 	Object  struct{ Kind, Namespace, Name, UID string }
 	Policy  struct{ Name, Rule, Digest string }
@@ -37,9 +37,9 @@ func (c *cluster) history(t *testing.T, stateDir string, args ...string) string 
 	return string(out)
 }
 
-func (c *cluster) told(t *testing.T, stateDir string, args ...string) []told {
+func (c *cluster) chronicle(t *testing.T, stateDir string, args ...string) []chronicled {
 	t.Helper()
-	var out []told
+	var out []chronicled
 	if err := json.Unmarshal([]byte(c.history(t, stateDir, append(args, "-o", "json")...)), &out); err != nil {
 		t.Fatal(err)
 	}
@@ -56,16 +56,16 @@ func TestTheLedgerTellsWhatWasDecided(t *testing.T) {
 		t.Fatalf("the Pod is not refused: %v", err)
 	}
 	eventually(t, "the finding in the ledger", func(context.Context) string {
-		for _, e := range c.told(t, options.StateDir, "Pod/drifted", "-n", "default", "--kind", "finding-opened") {
+		for _, e := range c.chronicle(t, options.StateDir, "Pod/drifted", "-n", "default", "--kind", "finding-opened") {
 			if e.Policy.Name == "no-privileged" && e.Policy.Rule == "privileged" && e.Object.UID != "" && e.Policy.Digest != "" {
 				return ""
 			}
 		}
 		return c.history(t, options.StateDir)
 	})
-	var denials []told
+	var denials []chronicled
 	eventually(t, "the denial in the ledger", func(context.Context) string {
-		if denials = c.told(t, options.StateDir, "Pod/refused", "--kind", "denied", "--policy", "no-privileged", "--since", "1h"); len(denials) != 1 {
+		if denials = c.chronicle(t, options.StateDir, "Pod/refused", "--kind", "denied", "--policy", "no-privileged", "--since", "1h"); len(denials) != 1 {
 			return fmt.Sprintf("%d denials are told", len(denials))
 		}
 		return ""
@@ -73,7 +73,7 @@ func TestTheLedgerTellsWhatWasDecided(t *testing.T) {
 	if denials[0].Actor.User == "" || denials[0].Request == "" || !strings.Contains(denials[0].Message, "Privileged containers") {
 		t.Errorf("the denials are told as %+v", denials)
 	}
-	if changes := c.told(t, options.StateDir, "--kind", "bundle-changed"); len(changes) != 1 || changes[0].Bundle != denials[0].Bundle {
+	if changes := c.chronicle(t, options.StateDir, "--kind", "bundle-changed"); len(changes) != 1 || changes[0].Bundle != denials[0].Bundle {
 		t.Errorf("the bundle is told as %+v", changes)
 	}
 
@@ -84,15 +84,15 @@ func TestTheLedgerTellsWhatWasDecided(t *testing.T) {
 	}
 	c.serve(t, options)
 	eventually(t, "the end of the finding", func(context.Context) string {
-		if ends := c.told(t, options.StateDir, "Pod/drifted", "--kind", "finding-closed"); len(ends) != 1 {
+		if ends := c.chronicle(t, options.StateDir, "Pod/drifted", "--kind", "finding-closed"); len(ends) != 1 {
 			return fmt.Sprintf("%d ends are told", len(ends))
 		}
 		return ""
 	})
-	if begins := c.told(t, options.StateDir, "Pod/drifted", "--kind", "finding-opened"); len(begins) != 1 {
+	if begins := c.chronicle(t, options.StateDir, "Pod/drifted", "--kind", "finding-opened"); len(begins) != 1 {
 		t.Errorf("the finding opened %d times", len(begins))
 	}
-	if changes := c.told(t, options.StateDir, "--kind", "bundle-changed"); len(changes) != 1 {
+	if changes := c.chronicle(t, options.StateDir, "--kind", "bundle-changed"); len(changes) != 1 {
 		t.Errorf("the bundle changed %d times", len(changes))
 	}
 	if out := c.history(t, options.StateDir, "verify"); !strings.Contains(out, "verified") {
