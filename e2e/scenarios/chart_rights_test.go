@@ -16,6 +16,8 @@ import (
 	"testing"
 	"time"
 
+	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
+	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -131,6 +133,7 @@ func TestChartGivesServeTheRightsThatItNeeds(t *testing.T) {
 			if _, err := registered.Get(t.Context(), test.webhook, metav1.GetOptions{}); err != nil {
 				t.Error(err)
 			}
+			s.switchesFailOn(t, client, test.webhook)
 			if _, err := client.CoreV1().Secrets("holdfast").Get(t.Context(), "holdfast-webhook-certs", metav1.GetOptions{}); err != nil {
 				t.Error(err)
 			}
@@ -248,6 +251,47 @@ func (s *served) waitFor(t *testing.T, what string, check func(context.Context) 
 	if err != nil {
 		t.Fatalf("waiting for %s: %v; last seen: %v", what, err, last)
 	}
+}
+
+// switchesFailOn plays the controller of the Deployment, whose replicas are not ready at first.
+func (s *served) switchesFailOn(t *testing.T, client kubernetes.Interface, name string) {
+	t.Helper()
+	const missing = `"failNotYetOn": "the Deployment holdfast/holdfast has changed, which its status does not show yet"`
+	s.waitFor(t, "failurePolicy Fail to wait for the replicas", func(ctx context.Context) error {
+		answer, err := s.get(ctx, "/status")
+		if err == nil && !strings.Contains(string(answer), missing) {
+			err = fmt.Errorf("no %s in %s", missing, answer)
+		}
+		return err
+	})
+	strict := func(ctx context.Context) (bool, error) {
+		v, err := client.AdmissionregistrationV1().ValidatingWebhookConfigurations().Get(ctx, name, metav1.GetOptions{})
+		if err != nil {
+			return false, err
+		}
+		return slices.ContainsFunc(v.Webhooks, func(w admissionregistrationv1.ValidatingWebhook) bool {
+			return *w.FailurePolicy == admissionregistrationv1.Fail
+		}), nil
+	}
+	if on, err := strict(t.Context()); on || err != nil {
+		t.Errorf("Fail is on too early: %t, %v", on, err)
+	}
+	d, err := client.AppsV1().Deployments("holdfast").Get(t.Context(), "holdfast", metav1.GetOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := *d.Spec.Replicas
+	d.Status = appsv1.DeploymentStatus{ObservedGeneration: d.Generation, Replicas: n, UpdatedReplicas: n, ReadyReplicas: n}
+	if _, err := client.AppsV1().Deployments("holdfast").UpdateStatus(t.Context(), d, metav1.UpdateOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	s.waitFor(t, "failurePolicy Fail to be switched on", func(ctx context.Context) error {
+		on, err := strict(ctx)
+		if err == nil && !on {
+			err = errors.New("no entry has it")
+		}
+		return err
+	})
 }
 
 // ready asks whether reviews can be answered.

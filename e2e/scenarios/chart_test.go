@@ -176,7 +176,7 @@ var variations = map[string]struct {
 		}
 	}},
 	"everything set": {everything, func(t *testing.T, rendered string) {
-		configured(t, rendered, `exception-namespaces: ["team-*"]`, "webhook-name: night", `listen: ":10443"`, `metrics-listen: ":9090"`, "log-level: debug", "log-format: text")
+		configured(t, rendered, `exception-namespaces: ["team-*"]`, `break-glass-users: ["ana@example.com"]`, `break-glass-groups: ["oncall"]`, "deployment: grip", "webhook-name: night", `listen: ":10443"`, `metrics-listen: ":9090"`, "log-level: debug", "log-format: text")
 		d := must[appsv1.Deployment](t, rendered, "Deployment", "grip")
 		const image = "registry.example/holdfast@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
 		if got := d.Spec.Template.Spec.Containers[0].Image; got != image {
@@ -201,6 +201,7 @@ fullnameOverride: grip
 log: {level: debug, format: text}
 livePolicies: {exceptionNamespaces: ["team-*"]}
 webhook: {name: night, port: 10443}
+breakGlass: {users: ["ana@example.com"], groups: [oncall]}
 metrics: {port: 9090}
 serviceAccount: {name: warden, annotations: {example.org/role: auditor}}
 resources: {requests: {cpu: 2, memory: 1G}, limits: {cpu: 2500m, memory: 2Gi}}

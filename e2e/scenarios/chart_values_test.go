@@ -20,6 +20,8 @@ func TestChartRefusesWrongValues(t *testing.T) {
 		"no replicas":                       {"replicas: 0", "minimum: got 0, want 1"},
 		"a log level that there is none of": {"log: {level: trace}", "value must be one of 'debug', 'info', 'warn', 'error'"},
 		"a namespace that is none":          {"livePolicies: {exceptionNamespaces: [Team A]}", "does not match pattern"},
+		"everybody who breaks the glass":    {"breakGlass: {groups: [system:authenticated]}", "'not' failed"},
+		"a nameless who breaks the glass":   {"breakGlass: {users: ['']}", "minLength: got 0, want 1"},
 		"a port that takes privileges":      {"webhook: {port: 443}", "minimum: got 443, want 1,024"},
 		"a digest that is cut":              {"image: {digest: 'sha256:abc'}", "does not match pattern"},
 		"a policy that is no text":          {"bundle: {policies: {a.yaml: {kind: ClusterPolicy}}}", "got object, want string"},
