@@ -13,8 +13,8 @@ const maxRepairs = 4
 
 // Repairs gives what a value that does not match could be, so that it does: the same but for leaves that take the
 // pattern's own constants, and keys that go because the pattern forbids them. A pattern that has no constant where it is
-// not met, such as "?*", gives none, and so does one that asks for elements of a list. What comes back shares with the
-// value what did not change. Whether it matches is for Match to say.
+// not met, such as "?*", gives none, and so does one that asks for elements of a list or contradicts itself. What comes back
+// shares with the value what did not change.
 func (p *Pattern) Repairs(env *expr.Env, resource any) []any {
 	b, err := p.bind(env)
 	if err != nil {
@@ -23,7 +23,7 @@ func (p *Pattern) Repairs(env *expr.Env, resource any) []any {
 	var out []any
 	for n := range maxRepairs {
 		r := repairer{matcher: matcher{slots: b.slots}, choice: n}
-		if repaired, ok := r.node(b.root, given{value: resource}); ok && r.changed {
+		if repaired, ok := r.node(b.root, given{value: resource}); ok && r.changed && p.Match(env, repaired).Outcome != Fail {
 			out = append(out, repaired)
 		}
 		if !r.more {
