@@ -91,6 +91,7 @@ func (s *story) awaitResult(ctx context.Context, f finding, outcome string) (rep
 		for i := range list.Items {
 			var report struct {
 				Scope   struct{ Kind, Name string }
+				Summary struct{ Pass, Fail, Error int }
 				Results []struct {
 					Policy, Result string
 					Properties     map[string]string
@@ -107,11 +108,7 @@ func (s *story) awaitResult(ctx context.Context, f finding, outcome string) (rep
 				continue
 			}
 			out.report = list.Items[i].GetName()
-			failures := 0
 			for _, r := range report.Results {
-				if r.Result == "fail" || r.Result == "error" {
-					failures++
-				}
 				if r.Policy == f.policy {
 					last = "its result is " + r.Result
 					out.patch = r.Properties["patch"]
@@ -120,7 +117,7 @@ func (s *story) awaitResult(ctx context.Context, f finding, outcome string) (rep
 					}
 				}
 			}
-			if outcome == "clean" && failures == 0 && len(report.Results) > 0 {
+			if n := report.Summary; outcome == "clean" && n.Pass > 0 && n.Fail+n.Error == 0 {
 				return true, nil
 			}
 		}
