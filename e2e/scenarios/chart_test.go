@@ -104,8 +104,13 @@ var variations = map[string]struct {
 	check  func(t *testing.T, rendered string)
 }{
 	"the defaults": {"", func(t *testing.T, rendered string) {
-		if d := must[appsv1.Deployment](t, rendered, "Deployment", "holdfast"); *d.Spec.Replicas != 2 || len(d.Spec.Template.Spec.Volumes) != 1 {
-			t.Errorf("%d replicas with %d volumes: want 2 with 1", *d.Spec.Replicas, len(d.Spec.Template.Spec.Volumes))
+		d := must[appsv1.Deployment](t, rendered, "Deployment", "holdfast")
+		var volumes []string
+		for _, v := range d.Spec.Template.Spec.Volumes {
+			volumes = append(volumes, v.Name)
+		}
+		if want := []string{"config", "state"}; *d.Spec.Replicas != 2 || !slices.Equal(volumes, want) {
+			t.Errorf("%d replicas with the volumes %v: want 2 with %v", *d.Spec.Replicas, volumes, want)
 		}
 		if _, found := find[corev1.ConfigMap](t, rendered, "ConfigMap", "holdfast-bundle"); found {
 			t.Error("a ConfigMap for policies that nobody gave")
