@@ -189,7 +189,7 @@ func TestFindingsSayWhoWhenAndHow(t *testing.T) {
 		return ""
 	})
 	options := c.options(t, "holdfast", bundle)
-	options.Args = []string{"--settle", "2s"}
+	options.Args = append(options.Args, "--settle", "2s")
 	first := c.serve(t, options)
 
 	c.tells(t, "ConfigMap", "f-older", "needs-team", map[string]string{
