@@ -334,8 +334,8 @@ func TestAStormOfPoliciesEndsWithTheLastOne(t *testing.T) {
 	stop(t, p)
 }
 
-// crowd is how many objects the namespace has that is deleted; HOLDFAST_CROWD sets another number, such as 10000. Few do
-// for every day: the namespace controller of a small machine takes away a few in a second.
+// crowd is how many objects there are where it is to be many; HOLDFAST_CROWD sets another number, such as 10000. Few do for
+// every day: the namespace controller of a small machine takes away a few in a second.
 func crowd(t *testing.T) int {
 	t.Helper()
 	text := os.Getenv("HOLDFAST_CROWD")
