@@ -107,7 +107,7 @@ func TestReportsTakeAnotherForm(t *testing.T) {
 	})
 	stop(t, p)
 
-	o.Args = []string{"--report-api", "openreports.io", "--report-layout", "namespace", "--report-results", "all"}
+	o.Args = []string{"--report-api", "openreports.io", "--report-layout", "namespace", "--report-results", "all", "--settle", "0s"} // what settles is written again
 	p = c.serve(t, o)
 	together := func(ctx context.Context) string {
 		reports, err := c.reportObjects(ctx, "reports")

@@ -115,7 +115,7 @@ func (s *sharded) start(t *testing.T, ordinal int) {
 	}
 	if _, known := s.options[ordinal]; !known {
 		o := s.cluster.options(t, name, s.bundle)
-		o.Args = append(o.Args, "--admission=false", "--audit-statefulset", "audit", "--pod-name", name, "--report-layout", s.layout)
+		o.Args = append(o.Args, "--settle", "0s", "--admission=false", "--audit-statefulset", "audit", "--pod-name", name, "--report-layout", s.layout)
 		s.options[ordinal] = o
 	}
 	s.running[ordinal] = s.serve(t, s.options[ordinal])
