@@ -40,7 +40,7 @@ e2e: control-plane ## run the tests against a real control plane
 	@echo '==> compiling the tests against a real control plane'
 	@cd e2e && go test -run '^$$' ./... >/dev/null
 	@echo '==> running them, one package after the other; each says what it waits for'
-	cd e2e && go test -timeout 30m -p 1 -v ./... | grep --line-buffered -v '^=== '
+	cd e2e && go test -timeout 60m -p 1 -v ./... | grep --line-buffered -v '^=== '
 
 demo: ## watch a violation refused, drift found and mended; KEEP=1 leaves it all running
 	@echo '==> building what the demo needs (the control plane takes ten minutes the first time)'
