@@ -268,7 +268,7 @@ func TestNoByteOfAnExportCanBeChanged(t *testing.T) {
 	})
 }
 
-func isSpace(b byte) bool { return strings.ContainsRune(" \t\r\n", rune(b)) }
+func isSpace(b byte) bool { return strings.ContainsRune(" \t\r\n\v\f", rune(b)) }
 
 func FuzzLineOfAnExport(f *testing.F) {
 	e := full().prepare(7, noon)
