@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"os"
 
 	"github.com/spf13/cobra"
@@ -32,16 +33,7 @@ run it in a Pod (kubectl exec), where the configuration says where the ledger is
   # as it happens
   holdfast history --state-dir state/ --follow`,
 		Args: cobra.MaximumNArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if len(args) > 0 {
-				opts.Object = args[0]
-			}
-			opts.Place.DSN = os.Getenv(app.LedgerDSNVariable)
-			if err := opts.Validate(); err != nil {
-				return &usageError{cmd.CommandPath(), err}
-			}
-			return c.done(app.History(cmd.Context(), opts, c.streams))
-		},
+		RunE: c.asking(&opts, app.History),
 	}
 	placeFlags(cmd, &opts.Place)
 	filterFlags(cmd, &opts)
@@ -119,16 +111,7 @@ without the ledger, as long as no entry is left out between the first and the la
 		Example: `  holdfast history export --state-dir state/ > ledger.jsonl
   holdfast history export --state-dir state/ --kind denied --since 720h -o csv > denied.csv`,
 		Args: cobra.MaximumNArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if len(args) > 0 {
-				opts.Object = args[0]
-			}
-			opts.Place.DSN = os.Getenv(app.LedgerDSNVariable)
-			if err := opts.Validate(); err != nil {
-				return &usageError{cmd.CommandPath(), err}
-			}
-			return c.done(app.HistoryExport(cmd.Context(), opts, c.streams))
-		},
+		RunE: c.asking(&opts, app.HistoryExport),
 	}
 	placeFlags(cmd, &opts.Place)
 	filterFlags(cmd, &opts)
@@ -155,4 +138,18 @@ func (c *cli) historyPrune() *cobra.Command {
 	cmd.Flags().DurationVar(&opts.OlderThan, "older-than", 0, "`AGE` beyond which entries go")
 	config.Once(cmd.Flags(), "older-than")
 	return cmd
+}
+
+// asking gives what the two commands do that ask the ledger for entries: the object may stand as their argument.
+func (c *cli) asking(opts *app.HistoryOptions, ask func(context.Context, app.HistoryOptions, app.IO) (app.Exit, error)) func(*cobra.Command, []string) error {
+	return func(cmd *cobra.Command, args []string) error {
+		if len(args) > 0 {
+			opts.Object = args[0]
+		}
+		opts.Place.DSN = os.Getenv(app.LedgerDSNVariable)
+		if err := opts.Validate(); err != nil {
+			return &usageError{cmd.CommandPath(), err}
+		}
+		return c.done(ask(cmd.Context(), *opts, c.streams))
+	}
 }
