@@ -80,6 +80,16 @@ func compile(c *engine.Compiler, d *manifest.Document) (Loaded, error) {
 			l.Policy, err = c.CompileDeleting(src)
 			return err
 		})
+	case imageValidatingPolicy:
+		err = into(d, &policiesv1beta1.ImageValidatingPolicy{}, func(src *policiesv1beta1.ImageValidatingPolicy) (err error) {
+			l.Policy, err = c.CompileImageValidating(src)
+			return err
+		})
+	case namespacedImageValidatingPolicy:
+		err = into(d, &policiesv1beta1.NamespacedImageValidatingPolicy{}, func(src *policiesv1beta1.NamespacedImageValidatingPolicy) (err error) {
+			l.Policy, err = c.CompileImageValidating(src)
+			return err
+		})
 	case clusterCleanupPolicy:
 		err = into(d, &kyvernov2.ClusterCleanupPolicy{}, func(src *kyvernov2.ClusterCleanupPolicy) (err error) {
 			l.Policy, err = c.CompileCleanup(src, d.Object)

@@ -36,6 +36,9 @@ const (
 	namespacedDeletingPolicy   = "NamespacedDeletingPolicy"
 	generatingPolicy           = "GeneratingPolicy"
 	namespacedGeneratingPolicy = "NamespacedGeneratingPolicy"
+
+	imageValidatingPolicy           = "ImageValidatingPolicy"
+	namespacedImageValidatingPolicy = "NamespacedImageValidatingPolicy"
 )
 
 // builtKinds lists the kinds of a group that are built.
@@ -46,7 +49,7 @@ func builtKinds(group string) []string {
 	case PoliciesGroup:
 		return []string{
 			validatingPolicy, namespacedValidatingPolicy, mutatingPolicy, namespacedMutatingPolicy, generatingPolicy, namespacedGeneratingPolicy,
-			deletingPolicy, namespacedDeletingPolicy, policyException,
+			deletingPolicy, namespacedDeletingPolicy, imageValidatingPolicy, namespacedImageValidatingPolicy, policyException,
 		}
 	case AdmissionGroup:
 		return admissionKinds()
@@ -98,6 +101,10 @@ func policiesVersions(kind string) []version {
 		shape = reflect.TypeFor[policiesv1beta1.DeletingPolicy]()
 	case namespacedDeletingPolicy:
 		shape = reflect.TypeFor[policiesv1beta1.NamespacedDeletingPolicy]()
+	case imageValidatingPolicy:
+		shape = reflect.TypeFor[policiesv1beta1.ImageValidatingPolicy]()
+	case namespacedImageValidatingPolicy:
+		shape = reflect.TypeFor[policiesv1beta1.NamespacedImageValidatingPolicy]()
 	default:
 		return nil
 	}
@@ -144,7 +151,7 @@ func Versions(group, kind string) []string {
 
 // clusterScoped reports whether objects of the kind are in no namespace.
 func clusterScoped(kind string) bool {
-	return slices.Contains([]string{clusterPolicy, clusterCleanupPolicy, globalContextEntry, validatingPolicy, mutatingPolicy, generatingPolicy, deletingPolicy}, kind) ||
+	return slices.Contains([]string{clusterPolicy, clusterCleanupPolicy, globalContextEntry, validatingPolicy, mutatingPolicy, generatingPolicy, deletingPolicy, imageValidatingPolicy}, kind) ||
 		slices.Contains(admissionPolicies[:], kind)
 }
 

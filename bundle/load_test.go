@@ -191,9 +191,15 @@ func TestLoadRefuses(t *testing.T) {
 			plainEntry + "---\n" + strings.Replace(plainEntry, "v2", "v2beta1", 1),
 			[]string{"b/p.yaml:6:1: GlobalContextEntry/pods: stands twice in the bundle, first at b/p.yaml:1:1"},
 		},
-		"a CEL policy": {
-			"apiVersion: policies.kyverno.io/v1\nkind: ImageValidatingPolicy\nmetadata: {name: x}\n",
-			[]string{"b/p.yaml:1:1: ImageValidatingPolicy/x: policies.kyverno.io/v1 ImageValidatingPolicy is not built yet"},
+		"a CEL policy of a kind to come": {
+			"apiVersion: policies.kyverno.io/v1\nkind: NodeValidatingPolicy\nmetadata: {name: x}\n",
+			[]string{"b/p.yaml:1:1: NodeValidatingPolicy/x: policies.kyverno.io/v1 NodeValidatingPolicy is not built yet"},
+		},
+		"a CEL policy on images with a mistake": {
+			"apiVersion: policies.kyverno.io/v1\nkind: ImageValidatingPolicy\nmetadata: {name: x}\nspec: {validations: [{expresion: a}]}\n",
+			[]string{
+				`b/p.yaml:4:23: ImageValidatingPolicy/x: spec.validations[0].expresion: unknown field "expresion": did you mean expression?`,
+			},
 		},
 		"a binding of no policy": {
 			"apiVersion: admissionregistration.k8s.io/v1\nkind: ValidatingAdmissionPolicyBinding\nmetadata: {name: x}\n",

@@ -148,6 +148,14 @@ func (g *controllerGroup) constraints(pods *admissionregistrationv1.MatchResourc
 	return out
 }
 
+// extract has the rule judge each pod template of an object as the Pod that it is about, if the group's have no known place.
+func (g *controllerGroup) extract(rule *Rule) {
+	if g.name == groupExtract {
+		rule.validate.body = &templatesCheck{conditions: rule.conditions, body: rule.validate.body}
+		rule.conditions = nil // they are about a Pod
+	}
+}
+
 // ValidatingAutogen gives what is made of the policy for pod controllers, by the names of their groups: what its status
 // shows. It is nil if nothing is.
 func ValidatingAutogen(src policiesv1beta1.ValidatingPolicyLike) (map[string]policiesv1beta1.ValidatingPolicyAutogen, error) {
@@ -175,10 +183,16 @@ func validatingControllers(spec *policiesv1beta1.ValidatingPolicySpec) []string 
 	return nil
 }
 
-// validating gives the spec for the group's controllers. As in Kyverno the whole text is rewritten, messages too.
+// validating gives the spec for the group's controllers.
 func (g *controllerGroup) validating(spec *policiesv1beta1.ValidatingPolicySpec) (*policiesv1beta1.ValidatingPolicySpec, error) {
 	made := spec.DeepCopy()
 	made.MatchConstraints = g.constraints(spec.MatchConstraints)
+	return shifted(g, made)
+}
+
+// shifted gives a spec whose constraints are the group's with all its expressions on the pod template, messages too: as in
+// Kyverno the whole text is rewritten.
+func shifted[Spec any](g *controllerGroup, made *Spec) (*Spec, error) {
 	if g.template == nil {
 		return made, nil
 	}
@@ -186,7 +200,7 @@ func (g *controllerGroup) validating(spec *policiesv1beta1.ValidatingPolicySpec)
 	if err != nil {
 		return nil, fmt.Errorf("writing the policy for %s: %w", g.name, err)
 	}
-	out := &policiesv1beta1.ValidatingPolicySpec{}
+	out := new(Spec)
 	if err := json.Unmarshal([]byte(cel.ShiftPolicy(string(raw), g.template)), out); err != nil {
 		return nil, fmt.Errorf("writing the policy for %s: %w", g.name, err)
 	}

@@ -170,9 +170,14 @@ func (x *scope) message(found string) string {
 // and there will be none.
 func (x *scope) goes() bool { return x.nesting == 0 && x.e.req.Operation == Delete }
 
-// imageCheck stands for verifyImages: it loads, and it is never a pass.
+// imageCheck stands for verifyImages and ImageValidatingPolicies: it loads, and it is never a pass.
 type imageCheck struct{}
 
 var errImageVerification = errors.New("image verification is not built yet")
 
 func (imageCheck) check(x *scope) *Decision { return x.rule.failed(errImageVerification) }
+
+// imagesUnverified warns of who asks for it.
+func imagesUnverified(who string) string {
+	return errImageVerification.Error() + ": " + who + " answers with an error, which the failurePolicy settles"
+}

@@ -35,9 +35,7 @@ func (cc *Compiler) CompileValidating(src policiesv1beta1.ValidatingPolicyLike) 
 		return nil, c.error()
 	}
 	groups, unknown := podControllers(spec.MatchConstraints, validatingControllers(spec))
-	for _, name := range unknown {
-		p.Warnings = append(p.Warnings, fmt.Sprintf("spec.autogen.podControllers.controllers: %q stands for no controller: expected a plural name, or resource.version.group", name))
-	}
+	c.warnOfControllers(unknown)
 	for i := range groups {
 		made, err := groups[i].validating(spec)
 		if err != nil {
@@ -46,6 +44,13 @@ func (cc *Compiler) CompileValidating(src policiesv1beta1.ValidatingPolicyLike) 
 		c.addValidating(made, made.MatchConstraints, &groups[i])
 	}
 	return c.finish(spec)
+}
+
+// warnOfControllers tells of names in spec.autogen that stand for nothing.
+func (c *compiler) warnOfControllers(unknown []string) {
+	for _, name := range unknown {
+		c.warn([]any{"spec", "autogen", "podControllers", "controllers"}, fmt.Sprintf("%q stands for no controller: expected a plural name, or resource.version.group", name))
+	}
 }
 
 // addValidating adds the rule of a policy, or the one that is made of it for a group of pod controllers.
@@ -62,9 +67,8 @@ func (c *compiler) addValidating(spec *policiesv1beta1.ValidatingPolicySpec, con
 	src.Annotations, src.Paths.Annotations = spec.AuditAnnotations, []any{"spec", "auditAnnotations"}
 	rule.validate = &validation{body: c.compileStrictCEL(src)}
 	c.addCELRule(rule)
-	if g != nil && g.name == groupExtract {
-		rule.validate.body = &templatesCheck{conditions: rule.conditions, body: rule.validate.body}
-		rule.conditions = nil // they are about a Pod
+	if g != nil {
+		g.extract(rule)
 	}
 }
 

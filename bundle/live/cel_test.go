@@ -29,10 +29,11 @@ var (
 	ofNamespaces        = inPoliciesGroup("v1", "namespacedvalidatingpolicies")
 	mutatingPolicies    = inPoliciesGroup("v1", "mutatingpolicies")
 	generatingPolicies  = inPoliciesGroup("v1", "generatingpolicies")
+	imagePolicies       = inPoliciesGroup("v1", "imagevalidatingpolicies")
 	celExceptions       = inPoliciesGroup("v1", "policyexceptions")
 	admissionPolicies   = schema.GroupVersionResource{Group: admissionGroup, Version: "v1", Resource: "validatingadmissionpolicies"}
 	admissionBindings   = schema.GroupVersionResource{Group: admissionGroup, Version: "v1", Resource: "validatingadmissionpolicybindings"}
-	servedWithPolicies  = []schema.GroupVersionResource{clusterPolicies, validatingPolicies, ofNamespaces, celExceptions, mutatingPolicies, generatingPolicies}
+	servedWithPolicies  = []schema.GroupVersionResource{clusterPolicies, validatingPolicies, ofNamespaces, celExceptions, mutatingPolicies, generatingPolicies, imagePolicies}
 	servedWithAdmission = []schema.GroupVersionResource{validatingPolicies, admissionPolicies, admissionBindings}
 )
 
@@ -327,8 +328,9 @@ func TestRightsToWriteWhatPoliciesWant(t *testing.T) {
 // The status of each kind holds what its type has and no more.
 func TestStatusesOfTheKinds(t *testing.T) {
 	for text, want := range map[string]string{
-		mutates:   "autogen conditionStatus generated",
-		generates: "conditionStatus",
+		mutates:                                  "autogen conditionStatus generated",
+		generates:                                "conditionStatus",
+		inCEL("ImageValidatingPolicy", "a", "x"): "autogen conditionStatus",
 		inCEL("ValidatingPolicy", "a", "x", "  autogen: {podControllers: {controllers: []}}"): "autogen conditionStatus generated",
 	} {
 		synctest.Test(t, func(t *testing.T) {

@@ -98,7 +98,7 @@ func play(t *testing.T, files string, objects []string, change ...func(*scene, *
 			clusterPolicies: "ClusterPolicyList", policies: "PolicyList", exceptions: "PolicyExceptionList", contexts: "GlobalContextEntryList",
 			validatingPolicies: "ValidatingPolicyList", ofNamespaces: "NamespacedValidatingPolicyList", celExceptions: "PolicyExceptionList",
 			inPoliciesGroup("v1beta1", "validatingpolicies"): "ValidatingPolicyList", inPoliciesGroup("v1alpha1", "validatingpolicies"): "ValidatingPolicyList",
-			mutatingPolicies: "MutatingPolicyList", generatingPolicies: "GeneratingPolicyList",
+			mutatingPolicies: "MutatingPolicyList", generatingPolicies: "GeneratingPolicyList", imagePolicies: "ImageValidatingPolicyList",
 			admissionPolicies: "ValidatingAdmissionPolicyList", admissionBindings: "ValidatingAdmissionPolicyBindingList",
 		}, there...),
 	}
@@ -158,7 +158,7 @@ func (s *scene) on(u *unstructured.Unstructured) dynamic.ResourceInterface {
 	r := map[string]schema.GroupVersionResource{
 		clusterPolicy: clusterPolicies, policy: policies, policyException: exceptions, globalContextEntry: contexts,
 		"ValidatingPolicy": validatingPolicies, "NamespacedValidatingPolicy": ofNamespaces,
-		"MutatingPolicy": mutatingPolicies, "GeneratingPolicy": generatingPolicies,
+		"MutatingPolicy": mutatingPolicies, "GeneratingPolicy": generatingPolicies, "ImageValidatingPolicy": imagePolicies,
 	}[u.GetKind()]
 	return s.client.Resource(r).Namespace(u.GetNamespace())
 }

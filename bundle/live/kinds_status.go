@@ -34,7 +34,7 @@ func statusOf(kind string) statusForm {
 // them, cluster-wide or of a namespace.
 func judgesInCEL(kind string) bool {
 	switch strings.TrimPrefix(kind, "Namespaced") {
-	case "ValidatingPolicy", "MutatingPolicy", "GeneratingPolicy":
+	case "ValidatingPolicy", "MutatingPolicy", "GeneratingPolicy", "ImageValidatingPolicy":
 		return len(bundle.Versions(bundle.PoliciesGroup, kind)) > 0
 	default:
 		return false

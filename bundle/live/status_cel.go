@@ -17,8 +17,8 @@ import (
 // policyStatus is the status of a policy in CEL. Which of its parts are there depends on the kind.
 type policyStatus struct {
 	ConditionStatus policiesv1beta1.ConditionStatus `json:"conditionStatus"`
-	// Autogen and Generated are those of ValidatingPolicies and MutatingPolicies. We generate no policies of the API
-	// server.
+	// Autogen is that of policies which are made for pod controllers, Generated that of ValidatingPolicies and
+	// MutatingPolicies alone. We generate no policies of the API server.
 	Autogen   *autogenStatus `json:"autogen,omitempty"`
 	Generated *bool          `json:"generated,omitempty"`
 }
@@ -73,7 +73,10 @@ func (v *verdict) celStatus(k key, u *unstructured.Unstructured) (map[string]any
 		if err != nil {
 			return nil, fmt.Errorf("generating policies for pod controllers: %w", err)
 		}
-		after.Autogen, after.Generated = &autogenStatus{Configs: configs}, new(bool)
+		after.Autogen = &autogenStatus{Configs: configs}
+		if kind != "ImageValidatingPolicy" {
+			after.Generated = new(bool)
+		}
 	}
 	return asJSON(&after)
 }
@@ -93,6 +96,14 @@ func autogenOf(o *bundle.Object) (map[string]any, error) {
 	case "NamespacedMutatingPolicy":
 		configs, err = autogenFrom(o.Document, func(src *policiesv1beta1.NamespacedMutatingPolicy) (any, error) {
 			return engine.MutatingAutogen(src), nil
+		})
+	case "ImageValidatingPolicy":
+		configs, err = autogenFrom(o.Document, func(src *policiesv1beta1.ImageValidatingPolicy) (any, error) {
+			return engine.ImageValidatingAutogen(src)
+		})
+	case "NamespacedImageValidatingPolicy":
+		configs, err = autogenFrom(o.Document, func(src *policiesv1beta1.NamespacedImageValidatingPolicy) (any, error) {
+			return engine.ImageValidatingAutogen(src)
 		})
 	case "NamespacedValidatingPolicy":
 		configs, err = autogenFrom(o.Document, func(src *policiesv1beta1.NamespacedValidatingPolicy) (any, error) {

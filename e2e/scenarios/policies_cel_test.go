@@ -27,7 +27,8 @@ import (
 // celTypes are the types of policies.kyverno.io that holdfast reads.
 var celTypes = []string{
 	"validatingpolicies", "namespacedvalidatingpolicies", "mutatingpolicies", "namespacedmutatingpolicies", "generatingpolicies",
-	"namespacedgeneratingpolicies", "deletingpolicies", "namespaceddeletingpolicies", "policyexceptions",
+	"namespacedgeneratingpolicies", "deletingpolicies", "namespaceddeletingpolicies", "imagevalidatingpolicies",
+	"namespacedimagevalidatingpolicies", "policyexceptions",
 }
 
 // installCELTypes installs Kyverno's definitions of them.
@@ -241,6 +242,7 @@ func TestPoliciesInCELOfTheCluster(t *testing.T) {
 	c.tryLookups(t)
 	c.tryVersions(t)
 	c.tryMutation(t)
+	c.tryImages(t)
 	c.tryAdmissionPolicy(t, before)
 	c.tryTypeThatGoes(t, &o)
 
@@ -281,6 +283,25 @@ func (c *cluster) tryAutogen(t *testing.T, policy *unstructured.Unstructured) {
 	if now, err = of(c.dynamic, policy).Get(t.Context(), policy.GetName(), metav1.GetOptions{}); err != nil || now.GetResourceVersion() != version {
 		t.Errorf("written again: %s, then %s, %v", version, now.GetResourceVersion(), err)
 	}
+}
+
+// tryImages wants what is not verified yet to be refused, never passed, unless the policy's own failurePolicy says otherwise.
+func (c *cluster) tryImages(t *testing.T) {
+	t.Helper()
+	signed := onConfigMaps("ImageValidatingPolicy", "", "signed", `  validationActions: [Deny]
+  matchImageReferences: [{glob: "*"}]
+  attestors: [{name: key, cosign: {key: {data: none}}}]
+  validations: [{expression: "images.all.map(i, verifyImageSignatures(i, [attestors.key])).all(n, n > 0)"}]`)
+	c.enforced(t, signed)
+	c.wantRefused(t, settings(metav1.NamespaceDefault, "tried-images", "a"), "policy signed: could not be evaluated: image verification is not built yet; the policy's failurePolicy is Fail")
+	c.wantAdmitted(t, settings(metav1.NamespaceDefault, "others", "a"))
+	c.drop(t, signed)
+	eventually(t, "the policy on images to be gone", func(ctx context.Context) string {
+		if err := try(ctx, c.dynamic, settings(metav1.NamespaceDefault, "tried-images", "a")); err != nil {
+			return err.Error()
+		}
+		return ""
+	})
 }
 
 // found gives an empty string when the report on the object says that the policy of that kind fails it.
