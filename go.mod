@@ -40,9 +40,15 @@ require (
 	k8s.io/pod-security-admission v0.36.3
 	modernc.org/sqlite v1.62.0
 	pgregory.net/rapid v1.3.0
-	sigs.k8s.io/json v0.0.0-20250730193827-2d320260d730
 	sigs.k8s.io/structured-merge-diff/v6 v6.4.2
 	sigs.k8s.io/yaml v1.6.0
+)
+
+require sigs.k8s.io/json v0.0.0-20250730193827-2d320260d730 // indirect
+
+require (
+	github.com/owenrumney/go-sarif/v3 v3.3.1
+	github.com/xeipuuv/gojsonschema v1.2.0 // indirect
 )
 
 require (

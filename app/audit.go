@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"runtime"
 	"slices"
 	"time"
@@ -28,6 +29,8 @@ type AuditOptions struct {
 	// Bundle are the bundle's paths; none means the shipped one.
 	Bundle []string
 	Output Format
+	// Baseline is the file of an earlier audit as JSON: what it has is counted, and is no finding any more. Empty for none.
+	Baseline string
 	// Patches is the folder for reconcile patches; empty writes none.
 	Patches string
 	// Namespace is where an object in a file is taken to be that names none.
@@ -62,6 +65,10 @@ func Audit(ctx context.Context, opts AuditOptions, streams IO) (Exit, error) {
 	if err != nil {
 		return Failed, err
 	}
+	baseline, err := readBaseline(opts.Baseline)
+	if err != nil {
+		return Failed, err
+	}
 	started := time.Now()
 	a := gathered{}
 	if opts.Cluster != nil {
@@ -78,6 +85,9 @@ func Audit(ctx context.Context, opts AuditOptions, streams IO) (Exit, error) {
 	a.document.Bundle = report.Bundle{Digest: snapshot.Digest(), Policies: len(snapshot.Policies())}
 	a.document.Summary = report.Summarize(a.document.Results)
 	report.Sort(a.document.Results)
+	if baseline != nil {
+		a.document.Since(baseline)
+	}
 	report.SortCoverage(a.document.Coverage)
 	streams.Log.Debug("audited", "objects", a.objects, "results", len(a.document.Results), "took", time.Since(started))
 
@@ -105,9 +115,27 @@ func Audit(ctx context.Context, opts AuditOptions, streams IO) (Exit, error) {
 	return Clean, nil
 }
 
-// sayGap tells on standard error what was not looked at: a table has it too, other formats may go unread.
+// readBaseline reads the document of an earlier audit, if there is a path.
+func readBaseline(path string) (_ *report.Document, err error) {
+	if path == "" {
+		return nil, nil
+	}
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("reading the baseline: %w", err)
+	}
+	defer func() { err = errors.Join(err, file.Close()) }()
+	document, err := report.ReadBaseline(file)
+	if err != nil {
+		return nil, fmt.Errorf("reading the baseline: %s: %w", path, err)
+	}
+	return document, nil
+}
+
+// sayGap tells on standard error what was not looked at: a table and the log of a job have it too, other formats may
+// go unread.
 func sayGap(w io.Writer, c report.Coverage, output Format) error {
-	if output == Table {
+	if output == Table || output == GitHub {
 		return nil
 	}
 	return printf(w, "not audited: %s: %s\n", c.Place(), c.Error)

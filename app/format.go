@@ -19,10 +19,13 @@ const (
 	JUnit Format = "junit"
 	JSONL Format = "jsonl" // a JSON object in each line
 	CSV   Format = "csv"
+
+	GitHub Format = "github" // annotations of GitHub Actions
+	GitLab Format = "gitlab" // a Code Quality report
 )
 
 // AuditFormats are those of an audit.
-func AuditFormats() []Format { return []Format{Table, JSON, YAML, SARIF, JUnit} }
+func AuditFormats() []Format { return []Format{Table, JSON, YAML, SARIF, JUnit, GitHub, GitLab} }
 
 func write(d *report.Document, opts AuditOptions, snapshot *engine.Snapshot, streams IO) error {
 	switch opts.Output {
@@ -34,6 +37,10 @@ func write(d *report.Document, opts AuditOptions, snapshot *engine.Snapshot, str
 		return report.WriteSARIF(streams.Out, d, report.SARIFOptions{Version: opts.Version, Policies: snapshot.Policies()})
 	case JUnit:
 		return report.WriteJUnit(streams.Out, d)
+	case GitHub:
+		return report.WriteGitHub(streams.Out, d)
+	case GitLab:
+		return report.WriteGitLab(streams.Out, d)
 	default:
 		return report.WriteTable(streams.Out, d, report.TableOptions{Width: streams.Width, Colour: streams.Colour, All: opts.All})
 	}

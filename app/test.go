@@ -17,7 +17,7 @@ import (
 const TestFileName = clitest.DefaultFileName
 
 // TestFormats are those of a test.
-func TestFormats() []Format { return []Format{Table, JSON, JUnit} }
+func TestFormats() []Format { return []Format{Table, JSON, SARIF, JUnit, GitHub, GitLab} }
 
 // TestOptions are what `holdfast test` takes.
 type TestOptions struct {
@@ -31,6 +31,8 @@ type TestOptions struct {
 	Run string
 	// Watch runs the tests again whenever one of their files changes, until the context ends.
 	Watch bool
+	// Version of the program, for formats that name the tool.
+	Version string
 }
 
 // Validate names the first option that cannot be.
@@ -78,6 +80,12 @@ func testOnce(ctx context.Context, opts TestOptions, streams IO) (Exit, []string
 		err = shown.WriteJSON(streams.Out)
 	case JUnit:
 		err = shown.WriteJUnit(streams.Out)
+	case SARIF:
+		err = shown.WriteSARIF(streams.Out, opts.Version)
+	case GitHub:
+		err = shown.WriteGitHub(streams.Out)
+	case GitLab:
+		err = shown.WriteGitLab(streams.Out)
 	default:
 		err = shown.WriteTable(streams.Out, clitest.Colour(streams.Colour))
 	}

@@ -16,6 +16,7 @@ func (t *test) run(ctx context.Context) []Case {
 	cases := []Case{}
 	for i := range t.spec.Results {
 		r := &t.spec.Results[i]
+		r.index = i
 		if err != nil {
 			cases = append(cases, t.unjudged(r, err)...)
 			continue
@@ -71,7 +72,7 @@ func (r *result) names() []string {
 }
 
 func (r *result) newCase(resource string) Case {
-	return Case{Policy: r.Policy, Rule: r.Rule, Kind: r.Kind, Resource: resource, Want: r.want()}
+	return Case{Policy: r.Policy, Rule: r.Rule, Kind: r.Kind, Resource: resource, Want: r.want(), result: r.index}
 }
 
 func (t *test) selected(r *result, resource string) bool {

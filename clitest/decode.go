@@ -9,15 +9,21 @@ import (
 	"github.com/holdfast-io/holdfast/bundle/manifest"
 )
 
+// decoded is a document and what it says.
+type decoded[T any] struct {
+	value    T
+	document *manifest.Document
+}
+
 // decode reads every document of a file into a T, strictly: a field that T does not have is an error, and so
 // is a value of another type than the field's. Errors come with their places, all at once, as *bundle.Error.
-func decode[T any](file string, data []byte) ([]T, error) {
+func decode[T any](file string, data []byte) ([]decoded[T], error) {
 	documents, errs := manifest.Parse(file, data)
 	wrong := &bundle.Error{}
 	for _, e := range errs {
 		wrong.Problems = append(wrong.Problems, problem(e.Position, "", e.Message))
 	}
-	var out []T
+	var out []decoded[T]
 	for _, d := range documents {
 		found := bundle.CheckShape(d.Object, reflect.TypeFor[T]())
 		for _, p := range found {
@@ -35,7 +41,7 @@ func decode[T any](file string, data []byte) ([]T, error) {
 			wrong.Problems = append(wrong.Problems, problem(d.Start(), "", "cannot be read: "+err.Error()))
 			continue
 		}
-		out = append(out, value)
+		out = append(out, decoded[T]{value, d})
 	}
 	if len(wrong.Problems) > 0 {
 		return nil, wrong
@@ -52,7 +58,7 @@ func decodeOne[T any](file string, data []byte) (*T, error) {
 	if len(list) != 1 {
 		return nil, fmt.Errorf("%s holds %d documents: expected one", file, len(list))
 	}
-	return &list[0], nil
+	return &list[0].value, nil
 }
 
 func problem(at manifest.Position, path, message string) bundle.Problem {

@@ -1,5 +1,7 @@
 package clitest
 
+import "fmt"
+
 // Status is the outcome of one case.
 type Status string
 
@@ -23,6 +25,10 @@ type Case struct {
 	Status   Status `json:"status"`
 	// Reason says why the case did not pass, and what there is to know of one that did.
 	Reason string `json:"reason"`
+
+	// Line is where the file says what is wanted, from 1; 0 for a case that passed and where it is not known.
+	Line   int `json:"-"`
+	result int // the place among the file's results
 }
 
 // File is one test file, with its cases in the order in which they are written.
@@ -77,6 +83,11 @@ func (r *Report) OnlyFailed() *Report {
 		}
 	}
 	return out
+}
+
+// String is the numbers in one line.
+func (s *Summary) String() string {
+	return fmt.Sprintf("%d passed, %d failed, %d in error, %d skipped", s.Pass, s.Fail, s.Error, s.Skip)
 }
 
 func (s *Summary) add(status Status) {

@@ -2,6 +2,7 @@ package clitest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"os"
@@ -11,6 +12,9 @@ import (
 	"slices"
 
 	"golang.org/x/sync/errgroup"
+
+	"github.com/holdfast-io/holdfast/bundle"
+	"github.com/holdfast-io/holdfast/bundle/manifest"
 )
 
 // Options say what is run.
@@ -89,15 +93,29 @@ func runText(ctx context.Context, path string, data []byte, dir *folder, lib *li
 	}
 	out := File{Path: filepath.ToSlash(path), Cases: []Case{}}
 	for i := range specs {
-		t := &test{spec: &specs[i], folder: dir, library: lib, only: only}
-		out.Cases = append(out.Cases, t.run(ctx)...)
+		t := &test{spec: &specs[i].value, folder: dir, library: lib, only: only}
+		cases := t.run(ctx)
+		place(cases, specs[i].document)
+		out.Cases = append(out.Cases, cases...)
 	}
 	return out
 }
 
+// place finds where the file says what the cases want. Those that passed need no place, and finding one takes reading the
+// file once more.
+func place(cases []Case, in *manifest.Document) {
+	for i := range cases {
+		if c := &cases[i]; c.Status != Pass {
+			c.Line = in.Position([]any{"results", c.result}).Line
+		}
+	}
+}
+
 // brokenFile is a test file that cannot be read: one case in error.
 func brokenFile(path string, err error) File {
-	return File{Path: filepath.ToSlash(path), broken: true, Cases: []Case{{
-		Status: Error, Reason: "the test file cannot be read: " + err.Error(),
-	}}}
+	c := Case{Status: Error, Reason: "the test file cannot be read: " + err.Error()}
+	if wrong := (*bundle.Error)(nil); errors.As(err, &wrong) && len(wrong.Problems) > 0 {
+		c.Line = wrong.Problems[0].Line
+	}
+	return File{Path: filepath.ToSlash(path), broken: true, Cases: []Case{c}}
 }

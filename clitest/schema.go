@@ -65,6 +65,8 @@ type result struct {
 	IsImageValidatingPolicy     bool           `json:"isImageValidatingPolicy"`
 	IsGeneratingPolicy          bool           `json:"isGeneratingPolicy"`
 	IsMutatingPolicy            bool           `json:"isMutatingPolicy"`
+
+	index int // among the file's results
 }
 
 // want is the verdict that is expected.

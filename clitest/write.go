@@ -53,8 +53,7 @@ func (r *Report) WriteTable(w io.Writer, colour Colour) error {
 	for i := range r.Files {
 		r.Files[i].writeTable(out, colour)
 	}
-	s := r.Summary
-	_, _ = fmt.Fprintf(out, "%d passed, %d failed, %d in error, %d skipped\n", s.Pass, s.Fail, s.Error, s.Skip)
+	_, _ = fmt.Fprintln(out, r.Summary.String())
 	if err := out.Flush(); err != nil {
 		return fmt.Errorf("writing the table: %w", err)
 	}
@@ -127,7 +126,7 @@ func (r *Report) WriteJUnit(w io.Writer) error {
 }
 
 func (c *Case) junit(file string) junit.Case {
-	out := junit.Case{Name: strings.TrimSpace(c.Kind + " " + c.Resource), Class: c.rule(), File: file}
+	out := junit.Case{Name: strings.TrimSpace(c.Kind + " " + c.Resource), Class: c.rule(), File: file, Line: c.Line}
 	detail := &junit.Detail{Message: c.said()}
 	switch c.Status {
 	case Fail:

@@ -18,12 +18,12 @@ var mixed = Report{
 	Files: []File{
 		{Path: "a/kyverno-test.yaml", Cases: []Case{
 			{Policy: "team", Rule: "label", Kind: "Deployment", Resource: "web/shop", Want: "pass", Got: "pass", Status: Pass},
-			{Policy: "team", Rule: "label", Kind: "Deployment", Resource: "web/orphan", Want: "pass", Got: "fail", Status: Fail, Reason: "no <team> & no\n\x1b[31mowner"},
+			{Policy: "team", Rule: "label", Kind: "Deployment", Resource: "web/orphan", Want: "pass", Got: "fail", Status: Fail, Reason: "no <team> & no\n\x1b[31mowner", Line: 9},
 			{Policy: "web/team", Kind: "Pod", Resource: "p", Want: "skip", Status: Fail, Reason: "the test has no such resource"},
 			{Policy: "vpol", Kind: "Pod", Resource: "p", Want: "pass", Status: Skip, Reason: "policies.kyverno.io/v1 ValidatingPolicy is not built yet"},
 		}},
 		{Path: "b/kyverno-test.yaml", broken: true, Cases: []Case{
-			{Status: Error, Reason: "the test file cannot be read: b/kyverno-test.yaml:1:1: broken YAML"},
+			{Status: Error, Reason: "the test file cannot be read: b/kyverno-test.yaml:1:1: broken YAML", Line: 1},
 		}},
 	},
 	Summary: Summary{Pass: 1, Fail: 2, Error: 1, Skip: 1},
@@ -36,6 +36,9 @@ func TestFormats(t *testing.T) {
 		"failed.txt":  func(w io.Writer) error { return mixed.OnlyFailed().WriteTable(w, Plain) },
 		"report.json": mixed.WriteJSON,
 		"junit.xml":   mixed.WriteJUnit,
+		"github.txt":  mixed.WriteGitHub,
+		"gitlab.json": mixed.WriteGitLab,
+		"sarif.json":  func(w io.Writer) error { return mixed.WriteSARIF(w, "v1.2.3") },
 	} {
 		t.Run(name, func(t *testing.T) {
 			var got bytes.Buffer

@@ -18,6 +18,8 @@ type Document struct {
 	Results  []Result   `json:"results"`
 	Summary  Summary    `json:"summary"`
 	Coverage []Coverage `json:"coverage"`
+	// Baseline says what was left out because an earlier document has it; nil if there was none.
+	Baseline *Baseline `json:"baseline,omitempty"`
 }
 
 // Bundle names the policies that judged.

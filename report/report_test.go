@@ -98,6 +98,8 @@ func TestFormats(t *testing.T) {
 		"document.json": WriteJSON,
 		"document.yaml": WriteYAML,
 		"junit.xml":     WriteJUnit,
+		"github.txt":    WriteGitHub,
+		"gitlab.json":   WriteGitLab,
 		"sarif.json": func(w io.Writer, d *Document) error {
 			return WriteSARIF(w, d, SARIFOptions{Version: "v1.2.3", Policies: samplePolicies()})
 		},
@@ -183,10 +185,13 @@ func (brokenWriter) Write([]byte) (int, error) { return 0, io.ErrClosedPipe }
 
 func TestWritersTellThatTheyCannotWrite(t *testing.T) {
 	for name, write := range map[string]func(io.Writer) error{
-		"writing JSON: io: read/write on closed pipe":      func(w io.Writer) error { return WriteJSON(w, sample()) },
-		"writing YAML: io: read/write on closed pipe":      func(w io.Writer) error { return WriteYAML(w, sample()) },
-		"writing JUnit XML: io: read/write on closed pipe": func(w io.Writer) error { return WriteJUnit(w, sample()) },
-		"writing the table: io: read/write on closed pipe": func(w io.Writer) error { return WriteTable(w, sample(), TableOptions{}) },
+		"writing JSON: io: read/write on closed pipe":                  func(w io.Writer) error { return WriteJSON(w, sample()) },
+		"writing YAML: io: read/write on closed pipe":                  func(w io.Writer) error { return WriteYAML(w, sample()) },
+		"writing JUnit XML: io: read/write on closed pipe":             func(w io.Writer) error { return WriteJUnit(w, sample()) },
+		"writing SARIF: io: read/write on closed pipe":                 func(w io.Writer) error { return WriteSARIF(w, sample(), SARIFOptions{}) },
+		"writing annotations: io: read/write on closed pipe":           func(w io.Writer) error { return WriteGitHub(w, sample()) },
+		"writing a Code Quality report: io: read/write on closed pipe": func(w io.Writer) error { return WriteGitLab(w, sample()) },
+		"writing the table: io: read/write on closed pipe":             func(w io.Writer) error { return WriteTable(w, sample(), TableOptions{}) },
 	} {
 		if err := write(brokenWriter{}); err == nil || err.Error() != name {
 			t.Errorf("got %v, want %s", err, name)
@@ -212,16 +217,6 @@ func TestWrap(t *testing.T) {
 				t.Errorf("got %q, want %q", got, tc.want)
 			}
 		})
-	}
-}
-
-func TestFileURI(t *testing.T) {
-	for path, want := range map[string]string{
-		"a/b.yaml": "a/b.yaml", "a b.yaml": "a%20b.yaml", "a:b.yaml": "./a:b.yaml", "/a/ä.yaml": "file:///a/%C3%A4.yaml", "stdin": "stdin",
-	} {
-		if got := fileURI(path); got != want {
-			t.Errorf("fileURI(%q) = %q, want %q", path, got, want)
-		}
 	}
 }
 

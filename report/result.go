@@ -88,6 +88,9 @@ const (
 	Skip  Status = "skip"
 )
 
+// finding reports whether somebody has to look at it.
+func (s Status) finding() bool { return s == Fail || s == Warn || s == Error }
+
 // Resource names an object.
 type Resource struct {
 	APIVersion string `json:"apiVersion"`

@@ -3,13 +3,11 @@ package report
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"fmt"
 	"io"
-	"net/url"
-	"path/filepath"
 	"strings"
 
 	"github.com/holdfast-io/holdfast/engine"
+	"github.com/holdfast-io/holdfast/report/sarif"
 )
 
 // Annotations of a policy that explain it to people.
@@ -29,7 +27,20 @@ type SARIFOptions struct {
 // be evaluated is a result of level error, because a viewer that shows only results must not show it as
 // clean.
 func WriteSARIF(w io.Writer, d *Document, opts SARIFOptions) error {
-	driver := sarifDriver{Name: Source, Version: opts.Version, InformationURI: "https://github.com/holdfast-io/holdfast", Rules: []sarifRule{}}
+	var gaps []string
+	for _, c := range d.Coverage {
+		if c.Error != "" {
+			gaps = append(gaps, "not audited: "+c.Place()+": "+c.Error)
+		}
+	}
+	run := sarif.NewRun(opts.Version, gaps)
+	run.Properties = map[string]any{"bundleDigest": d.Bundle.Digest, "summary": d.Summary}
+	state := ""
+	if d.Baseline != nil {
+		run.Properties["baseline"] = d.Baseline
+		state = "new"
+	}
+	driver := &run.Tool.Driver
 	index := map[string]int{}
 	for _, p := range opts.Policies {
 		for _, r := range p.Rules {
@@ -38,20 +49,9 @@ func WriteSARIF(w io.Writer, d *Document, opts SARIFOptions) error {
 			driver.Rules = append(driver.Rules, rule)
 		}
 	}
-	run := sarifRun{
-		ColumnKind: "unicodeCodePoints", Results: []sarifResult{},
-		Properties: map[string]any{"bundleDigest": d.Bundle.Digest, "summary": d.Summary},
-	}
-	invocation := sarifInvocation{ExecutionSuccessful: d.Complete()}
-	for _, c := range d.Coverage {
-		if c.Error != "" {
-			invocation.Notifications = append(invocation.Notifications, sarifNotification{"error", sarifText{"not audited: " + c.Place() + ": " + c.Error}})
-		}
-	}
-	run.Invocations = []sarifInvocation{invocation}
 	for i := range d.Results {
 		r := &d.Results[i]
-		if r.Result == Pass || r.Result == Skip {
+		if !r.Result.finding() {
 			continue
 		}
 		id := r.id()
@@ -59,31 +59,30 @@ func WriteSARIF(w io.Writer, d *Document, opts SARIFOptions) error {
 		if !ok { // a result of a policy that was not handed in: known by what the result says
 			at = len(driver.Rules)
 			index[id] = at
-			driver.Rules = append(driver.Rules, sarifRule{
-				ID: id, ShortDescription: sarifText{id}, Help: sarifText{id}, Default: sarifLevel{level(Fail, r.Severity)},
+			text := sarif.Text{Text: id}
+			driver.Rules = append(driver.Rules, sarif.Rule{
+				ID: id, ShortDescription: text, Help: text, Default: sarif.Configuration{Level: level(Fail, r.Severity)},
 			})
 		}
-		run.Results = append(run.Results, sarifResultOf(r, id, at))
+		found := sarifResultOf(r, id, at)
+		found.BaselineState = state
+		run.Results = append(run.Results, found)
 	}
-	run.Tool.Driver = driver
-	return writeJSON(w, sarifLog{
-		Schema: "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json", Version: "2.1.0",
-		Runs: []sarifRun{run},
-	})
+	return sarif.Write(w, run)
 }
 
-func sarifRuleOf(p *engine.Policy, r *engine.Rule) sarifRule {
+func sarifRuleOf(p *engine.Policy, r *engine.Rule) sarif.Rule {
 	title := orElse(p.Title, p.Key())
 	if r.Name != "" {
 		title += ": " + r.Name
 	}
-	rule := sarifRule{
-		ID: r.ID(), Name: p.Name, ShortDescription: sarifText{title},
-		Help: sarifText{title}, Default: sarifLevel{level(Fail, severity(p.Severity))},
+	rule := sarif.Rule{
+		ID: r.ID(), Name: p.Name, ShortDescription: sarif.Text{Text: title},
+		Help: sarif.Text{Text: title}, Default: sarif.Configuration{Level: level(Fail, severity(p.Severity))},
 		Properties: map[string]any{"kind": r.Kind.String(), PropertyPolicyKind: p.Kind},
 	}
 	if text := oneLine(p.Annotations[annotationDescription]); text != "" {
-		rule.FullDescription = &sarifText{text}
+		rule.FullDescription = &sarif.Text{Text: text}
 		rule.Help.Text = text
 	}
 	if text := oneLine(p.Annotations[annotationPatch]); text != "" {
@@ -134,37 +133,35 @@ func level(s Status, severity string) string {
 	}
 }
 
-func sarifResultOf(r *Result, id string, index int) sarifResult {
+func sarifResultOf(r *Result, id string, index int) sarif.Result {
 	res := r.resource()
-	out := sarifResult{
+	out := sarif.Result{
 		RuleID: id, RuleIndex: index, Level: level(r.Result, r.Severity),
-		Message:    sarifText{res.String() + ": " + orElse(r.Message, id+" failed")},
+		Message:    sarif.Text{Text: res.String() + ": " + orElse(r.Message, id+" failed")},
 		Properties: map[string]string{"result": string(r.Result)},
 	}
 	for k, v := range r.Properties {
 		out.Properties[k] = v
 	}
-	location := sarifLocation{Logical: []sarifLogical{{res.APIVersion + " " + res.String(), "resource"}}}
+	location := sarif.Location{Logical: []sarif.Logical{{FullyQualifiedName: res.APIVersion + " " + res.String(), Kind: "resource"}}}
 	if r.Origin.File != "" {
-		location.Physical = &sarifPhysical{Artifact: sarifArtifact{fileURI(r.Origin.File)}}
-		if r.Origin.Line > 0 {
-			location.Physical.Region = &sarifRegion{r.Origin.Line, r.Origin.Column}
-		}
+		location.Physical = sarif.In(r.Origin.File, r.Origin.Line, r.Origin.Column)
 	}
-	out.Locations = []sarifLocation{location}
-	sum := sha256.Sum256([]byte(strings.Join([]string{id, res.APIVersion, res.Kind, res.Namespace, res.Name, r.Properties[PropertyPath]}, "\x00")))
-	out.Fingerprints = map[string]string{"holdfastFinding/v1": hex.EncodeToString(sum[:16])}
+	out.Locations = []sarif.Location{location}
+	out.Fingerprints = map[string]string{"holdfastFinding/v1": r.fingerprint()}
 	return out
 }
 
-// fileURI makes a reference of a path: relative to where the command ran, or a file URI.
-func fileURI(path string) string {
-	u := url.URL{Path: filepath.ToSlash(path)}
-	if filepath.IsAbs(path) {
-		u.Scheme = "file"
-		return fmt.Sprintf("file://%s", u.EscapedPath())
-	}
-	return u.String()
+// fingerprint knows the finding again when it has moved to another line.
+func (r *Result) fingerprint() string {
+	res := r.resource()
+	return digestOf(r.id(), res.APIVersion, res.Kind, res.Namespace, res.Name, r.Properties[PropertyPath])
+}
+
+// digestOf is one short name for several texts.
+func digestOf(texts ...string) string {
+	sum := sha256.Sum256([]byte(strings.Join(texts, "\x00")))
+	return hex.EncodeToString(sum[:16])
 }
 
 func oneLine(text string) string { return strings.Join(strings.Fields(text), " ") }

@@ -139,18 +139,29 @@ func (t *table) gaps(d *Document) {
 }
 
 func (t *table) summary(d *Document) {
+	t.printf("%s\n", d.sentence(t.paintIf))
+	if d.Baseline != nil {
+		t.printf("%s\n", d.Baseline.sentence(d.Bundle.Digest))
+	}
+}
+
+// sentence sums the document up. What somebody has to look at is painted, if there is any of it.
+func (d *Document) sentence(paint func(yes bool, c colour, s string) string) string {
 	objects := 0
 	for _, c := range d.Coverage {
 		objects += c.Objects
 	}
 	s := d.Summary
-	t.printf("%s judged by %s (bundle %s): %s, %s, %s, %d passed, %d skipped\n",
+	return fmt.Sprintf("%s judged by %s (bundle %s): %s, %s, %s, %d passed, %d skipped",
 		count(objects, "object", "objects"), count(d.Bundle.Policies, "policy", "policies"), shortDigest(d.Bundle.Digest),
-		t.paintIf(s.Fail > 0, red, fmt.Sprintf("%d failed", s.Fail)),
-		t.paintIf(s.Warn > 0, yellow, count(s.Warn, "warning", "warnings")),
-		t.paintIf(s.Error > 0, red, count(s.Error, "error", "errors")),
+		paint(s.Fail > 0, red, fmt.Sprintf("%d failed", s.Fail)),
+		paint(s.Warn > 0, yellow, count(s.Warn, "warning", "warnings")),
+		paint(s.Error > 0, red, count(s.Error, "error", "errors")),
 		s.Pass, s.Skip)
 }
+
+// unpainted leaves a text as it is.
+func unpainted(_ bool, _ colour, s string) string { return s }
 
 func count(n int, one, many string) string {
 	if n == 1 {

@@ -27,6 +27,9 @@ the policies whose spec.evaluation.mode is JSON judge each document in them.
 An object that a mutating policy would change is a finding too: it has drifted from what the policy
 wants. --patches writes what would bring it back.
 
+--baseline shows only what is worse than in an earlier audit: a finding is known again by its policy, rule
+and object, not by its line or message. What is known is counted, and does not make the exit code 1.
+
 A document that cannot be read is told, with its place, and makes the exit code 2; the others are
 judged all the same. A rule that needs facts which only an admission request has (a user, an old
 object) is skipped as not auditable; -v shows those results.`,
@@ -38,6 +41,11 @@ object) is skipped as not auditable; -v shows those results.`,
 
   # fail a pipeline on grave findings only
   holdfast audit deploy/ --fail-on high
+
+  # fail a pipeline only on what this change makes worse
+  git worktree add ../before main
+  (cd ../before && holdfast audit deploy/ -o json --fail-on none) > before.json
+  holdfast audit deploy/ --baseline before.json
 
   # judge a Terraform plan by policies on JSON
   terraform show -json plan.out | holdfast audit --payload - --bundle policies/
@@ -70,6 +78,7 @@ object) is skipped as not auditable; -v shows those results.`,
 	bundleFlag(cmd, &opts.Bundle)
 	flags.StringArrayVar(&opts.Payloads, "payload", nil, "judge this `FILE` of JSON or YAML by the policies of the mode JSON: a file, a folder or - (repeatable)")
 	flags.VarP(config.NewChoice(&opts.Output, app.AuditFormats()), "output", "o", "form of the answer")
+	flags.StringVar(&opts.Baseline, "baseline", "", "leave out the findings of an earlier audit, written to this `FILE` with -o json; say how many they are")
 	flags.StringVar(&opts.Patches, "patches", "", "write a patch for each drifted object into this `FOLDER`")
 	flags.BoolVar(&live, "cluster", false, "judge a live cluster")
 	flags.StringVar(&kubeconfig, "kubeconfig", "", "`FILE` that leads to the cluster of --cluster (default: $KUBECONFIG or ~/.kube/config)")

@@ -36,6 +36,7 @@ Exit codes: 0 nothing failed, 1 tests failed, 2 a test file cannot be read or th
 		Args: cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			opts.Paths = args
+			opts.Version = buildInfo().Version
 			if err := opts.Validate(); err != nil {
 				return &usageError{cmd.CommandPath(), err}
 			}
