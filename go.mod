@@ -48,7 +48,7 @@ require sigs.k8s.io/json v0.0.0-20250730193827-2d320260d730 // indirect
 
 require (
 	github.com/owenrumney/go-sarif/v3 v3.3.1
-	github.com/xeipuuv/gojsonschema v1.2.0 // indirect
+	github.com/xeipuuv/gojsonschema v1.2.0
 )
 
 require (
