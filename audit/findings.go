@@ -1,52 +1,10 @@
 package audit
 
 import (
-	"cmp"
 	"fmt"
-	"slices"
-	"strings"
 
 	"github.com/prometheus/client_golang/prometheus"
 )
-
-// counts are how many findings there are, by policy and by namespace, transient ones and settled ones.
-type counts struct {
-	policies, namespaces map[string]*[2]int
-}
-
-func newCounts() counts {
-	return counts{map[string]*[2]int{}, map[string]*[2]int{}}
-}
-
-func (c *counts) add(p *past) { c.change(p, 1) }
-
-func (c *counts) remove(p *past) {
-	if p != nil {
-		c.change(p, -1)
-	}
-}
-
-func (c *counts) change(p *past, by int) {
-	for i := range p.failing {
-		at := 1
-		if p.failing[i].origin.State() == Transient {
-			at = 0
-		}
-		count(c.policies, p.failing[i].rule.Value().policy, at, by)
-		count(c.namespaces, p.namespace, at, by)
-	}
-}
-
-func count(in map[string]*[2]int, name string, at, by int) {
-	n := in[name]
-	if n == nil {
-		n = new([2]int)
-		in[name] = n
-	}
-	if n[at] += by; *n == [2]int{} {
-		delete(in, name)
-	}
-}
 
 // findingMetrics tell of findings beyond single ones.
 type findingMetrics struct {
@@ -97,16 +55,11 @@ func (m *findingMetrics) detected(o *Origin, e *evidence) {
 	m.detection.WithLabelValues(string(from)).Observe(o.Detected.Seconds())
 }
 
-// maxCounted bounds the names that a metric has; with two states, that makes 2,000 series, which is what one exporter of
-// many a cluster has for its Pods. Those with the most findings are told, the others together.
-const maxCounted = 1000
-
-// beyond is the name of the others: no policy and no namespace can have it.
-const beyond = "(others)"
-
 var (
 	policyFindingsDesc    = prometheus.NewDesc("holdfast_audit_findings", "Failed rules of objects, by policy and state: transient ones may pass by themselves, settled ones are to be taken for drift.", []string{"policy", "state"}, nil)
 	namespaceFindingsDesc = prometheus.NewDesc("holdfast_audit_namespace_findings", "The same by namespace; empty for objects that are in none.", []string{"namespace", "state"}, nil)
+	pairFindingsDesc      = prometheus.NewDesc("holdfast_audit_drift", "Settled findings by namespace and policy.", []string{"namespace", "policy"}, nil)
+	unnamedDesc           = prometheus.NewDesc("holdfast_audit_findings_unnamed", "Policies, namespaces, and pairs of both, that have findings and are among the others in these metrics, because there are too many.", []string{"by"}, nil)
 	settlingDesc          = prometheus.NewDesc("holdfast_audit_settling", "Objects with findings that have yet to settle.", nil, nil)
 )
 
@@ -116,63 +69,29 @@ type findingCollector struct{ history *history }
 func (c findingCollector) Describe(ch chan<- *prometheus.Desc) {
 	ch <- policyFindingsDesc
 	ch <- namespaceFindingsDesc
+	ch <- pairFindingsDesc
+	ch <- unnamedDesc
 	ch <- settlingDesc
 }
 
 func (c findingCollector) Collect(ch chan<- prometheus.Metric) {
-	policies, namespaces, waiting := c.history.counted()
-	for _, part := range []struct {
-		desc *prometheus.Desc
-		list []counted
-	}{{policyFindingsDesc, policies}, {namespaceFindingsDesc, namespaces}} {
-		for _, n := range part.list {
-			for at, state := range []State{Transient, Settled} {
-				ch <- prometheus.MustNewConstMetric(part.desc, prometheus.GaugeValue, float64(n.by[at]), n.name, string(state))
-			}
+	policies, namespaces, pairs, waiting := c.history.counted()
+	byPolicy, unnamedPolicies := most(policies, maxNamed, pair{policy: others})
+	byNamespace, unnamedNamespaces := most(namespaces, maxNamed, pair{namespace: others})
+	byPair, unnamedPairs := most(pairs, maxPairs, pair{others, others})
+	for at, state := range []State{Transient, Settled} {
+		for _, n := range byPolicy {
+			ch <- prometheus.MustNewConstMetric(policyFindingsDesc, prometheus.GaugeValue, float64(n.by[at]), n.of.policy, string(state))
+		}
+		for _, n := range byNamespace {
+			ch <- prometheus.MustNewConstMetric(namespaceFindingsDesc, prometheus.GaugeValue, float64(n.by[at]), n.of.namespace, string(state))
 		}
 	}
+	for _, n := range byPair {
+		ch <- prometheus.MustNewConstMetric(pairFindingsDesc, prometheus.GaugeValue, float64(n.by[1]), n.of.namespace, n.of.policy)
+	}
+	for by, n := range map[string]int{"policy": unnamedPolicies, "namespace": unnamedNamespaces, "pair": unnamedPairs} {
+		ch <- prometheus.MustNewConstMetric(unnamedDesc, prometheus.GaugeValue, float64(n), by)
+	}
 	ch <- prometheus.MustNewConstMetric(settlingDesc, prometheus.GaugeValue, float64(waiting))
-}
-
-// Findings is how many rules objects fail, by state.
-func (a *Auditor) Findings() map[State]int {
-	policies, _, _ := a.history.counted()
-	out := map[State]int{}
-	for _, p := range policies {
-		out[Transient] += p.by[0]
-		out[Settled] += p.by[1]
-	}
-	return out
-}
-
-// counted is how many findings a policy or a namespace has, by state.
-type counted struct {
-	name string
-	by   [2]int
-}
-
-func (h *history) counted() (policies, namespaces []counted, waiting int) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return most(h.counts.policies), most(h.counts.namespaces), len(h.settling.places)
-}
-
-// most gives those with the most findings, and the sum of the others.
-func most(in map[string]*[2]int) []counted {
-	out := make([]counted, 0, len(in))
-	for name, n := range in {
-		out = append(out, counted{name, *n})
-	}
-	if len(out) <= maxCounted {
-		return out
-	}
-	slices.SortFunc(out, func(a, b counted) int {
-		return cmp.Or(cmp.Compare(b.by[0]+b.by[1], a.by[0]+a.by[1]), strings.Compare(a.name, b.name))
-	})
-	others := counted{name: beyond}
-	for _, n := range out[maxCounted:] {
-		others.by[0] += n.by[0]
-		others.by[1] += n.by[1]
-	}
-	return append(out[:maxCounted], others)
 }

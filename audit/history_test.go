@@ -172,8 +172,8 @@ func TestFindingsSettle(t *testing.T) {
 		if f := w.last(); !f.Settles.Equal(start.Add(time.Minute)) || !f.Origins[0].Settles.Equal(start.Add(10*time.Second)) {
 			t.Errorf("it settles at %v, its first part at %v", f.Settles, f.Origins[0].Settles)
 		}
-		if got := testutil.CollectAndCount(findingCollector{w.history}); got != 7 {
-			t.Errorf("%d series, want two policies and a namespace with two states each, and how many settle", got)
+		if got := testutil.CollectAndCount(findingCollector{w.history}); got != 12 {
+			t.Errorf("%d series, want two policies and a namespace with two states each, two pairs, three of what is unnamed, and how many settle", got)
 		}
 		if got := w.Findings(); got[Transient] != 2 || got[Settled] != 0 {
 			t.Errorf("counted %v, want two that are transient", got)
@@ -258,16 +258,16 @@ func TestAQueueThatIsFullSettlesAtOnce(t *testing.T) {
 }
 
 func TestMostFindingsAreCountedByName(t *testing.T) {
-	in := map[string]*[2]int{}
-	for i := range maxCounted + 5 {
-		count(in, fmt.Sprintf("n%05d", i), 1, i+1)
+	in := tally{}
+	for i := range maxNamed + 5 {
+		in.change(pair{policy: fmt.Sprintf("n%05d", i)}, 1, i+1)
 	}
-	out := most(in)
-	if last := out[len(out)-1]; len(out) != maxCounted+1 || last.name != beyond || last.by[1] != 1+2+3+4+5 {
-		t.Errorf("%d names, the last %+v", len(out), last)
+	out, unnamed := most(in.list(), maxNamed, pair{policy: others})
+	if last := out[len(out)-1]; len(out) != maxNamed+1 || unnamed != 5 || last.of.policy != others || last.by[1] != 1+2+3+4+5 {
+		t.Errorf("%d names and %d others, the last %+v", len(out), unnamed, last)
 	}
-	count(in, "n00000", 1, -1)
-	if in["n00000"] != nil {
+	in.change(pair{policy: "n00000"}, 1, -1)
+	if in[pair{policy: "n00000"}] != nil {
 		t.Error("a name without findings is kept")
 	}
 }

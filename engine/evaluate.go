@@ -153,6 +153,9 @@ func (e *evaluation) each(rules []*Rule, at func(*Policy) bool, evaluate func(*R
 		if r.Policy == done || !at(r.Policy) {
 			continue
 		}
+		if e.in.Watch != nil {
+			e.in.Watch.Began(r)
+		}
 		ok, d := r.applies(e)
 		if ok {
 			// What time does not suffice for is an error of that rule, for its failurePolicy to settle.
@@ -164,6 +167,9 @@ func (e *evaluation) each(rules []*Rule, at func(*Policy) bool, evaluate func(*R
 		}
 		if d == nil {
 			continue
+		}
+		if e.in.Watch != nil {
+			e.in.Watch.Decided(d)
 		}
 		if decisions == nil {
 			const most = 64 // decisions are large, and of a long list not all rules need match

@@ -83,4 +83,14 @@ type Inputs struct {
 	Given func(rule *Rule, element int) map[string]any
 	// ManagedBy is the value of app.kubernetes.io/managed-by on what is generated; empty means DefaultManagedBy.
 	ManagedBy string
+	// Watch sees the rules come and go, for who has a clock; nil for nobody. It changes nothing.
+	Watch Watch
+}
+
+// Watch sees one evaluation's rules, one after the other. It is asked by one goroutine.
+type Watch interface {
+	// Began is called before it is known whether the rule is to be evaluated.
+	Began(*Rule)
+	// Decided is called with the decision of the rule that began last; not for one that has nothing to say.
+	Decided(*Decision)
 }

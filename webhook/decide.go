@@ -12,7 +12,7 @@ import (
 
 // validate asks the validate rules whether the write may pass.
 func (h *Handler) validate(ctx context.Context, c *call, rules *engine.Snapshot, req *engine.Request) *admissionv1.AdmissionResponse {
-	decisions := rules.Validate(ctx, req, &h.opts.Inputs)
+	decisions := rules.Validate(ctx, req, c.inputs)
 	f := sortOut(req, decisions)
 	h.record(ctx, c, req, &f)
 	if f.refuses() {
@@ -26,7 +26,7 @@ func (h *Handler) validate(ctx context.Context, c *call, rules *engine.Snapshot,
 // mutate asks the mutate rules what is to change. A rule that could not be evaluated, of a policy that
 // must not be passed, refuses the write: half a mutation is none.
 func (h *Handler) mutate(ctx context.Context, c *call, rules *engine.Snapshot, req *engine.Request) *admissionv1.AdmissionResponse {
-	m, err := rules.Mutate(ctx, req, &h.opts.Inputs)
+	m, err := rules.Mutate(ctx, req, c.inputs)
 	if err != nil {
 		h.logFailure(ctx, c, req, err)
 		return h.unanswered(c, failureRule, http.StatusInternalServerError, err)

@@ -25,6 +25,7 @@ type Handler struct {
 	spared    []string // namespaces
 	lifelines [2]lifeline
 	metrics   *metrics
+	timing    *timing
 	limiter   limiter
 	current   atomic.Pointer[view]
 	building  sync.Mutex // of a view
@@ -43,9 +44,13 @@ func NewHandler(opts Options) (*Handler, error) {
 	if err != nil {
 		return nil, err
 	}
+	timing, err := newTiming(opts.Metrics)
+	if err != nil {
+		return nil, err
+	}
 	opts = opts.withDefaults()
 	return &Handler{
-		opts: opts, spared: opts.Spared.namespaces(), lifelines: lifelines(), metrics: m,
+		opts: opts, spared: opts.Spared.namespaces(), lifelines: lifelines(), metrics: m, timing: timing,
 		limiter: limiter{maxCount: int64(opts.MaxInFlight), maxBytes: opts.MaxInFlightBytes},
 		bodies:  sync.Pool{New: func() any { return new(bytes.Buffer) }},
 	}, nil
@@ -59,6 +64,7 @@ type call struct {
 	operation string
 	kind      string // as metrics name it
 	decision  decision
+	inputs    *engine.Inputs
 }
 
 // ServeHTTP answers a review.
@@ -207,6 +213,7 @@ func (h *Handler) review(r *http.Request, c *call, req *request) *admissionv1.Ad
 	subject.Own = h.opts.Own != nil && h.opts.Own(subject)
 	ctx, cancel := context.WithDeadline(r.Context(), deadline(r, c))
 	defer cancel()
+	c.inputs = h.inputs(c, v)
 	if c.hook == Mutate {
 		return h.mutate(ctx, c, rules, subject)
 	}

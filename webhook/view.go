@@ -1,6 +1,8 @@
 package webhook
 
 import (
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/holdfast-io/holdfast/engine"
 )
 
@@ -12,6 +14,8 @@ type view struct {
 	groups   map[Group]*engine.Snapshot
 	// kinds and plurals are those that the bundle names, for metrics.
 	kinds, plurals map[string]struct{}
+	// times is where the times of each policy's rules go, by hook.
+	times map[*engine.Policy][2]prometheus.Observer
 }
 
 func newView(s *engine.Snapshot) *view {
@@ -72,6 +76,7 @@ func (h *Handler) view() *view {
 		return v
 	}
 	v := newView(current)
+	v.times = h.timing.follow(v.all.Policies())
 	h.current.Store(v)
 	return v
 }
