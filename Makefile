@@ -29,6 +29,7 @@ test: unit e2e ## run all tests: first the units, then against a real control pl
 unit: ## run the tests that need no control plane
 	@command -v initdb >/dev/null || compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || \
 		echo '==> PostgreSQL is not installed: the tests of the ledger on it are left out'
+	@command -v promtool >/dev/null || echo '==> Prometheus is not installed: the tests of alerts are left out'
 	@echo '==> tests of the module (compiling first: some minutes the first time)'
 	go test -timeout 10m ./...
 

@@ -209,3 +209,58 @@ func texts(list ast.Expr) (all []string) {
 	}
 	return all
 }
+
+// What rules, dashboards and documents ask Prometheus for, the code or a recording rule has, with these labels.
+func TestWhatIsAskedForExists(t *testing.T) {
+	code := declaredMetrics(t)
+	rules, err := os.ReadFile("charts/holdfast/rules/holdfast.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	recorded := map[string]bool{}
+	for _, m := range regexp.MustCompile(`(?m)- record: (\S+)$`).FindAllStringSubmatch(string(rules), -1) {
+		recorded[m[1]] = true
+	}
+	files, err := fs.Glob(os.DirFS("."), "charts/holdfast/*/*.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, pattern := range []string{"charts/holdfast/rules/*.yaml", "docs/*.md", "docs/runbooks/*.md"} {
+		more, err := fs.Glob(os.DirFS("."), pattern)
+		if err != nil || len(more) == 0 {
+			t.Fatalf("%s: %v, %v", pattern, more, err)
+		}
+		files = append(files, more...)
+	}
+	asked := regexp.MustCompile(`\bholdfast([:_])[a-z0-9_:]+(?:\{([^}]*)\})?`)
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range asked.FindAllStringSubmatch(string(text), -1) {
+			name, _, _ := strings.Cut(m[0], "{")
+			if m[1] == ":" {
+				if !recorded[name] && !strings.HasPrefix(name, "holdfast:holdfast") { // the names of ClusterRoles are such
+					t.Errorf("%s asks for %s, which no rule records", file, name)
+				}
+				continue
+			}
+			declared, found := code[name]
+			for _, part := range []string{"_bucket", "_sum", "_count"} {
+				if base, ok := strings.CutSuffix(name, part); ok && !found {
+					declared, found = code[base]
+					declared.labels = append(slices.Clone(declared.labels), "le")
+				}
+			}
+			if !found {
+				t.Errorf("%s asks for %s, which no code has", file, name)
+			}
+			for _, label := range regexp.MustCompile(`(\w+) *(?:=~|!~|!=|=)`).FindAllStringSubmatch(m[2], -1) {
+				if found && !slices.Contains(declared.labels, label[1]) {
+					t.Errorf("%s asks %s for the label %s: it has %s", file, name, label[1], strings.Join(declared.labels, ", "))
+				}
+			}
+		}
+	}
+}
