@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/holdfast-io/holdfast/api/bounds"
 	"github.com/holdfast-io/holdfast/api/v1alpha1"
 	"github.com/holdfast-io/holdfast/bundle/manifest"
 	"github.com/holdfast-io/holdfast/engine"
@@ -35,7 +36,19 @@ func checkReconcile(d *manifest.Document) []engine.Problem {
 		}
 		return nil
 	})
+	check(v1alpha1.AnnotationWindows, reads(bounds.ParseWindows))
+	check(v1alpha1.AnnotationLimits, reads(bounds.ParseLimits))
+	check(v1alpha1.AnnotationStrategy, reads(bounds.ParseStrategy))
+	check(v1alpha1.AnnotationAfter, reads(bounds.ParseNames))
 	return problems
+}
+
+// reads makes of a parser what says only what is wrong.
+func reads[T any](parse func(string) (T, error)) func(string) error {
+	return func(value string) error {
+		_, err := parse(value)
+		return err
+	}
 }
 
 // danglingRemedies warns of policies that name a remedy which the bundle does not hold: it may come from elsewhere.

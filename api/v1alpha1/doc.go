@@ -43,6 +43,14 @@ const (
 	// AnnotationManaged on a policy or on an object says what is done with objects that another tool keeps by a source of
 	// its own: "propose", the default, or "patch".
 	AnnotationManaged = Group + "/managed-objects"
+	// AnnotationWindows on a policy, or on a Namespace, says at which times objects may be changed, and at which not.
+	AnnotationWindows = Group + "/windows"
+	// AnnotationLimits on a policy, or on a Namespace, says how much may be changed.
+	AnnotationLimits = Group + "/limits"
+	// AnnotationStrategy on a policy says in which steps its plans are carried out.
+	AnnotationStrategy = Group + "/strategy"
+	// AnnotationAfter on a policy names the policies whose plans come first.
+	AnnotationAfter = Group + "/after"
 	// LabelGroup on a Remediation is the same for all of one policy and rule.
 	LabelGroup = Group + "/group"
 )

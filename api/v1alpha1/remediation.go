@@ -58,6 +58,8 @@ type RemediationSpec struct {
 	Approval *Approval `json:"approval,omitempty"`
 	// Paused stops between two targets; nothing further is done until it is false again.
 	Paused bool `json:"paused,omitempty"`
+	// PausedBy is who paused it, or let it go on, last. Holdfast's webhook writes it.
+	PausedBy *Asked `json:"pausedBy,omitempty"`
 	// Rollback asks for what was done to be undone.
 	Rollback *Rollback `json:"rollback,omitempty"`
 }
@@ -108,4 +110,18 @@ type Rollback struct {
 	// Reason is for those who read it later.
 	// +kubebuilder:validation:MaxLength=1024
 	Reason string `json:"reason,omitempty"`
+	// AskedBy is who asked. Holdfast's webhook writes it, and nothing is undone without.
+	AskedBy *Asked `json:"askedBy,omitempty"`
+}
+
+// Asked is who asked for something, and when, from the request that did. Holdfast's webhook writes it.
+type Asked struct {
+	// User of the request.
+	// +kubebuilder:validation:MaxLength=1024
+	User string `json:"user,omitempty"`
+	// Time of the request.
+	Time *metav1.Time `json:"time,omitempty"`
+	// Stamp is the webhook's proof that the fields above are its own.
+	// +kubebuilder:validation:MaxLength=256
+	Stamp string `json:"stamp,omitempty"`
 }

@@ -77,6 +77,13 @@ type RemediationStatus struct {
 	// +kubebuilder:validation:MaxItems=200
 	// +listType=atomic
 	Results []TargetResult `json:"results,omitempty"`
+	// Started is when the first target was begun, Ended when it came to its end.
+	Started *metav1.Time `json:"started,omitempty"`
+	Ended   *metav1.Time `json:"ended,omitempty"`
+	// Gates are those that stand in the way now, in their order; none if all let it pass.
+	// +kubebuilder:validation:MaxItems=32
+	// +listType=atomic
+	Gates []GateStatus `json:"gates,omitempty"`
 	// +listType=map
 	// +listMapKey=type
 	Conditions []metav1.Condition `json:"conditions,omitempty"`
@@ -88,6 +95,24 @@ type TargetCounts struct {
 	Blocked int32 `json:"blocked"`
 	Done    int32 `json:"done"`
 	Failed  int32 `json:"failed"`
+}
+
+// GateStatus is a gate that stands in the way of some targets, or of all.
+type GateStatus struct {
+	// Gate is its name.
+	// +required
+	// +kubebuilder:validation:MaxLength=64
+	Gate string `json:"gate"`
+	// Reason is a word for why it stops.
+	// +kubebuilder:validation:MaxLength=64
+	Reason string `json:"reason,omitempty"`
+	// Message says of the first target that it stops why.
+	// +kubebuilder:validation:MaxLength=512
+	Message string `json:"message,omitempty"`
+	// Targets is how many it stops.
+	Targets int32 `json:"targets,omitempty"`
+	// Until is when it is worth looking again, where that is known.
+	Until *metav1.Time `json:"until,omitempty"`
 }
 
 // TargetState is what became of a target.
@@ -119,6 +144,9 @@ type TargetResult struct {
 	// +kubebuilder:validation:MaxLength=64
 	ResourceVersionAfter string `json:"resourceVersionAfter,omitempty"`
 	// Attempts is how often it was tried.
-	Attempts int32        `json:"attempts,omitempty"`
-	Time     *metav1.Time `json:"time,omitempty"`
+	Attempts int32 `json:"attempts,omitempty"`
+	// Applied is when the change was written last; none if it never was. Budgets count it.
+	Applied *metav1.Time `json:"applied,omitempty"`
+	// Time is when the target came to this state. What is remembered of failures and successes goes by it.
+	Time *metav1.Time `json:"time,omitempty"`
 }

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -18,6 +19,7 @@ import (
 	"k8s.io/client-go/tools/cache"
 
 	"github.com/holdfast-io/holdfast/api/v1alpha1"
+	"github.com/holdfast-io/holdfast/reconcile/gate"
 	"github.com/holdfast-io/holdfast/reconcile/plan"
 )
 
@@ -25,9 +27,11 @@ import (
 const LabelPart = v1alpha1.Group + "/part"
 
 // kept is how many Remediations of one policy and rule stay when they have ended, the newest: somebody may ask what was
-// done. Of those that were superseded before anything was done, a few are enough to see why.
+// done. Those of the last day stay longer, because the gates remember by them what was tried: 200, which is one in seven
+// minutes. Of those that were superseded before anything was done, a few are enough to see why.
 const (
 	kept           = 20
+	keptOfLate     = 200
 	keptSuperseded = 3
 )
 
@@ -46,6 +50,7 @@ type entry struct {
 	mode                              v1alpha1.Mode
 	generation                        int64
 	created                           metav1.Time
+	ended                             time.Time // zero for one that has not, or says no time
 }
 
 // newBook makes a book that calls changed when a Remediation is gone.
@@ -93,6 +98,8 @@ func (b *book) entries() []entry {
 		phase, _, _ := unstructured.NestedString(u.Object, "status", "phase")
 		mode, _, _ := unstructured.NestedString(u.Object, "status", "mode")
 		e.phase, e.mode = v1alpha1.Phase(phase), v1alpha1.Mode(mode)
+		ended, _, _ := unstructured.NestedString(u.Object, "status", "ended")
+		e.ended, _ = time.Parse(time.RFC3339, ended) // zero counts as long ago
 		out = append(out, e)
 	}
 	slices.SortFunc(out, func(a, b entry) int {
@@ -253,7 +260,10 @@ func (b *book) tidy(ctx context.Context, existing []entry) error {
 		if c.superseded {
 			most = keptSuperseded
 		}
-		for _, e := range list[:max(0, len(list)-most)] {
+		for i, e := range list[:max(0, len(list)-most)] {
+			if !c.superseded && i >= len(list)-keptOfLate && b.opts.Inputs().Now().Sub(e.ended) < gate.Remembered {
+				continue
+			}
 			err := b.client.Delete(ctx, e.name, metav1.DeleteOptions{Preconditions: metav1.NewUIDPreconditions(e.uid)})
 			if err != nil && !apierrors.IsNotFound(err) {
 				errs = append(errs, fmt.Errorf("deleting Remediation %s, which has ended: %w", e.name, err))

@@ -373,6 +373,47 @@ func TestOldOnesThatHaveEndedAreDeleted(t *testing.T) {
 	})
 }
 
+func TestWhatTheGatesRememberIsKept(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSite(t)
+		put := func(name string, ago time.Duration) {
+			u := &unstructured.Unstructured{Object: map[string]any{
+				"apiVersion": v1alpha1.GroupVersion().String(), "kind": v1alpha1.KindRemediation,
+				"metadata": map[string]any{"name": name, "labels": map[string]any{v1alpha1.LabelGroup: "g"}, "creationTimestamp": time.Now().Add(-ago).UTC().Format(time.RFC3339)},
+				"spec":     map[string]any{"planDigest": name},
+				"status":   map[string]any{"phase": "Failed", "ended": time.Now().Add(-ago).UTC().Format(time.RFC3339)},
+			}}
+			if err := s.client.Tracker().Create(v1alpha1.Remediations(), u, ""); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for i := range 2 * kept {
+			put(fmt.Sprintf("late-%d", i), time.Duration(i+1)*time.Minute)
+			put(fmt.Sprintf("old-%d", i), 48*time.Hour)
+		}
+		defer s.run(t)()
+		s.drift(t, "a")
+		time.Sleep(2 * s.opts.Longest)
+		synctest.Wait()
+		list, err := s.client.Resource(v1alpha1.Remediations()).List(t.Context(), metav1.ListOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		late, old := 0, 0
+		for i := range list.Items {
+			switch name, _, _ := strings.Cut(list.Items[i].GetName(), "-"); name {
+			case "late":
+				late++
+			case "old":
+				old++
+			}
+		}
+		if late != 2*kept || old != 0 {
+			t.Errorf("%d of the last day and %d older ones are kept, want %d and none", late, old, 2*kept)
+		}
+	})
+}
+
 func TestOptionsAreChecked(t *testing.T) {
 	if _, err := New(Options{}); err == nil || err.Error() != "propose options: Client is missing" {
 		t.Errorf("got %v", err)
