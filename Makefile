@@ -16,7 +16,7 @@ export GOFLAGS     := -trimpath $(GOFLAGS)
 export KEEP
 
 .DEFAULT_GOAL := help
-.PHONY: help build test unit e2e control-plane demo bench bench-scale differential conformance lint lint-full fmt generate
+.PHONY: help build test unit e2e control-plane demo bench bench-scale differential conformance lint lint-full fmt generate docs-check
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -67,6 +67,9 @@ POLICY_LIBRARY ?= $(wildcard $(CURDIR)/../shared/conformance/policy-library)
 conformance: build ## run Kyverno CLI test files and write docs/conformance.md: KYVERNO_SUITE=DIR POLICY_LIBRARY=DIR
 	cd e2e && go run ./cmd/conformance -holdfast ../$(BIN) -o ../docs/conformance.md \
 		"Kyverno's CLI suite=$(KYVERNO_SUITE)" "Policy library=$(POLICY_LIBRARY)"
+
+docs-check: ## run the commands that documents print, and follow their links (make unit does too)
+	go test ./docs/... ./cmd/holdfast -run 'Documents|Links|Blocks|Steps|Index|Pipelines|Reference'
 
 lint: ## check format and vet; fast, needs nothing but Go
 	@files=$$(gofmt -l $$(git ls-files '*.go')); [ -z "$$files" ] || { echo "not formatted (make fmt):"; echo "$$files"; exit 1; }

@@ -38,6 +38,7 @@ var mayImport = map[string][]string{
 	"certs":     {},
 	"api":       {},
 	"policies":  {},
+	"docs":      {},
 	"charts":    {},
 	"bench":     {"bundle", "engine", "policies", "webhook"},
 }
