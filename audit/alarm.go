@@ -70,7 +70,7 @@ func (w *watcher) ring() {
 	ids, next := w.records.due(time.Now().Unix())
 	w.alarm.set(next)
 	for _, id := range ids {
-		w.recheck(id)
+		w.recheck(id, affected)
 	}
 }
 

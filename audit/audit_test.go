@@ -132,6 +132,8 @@ type ledger struct {
 	lines []string
 	// known is the state of each object, as reports would show it.
 	known map[string]string
+	// news are the UIDs of the objects to which something had happened just then.
+	news []string
 	// looked is what it was told of the types that are audited.
 	looked func(schema.GroupVersionKind) bool
 }
@@ -149,6 +151,19 @@ func (l *ledger) Found(f Finding) {
 	}
 	l.known[f.Object.UID] = strings.Join(words, " ")
 	l.say("%s %s", f.Object.UID, l.known[f.Object.UID])
+	if f.News {
+		l.news = append(l.news, f.Object.UID)
+	}
+}
+
+// newsOf gives the UIDs of the objects that were told of as news since the last call, in order.
+func (l *ledger) newsOf() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	slices.Sort(l.news)
+	out := strings.Join(l.news, " ")
+	l.news = nil
+	return out
 }
 
 func (l *ledger) Gone(o Object) {

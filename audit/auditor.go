@@ -224,7 +224,7 @@ func (a *Auditor) Recheck(kind schema.GroupVersionKind, uid string) {
 		if t.(Type).Kind != kind { //nolint:forcetypeassert // nothing else is put in
 			return true
 		}
-		w.(*watcher).recheck(uidOf(uid)) //nolint:forcetypeassert // nothing else is put in
+		w.(*watcher).recheck(uidOf(uid), affected) //nolint:forcetypeassert // nothing else is put in
 		return false
 	})
 }

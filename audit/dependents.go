@@ -89,33 +89,33 @@ func (d *dependents) watched() []schema.GroupVersionKind {
 // kind.
 func (d *dependents) changed(kind schema.GroupVersionKind, namespace, name string) {
 	d.mu.Lock()
-	var affected []subject
+	var resting []subject
 	for _, key := range []engine.Dependency{
 		{Kind: kind, Namespace: namespace, Name: name}, {Kind: kind, Namespace: namespace}, {Kind: kind},
 	} {
 		for s := range d.who[key] {
-			affected = append(affected, s)
+			resting = append(resting, s)
 		}
 	}
 	d.mu.Unlock()
-	for _, s := range affected {
-		s.watcher.recheck(s.id)
+	for _, s := range resting {
+		s.watcher.recheck(s.id, affected)
 	}
 }
 
 // changedAll is changed for whatever is of the kind: it was not watched up to now.
 func (d *dependents) changedAll(kind schema.GroupVersionKind) {
 	d.mu.Lock()
-	affected := map[subject]struct{}{}
+	resting := map[subject]struct{}{}
 	for key, subjects := range d.who {
 		if key.Kind == kind {
 			for s := range subjects {
-				affected[s] = struct{}{}
+				resting[s] = struct{}{}
 			}
 		}
 	}
 	d.mu.Unlock()
-	for s := range affected {
-		s.watcher.recheck(s.id)
+	for s := range resting {
+		s.watcher.recheck(s.id, affected)
 	}
 }

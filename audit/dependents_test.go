@@ -19,8 +19,8 @@ func TestDependents(t *testing.T) {
 	judgedAnew := func() string {
 		some, _ := w.takeDirty(10)
 		var uids []string
-		for _, id := range some {
-			uids = append(uids, id.String())
+		for _, d := range some {
+			uids = append(uids, d.id.String())
 		}
 		slices.Sort(uids)
 		return strings.Join(uids, " ")
@@ -64,7 +64,7 @@ func TestDependents(t *testing.T) {
 func TestDirtyObjectsAreTakenInParts(t *testing.T) {
 	w := newWatcher(nil, podType)
 	for i := range fewDirty + 1 {
-		w.recheck(uidOf(fmt.Sprint(i)))
+		w.recheck(uidOf(fmt.Sprint(i)), affected)
 	}
 	if uids, more := w.takeDirty(fewDirty); len(uids) != fewDirty || !more {
 		t.Errorf("took %d, more %t", len(uids), more)

@@ -55,12 +55,41 @@ const (
 	swept
 	// affected: something changed that its verdict rests on.
 	affected
+	// settles: it is as it was, and it is time to take what was found for drift.
+	settles
 )
 
 // stands reports whether what was judged is still so: the same rules, of what they read the same, and nothing else that
 // the verdict rests on is due. What the verdict rests on tells of its changes itself; a sweep trusts nobody.
 func (r *record) stands(by *ruleSet, print engine.Fingerprint, why reason) bool {
-	return r.by == by && r.print == print && (why == changed || why == swept && !r.rests)
+	return r.by == by && r.print == print && (why == changed || why == settles && !r.transient || why == swept && !r.rests)
+}
+
+// news reports whether something has happened that nobody was told of before. What a watch tells is news, and what a
+// later sweep, or a look at an object that was to settle, finds in a newer version than the one that was judged: then it
+// is ahead of the watch, which will have nothing new to say.
+func (t *task) news(judged, version uint64) bool {
+	switch t.why {
+	case swept:
+		return t.round > 1 && version > judged
+	case settles:
+		return version > judged
+	default:
+		return true
+	}
+}
+
+// outrun reports whether the object that was read is older than what is known of it by now, from the watch that went on
+// meanwhile: judged is the version of that.
+func (t *task) outrun(id uid, known bool, judged, version uint64) bool {
+	switch t.why {
+	case swept:
+		return t.sweep.outrun(id, judged, version)
+	case changed:
+		return false
+	default:
+		return !known || version < judged
+	}
 }
 
 // object judges one object, unless the verdict on it stands.
@@ -71,9 +100,10 @@ func (w *watcher) object(t *task) {
 	id, print := uidOf(string(u.GetUID())), by.reads.Fingerprint(&w.auditor.seed, u.Object)
 	before, known := w.records.get(id)
 	version := versionOf(u.GetResourceVersion())
-	if t.sweep.outrun(id, before.version, version) {
-		if known && before.round != t.round {
-			before.round = t.round
+	round := max(t.round, before.round) // an object that is fetched may be judged after a sweep that began meanwhile
+	if t.outrun(id, known, before.version, version) {
+		if known && before.round != round {
+			before.round = round
 			w.records.put(id, before)
 		}
 		return
@@ -81,8 +111,8 @@ func (w *watcher) object(t *task) {
 	due := before.transient && w.auditor.history.ripe(subject{w, id}, u.Object, time.Now())
 	if known && !due && before.stands(by, print, t.why) {
 		w.auditor.metrics.unchanged.WithLabelValues(w.typ.label()).Inc()
-		if before.round != t.round || before.version != version {
-			before.round, before.version = t.round, version
+		if before.round != round || before.version != version {
+			before.round, before.version = round, version
 			w.records.put(id, before)
 		}
 		return
@@ -92,7 +122,7 @@ func (w *watcher) object(t *task) {
 	if t.ctx.Err() != nil {
 		return // look-ups were cut short: not a verdict
 	}
-	now := record{namespace: unique.Make(f.Object.Namespace), name: f.Object.Name, round: t.round, version: version, failed: err != nil}
+	now := record{namespace: unique.Make(f.Object.Namespace), name: f.Object.Name, round: round, version: version, failed: err != nil}
 	if err != nil {
 		opts.Logger.Error("An object could not be judged; its report stays as it is", "object", f.Object.String(), "error", err)
 		w.records.put(id, now)
@@ -112,7 +142,7 @@ func (w *watcher) object(t *task) {
 	w.records.put(id, now)
 	w.alarm.set(now.due)
 	w.counted()
-	f.News = t.why != swept
+	f.News = t.news(before.version, version)
 	opts.Sink.Found(f)
 }
 

@@ -107,7 +107,7 @@ func (h *history) settle(ctx context.Context) {
 		}
 		due, next := h.due(time.Now())
 		for _, s := range due {
-			s.watcher.recheck(s.id)
+			s.watcher.recheck(s.id, settles)
 		}
 		if !next.IsZero() {
 			timer.Reset(time.Until(next))

@@ -30,89 +30,24 @@ type watcher struct {
 	pending sync.WaitGroup // of tasks in the pool
 
 	mu     sync.Mutex
-	dirty  map[uid]struct{} // objects to be judged anew
-	wake   chan struct{}    // says that there are some
-	alarm  alarm            // of objects whose verdict rests on the time
-	beside *beside          // the sweep that runs while the watch goes on, if there is one
+	dirty  map[uid]reason // objects to be judged anew
+	wake   chan struct{}  // says that there are some
+	alarm  alarm          // of objects whose verdict rests on the time
+	beside *beside        // the sweep that runs while the watch goes on, if there is one
 
 	paged atomic.Bool // the server sends no objects as events
 
 	// Only run's goroutine touches these.
-	round     uint32    // counts the sweeps
-	swept     time.Time // when the last sweep began
-	sweptBy   atomic.Pointer[ruleSet]
-	rechecked time.Time
+	round    uint32    // counts the sweeps
+	swept    time.Time // when the last sweep began
+	sweptBy  atomic.Pointer[ruleSet]
+	rechecks rechecks
 }
-
-// Objects whose surroundings change are judged anew at once, and then not more often than this: fewDirty of
-// them in each recheckGap, one by one, or all by a sweep in each sweepGap.
-const (
-	fewDirty   = 64
-	recheckGap = 500 * time.Millisecond
-	sweepGap   = 10 * time.Second
-)
 
 var errResweep = errors.New("a new sweep is due")
 
 func newWatcher(a *Auditor, t Type) *watcher {
-	return &watcher{auditor: a, typ: t, again: make(chan struct{}, 1), done: make(chan struct{}), records: records{known: map[uid]record{}}, dirty: map[uid]struct{}{}, wake: make(chan struct{}, 1), alarm: newAlarm()}
-}
-
-// recheck has an object judged anew, because something that its verdict rests on has changed.
-func (w *watcher) recheck(id uid) {
-	w.mu.Lock()
-	w.dirty[id] = struct{}{}
-	w.mu.Unlock()
-	w.recheckSoon()
-}
-
-func (w *watcher) recheckSoon() {
-	select {
-	case w.wake <- struct{}{}:
-	default:
-	}
-}
-
-// takeDirty gives some of the objects that are to be judged anew, limit at most, and whether there are more.
-func (w *watcher) takeDirty(limit int) (some []uid, more bool) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	for id := range w.dirty {
-		if len(some) == limit {
-			return some, true
-		}
-		some = append(some, id)
-		delete(w.dirty, id)
-	}
-	return some, false
-}
-
-// recheckDirty fetches objects that are to be judged anew, and judges them. If there are many it asks for a
-// sweep, which judges whatever rests on more than the object, but not for one after the other.
-func (w *watcher) recheckDirty(ctx context.Context) error {
-	some, more := w.takeDirty(fewDirty)
-	if more {
-		if time.Since(w.swept) > sweepGap {
-			w.resweep()
-			return nil
-		}
-		w.recheckSoon()
-	}
-	for _, id := range some {
-		known, ok := w.records.get(id)
-		if !ok {
-			continue
-		}
-		u, err := w.auditor.opts.Client.Resource(w.typ.Resource).Namespace(known.namespace.Value()).Get(ctx, known.name, metav1.GetOptions{})
-		if apierrors.IsNotFound(err) {
-			continue // the watch tells of its end
-		}
-		if err != nil {
-			return fmt.Errorf("reading %s: %w", Object{Kind: w.typ.Kind, Namespace: known.namespace.Value(), Name: known.name}, err)
-		}
-		w.submit(task{ctx: ctx, watcher: w, object: u, why: affected, round: w.round})
-	}
-	return nil
+	return &watcher{auditor: a, typ: t, again: make(chan struct{}, 1), done: make(chan struct{}), records: records{known: map[uid]record{}}, dirty: map[uid]reason{}, wake: make(chan struct{}, 1), alarm: newAlarm()}
 }
 
 // bundleChanged asks for a new sweep if other rules judge the type than at the last.
@@ -249,7 +184,7 @@ const overdue = 30 * time.Second
 
 // drain takes the events of one watch until it ends, and answers the last version seen.
 func (w *watcher) drain(ctx context.Context, stream watch.Interface, version string, due *time.Timer) (string, error) {
-	var recheck <-chan time.Time
+	defer w.rechecks.close()
 	w.recheckSoon() // for what was asked while nobody watched
 	over := time.NewTimer(w.auditor.opts.WatchTimeout + overdue)
 	defer over.Stop()
@@ -277,13 +212,13 @@ func (w *watcher) drain(ctx context.Context, stream watch.Interface, version str
 			if err := w.doneBeside(err); err != nil {
 				return version, err
 			}
-		case <-w.wake:
-			if recheck == nil {
-				recheck = time.After(time.Until(w.rechecked.Add(recheckGap)))
-			}
-		case <-recheck:
-			recheck, w.rechecked = nil, time.Now()
-			if err := w.recheckDirty(ctx); err != nil {
+		case <-w.rechecks.asked(w.wake):
+			w.rechecks.soon()
+		case <-w.rechecks.due:
+			w.rechecks.begin(ctx, w)
+		case err := <-w.rechecks.done:
+			w.rechecks.ended()
+			if err != nil {
 				return version, err
 			}
 		case <-w.alarm.changed:
