@@ -107,7 +107,7 @@ func Serve(ctx context.Context, opts ServeOptions, streams IO) (exit Exit, err e
 	found := record.findings(snapshots, division.mine, log)
 	proposer, err := opts.proposer(propose.Options{
 		Server: proposedOn(clients, served), Snapshots: snapshots, Inputs: func() *engine.Inputs { return &inputs },
-		Swept: func() bool { return swept(auditor) }, Part: division.part(), Logger: log, Metrics: metrics,
+		Swept: func() bool { return swept(auditor) }, Busy: writer.Busy, Part: division.part(), Logger: log, Metrics: metrics,
 	})
 	if err != nil {
 		return Failed, err

@@ -295,6 +295,13 @@ func (w *Writer) pending() float64 {
 	return float64(n)
 }
 
+// Busy reports whether reports wait to be written that can be written now.
+func (w *Writer) Busy() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.queue != nil && w.queue.Len() > 0
+}
+
 // Run finds the reports that exist, then writes until the context ends and what is queued is written, for
 // at most Drain. It returns when all its goroutines have stopped.
 func (w *Writer) Run(ctx context.Context) error {

@@ -7,6 +7,7 @@ import (
 	"io"
 	"math"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -16,6 +17,9 @@ import (
 
 	"golang.org/x/sync/errgroup"
 )
+
+// reportPrefix stands before the UID of the object in the name of a report.
+const reportPrefix = "holdfast-"
 
 var reports = schema.GroupVersionResource{Group: "wgpolicyk8s.io", Version: "v1alpha2", Resource: "policyreports"}
 
@@ -53,7 +57,7 @@ func newDetector(ctx context.Context, client rest.Interface, objects []object) (
 	for _, o := range objects {
 		group.Go(func() error {
 			var report policyReport
-			raw, err := client.Get().AbsPath(path(reports, o.namespace, o.uid)).Do(groupCtx).Raw()
+			raw, err := client.Get().AbsPath(path(reports, o.namespace, reportPrefix+o.uid)).Do(groupCtx).Raw()
 			if err == nil {
 				err = json.Unmarshal(raw, &report)
 			}
@@ -104,7 +108,7 @@ func (d *detector) follow(stream io.Reader) error {
 func (d *detector) seen(r *policyReport, at time.Time) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	uid := r.Metadata.Name
+	uid := strings.TrimPrefix(r.Metadata.Name, reportPrefix)
 	sent, waits := d.sent[uid]
 	if !waits || r.trouble() <= d.before[uid] {
 		return

@@ -207,11 +207,19 @@ func (r *rig) writes(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	_, err = r.phase(ctx, "writes", func(ctx context.Context, p *Phase) error {
+	p, err := r.phase(ctx, "writes", func(ctx context.Context, p *Phase) error {
 		finish := r.subject.record(ctx, "writes")
 		return errors.Join(r.detect(ctx, p, objects, d), finish())
 	})
+	r.expectDetected(p)
 	return err
+}
+
+// expectDetected notes that drift has not been reported.
+func (r *rig) expectDetected(p *Phase) {
+	if p != nil {
+		r.expectNone(p, fmt.Sprint("writes that were not reported within ", latest), p.Detect.Missed)
+	}
 }
 
 // policyOnServices applies a policy on one type: no other is to be read again.
@@ -246,7 +254,7 @@ func (r *rig) policyOnEverything(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	_, err = r.phase(ctx, "policy on everything, and writes", func(ctx context.Context, p *Phase) error {
+	p, err := r.phase(ctx, "policy on everything, and writes", func(ctx context.Context, p *Phase) error {
 		finish := r.subject.record(ctx, "policy-on-everything")
 		reported := make(chan error, 1)
 		go func() {
@@ -254,6 +262,7 @@ func (r *rig) policyOnEverything(ctx context.Context) error {
 		}()
 		return errors.Join(r.detect(ctx, p, objects, d), <-reported, finish())
 	})
+	r.expectDetected(p)
 	return err
 }
 

@@ -78,7 +78,7 @@ func TestTimeToDetectIsThatOfTheFirstReportWithMoreTrouble(t *testing.T) {
 	d := &detector{before: map[string]int{"a": 1}, sent: map[string]time.Time{}, sending: true, done: make(chan struct{})}
 	report := func(failures int, other ...string) *policyReport {
 		r := &policyReport{}
-		r.Metadata.Name = "a"
+		r.Metadata.Name = "holdfast-a"
 		for range failures {
 			r.Results = append(r.Results, struct{ Policy, Result string }{"p", "fail"})
 		}

@@ -35,6 +35,12 @@ type Options struct {
 	// Swept reports whether everything has been looked at once: until then nothing is proposed, because plans would grow
 	// with every object that is found, and none is taken for outdated.
 	Swept func() bool
+	// Busy reports whether something waits for the API server that goes before plans, such as reports of drift; nil for
+	// nothing.
+	Busy func() bool
+	// Patience is how long a plan waits for that at most. Default 5 s: under a load that never ends, the Workers still
+	// plan for one object or so a second.
+	Patience time.Duration
 	// Mode is how far anything may go. Default: Propose.
 	Mode v1alpha1.Mode
 	// Others says what becomes of changes that rules want of other objects.
@@ -77,12 +83,15 @@ func (o *Options) Validate() error {
 	case o.Logger == nil:
 		return errors.New("propose options: Logger is missing")
 	}
+	if o.Busy == nil {
+		o.Busy = func() bool { return false }
+	}
 	for _, d := range []struct {
 		field    *time.Duration
 		standard time.Duration
 	}{
 		{&o.Quiet, 2 * time.Second}, {&o.Longest, time.Minute}, {&o.Replan, 10 * time.Minute},
-		{&o.Retry, 500 * time.Millisecond}, {&o.RetryMax, 5 * time.Minute},
+		{&o.Retry, 500 * time.Millisecond}, {&o.RetryMax, 5 * time.Minute}, {&o.Patience, 5 * time.Second},
 	} {
 		if *d.field == 0 {
 			*d.field = d.standard

@@ -179,6 +179,7 @@ func (p *Proposer) next(ctx context.Context, queue workqueue.TypedRateLimitingIn
 	p.mu.Lock()
 	p.busy++
 	p.mu.Unlock()
+	p.yield(ctx)
 	defer func() {
 		queue.Done(o)
 		p.mu.Lock()
@@ -195,6 +196,21 @@ func (p *Proposer) next(ctx context.Context, queue workqueue.TypedRateLimitingIn
 		queue.AddRateLimited(o)
 	}
 	return true
+}
+
+// glance is how often a plan that waits looks whether it may go on.
+const glance = 50 * time.Millisecond
+
+// yield lets go first what is more urgent than a plan: each asks the API server for dry runs, which cost it as much as
+// writes.
+func (p *Proposer) yield(ctx context.Context) {
+	for since := time.Now(); p.opts.Busy() && time.Since(since) < p.opts.Patience; {
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(glance):
+		}
+	}
 }
 
 // plan reads an object and plans for it.

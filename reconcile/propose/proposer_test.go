@@ -425,3 +425,33 @@ func TestOptionsAreChecked(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+// What is found is reported before anything is planned for it, though plans do not wait for ever.
+func TestPlansYield(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSite(t)
+		busy := true
+		s.opts.Busy = func() bool { return busy }
+		s.opts.Workers = 1
+		defer s.run(t)()
+		s.drift(t, "a")
+		s.drift(t, "b")
+		reads := func() int {
+			synctest.Wait()
+			return len(slices.DeleteFunc(s.client.Actions(), func(a clienttesting.Action) bool { return a.GetVerb() != "get" || a.GetResource() != maps }))
+		}
+		time.Sleep(s.opts.Patience - time.Second)
+		if got := reads(); got != 0 {
+			t.Errorf("%d objects were read while reports waited", got)
+		}
+		time.Sleep(2 * time.Second)
+		if got := reads(); got != 1 {
+			t.Errorf("%d objects were read after the time that one waits, want 1", got)
+		}
+		busy = false
+		time.Sleep(glance)
+		if got := reads(); got != 2 {
+			t.Errorf("%d objects were read when no report waited any more, want 2", got)
+		}
+	})
+}
