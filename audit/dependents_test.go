@@ -66,10 +66,10 @@ func TestDirtyObjectsAreTakenInParts(t *testing.T) {
 	for i := range fewDirty + 1 {
 		w.recheck(uidOf(fmt.Sprint(i)), affected)
 	}
-	if uids, more := w.takeDirty(fewDirty); len(uids) != fewDirty || !more {
-		t.Errorf("took %d, more %t", len(uids), more)
+	if uids, left := w.takeDirty(fewDirty); len(uids) != fewDirty || left != 1 {
+		t.Errorf("took %d, left %d", len(uids), left)
 	}
-	if uids, more := w.takeDirty(fewDirty); len(uids) != 1 || more {
-		t.Errorf("took %d, more %t", len(uids), more)
+	if uids, left := w.takeDirty(fewDirty); len(uids) != 1 || left != 0 {
+		t.Errorf("took %d, left %d", len(uids), left)
 	}
 }

@@ -10,9 +10,11 @@ import (
 )
 
 // Objects whose surroundings change are judged anew at once, and then not more often than this: fewDirty of
-// them in each recheckGap, one by one, or all by a sweep in each sweepGap.
+// them in each recheckGap, one by one, or all by a sweep in each sweepGap where they are a share of their type: to read
+// one costs the server and us some four times as much as it does among all.
 const (
 	fewDirty   = 64
+	dirtyShare = 4
 	recheckGap = 500 * time.Millisecond
 	sweepGap   = 10 * time.Second
 )
@@ -40,18 +42,18 @@ func (w *watcher) recheckSoon() {
 	}
 }
 
-// takeDirty gives some of the objects that are to be judged anew, limit at most, and whether there are more.
-func (w *watcher) takeDirty(limit int) (some []dirty, more bool) {
+// takeDirty gives some of the objects that are to be judged anew, limit at most, and how many are left.
+func (w *watcher) takeDirty(limit int) (some []dirty, left int) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for id, why := range w.dirty {
 		if len(some) == limit {
-			return some, true
+			break
 		}
 		some = append(some, dirty{id, why})
 		delete(w.dirty, id)
 	}
-	return some, false
+	return some, len(w.dirty)
 }
 
 // rechecks are the objects of a watcher that are fetched to be judged anew, while its watch goes on: each costs a request,
@@ -75,13 +77,13 @@ func (r *rechecks) asked(wake chan struct{}) <-chan struct{} {
 // soon has objects fetched when the time for that has come.
 func (r *rechecks) soon() { r.due = time.After(time.Until(r.last.Add(recheckGap))) }
 
-// begin fetches objects that are to be judged anew, and has them judged. If there are many it asks for a sweep, which
+// begin fetches objects that are to be judged anew, and has them judged. If they are many it asks for a sweep, which
 // judges whatever rests on more than the object, but not for one after the other.
 func (r *rechecks) begin(ctx context.Context, w *watcher) {
 	r.due, r.last = nil, time.Now()
-	some, more := w.takeDirty(fewDirty)
-	if more {
-		if time.Since(w.swept) > sweepGap {
+	some, left := w.takeDirty(fewDirty)
+	if left > 0 {
+		if dirtyShare*(len(some)+left) > w.records.len() && time.Since(w.swept) > sweepGap {
 			w.resweep()
 			return
 		}

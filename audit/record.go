@@ -83,6 +83,13 @@ func (r *records) put(u uid, rec record) {
 	r.known[u] = rec
 }
 
+// len is how many objects are known.
+func (r *records) len() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return len(r.known)
+}
+
 // drop forgets an object, and gives what was known of it.
 func (r *records) drop(u uid) (record, bool) {
 	r.mu.Lock()

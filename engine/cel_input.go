@@ -11,7 +11,7 @@ import (
 
 // celInput is what expressions may read of the request in hand, for an object that is judged.
 func (e *evaluation) celInput(object any, reads celReads) *cel.Input {
-	in := &cel.Input{OldObject: e.req.OldObject, Request: e.celRequest, Exceptions: e.allowed}
+	in := &cel.Input{OldObject: e.req.Old, Request: e.celRequest, Exceptions: e.allowed}
 	if e.policy != nil {
 		in.World = e.world(e.policy)
 	}

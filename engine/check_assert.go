@@ -15,6 +15,7 @@ import (
 // passes over them since.
 type assertCheck struct {
 	tree   *assert.Tree
+	old    bool // the tree reads the object as it was
 	labels bool // the tree reads the labels of the namespace
 	user   bool // the tree reads who asks
 }
@@ -36,6 +37,7 @@ func (c *compiler) compileAssert(doc *kyvernov1.Any, path []any) checker {
 		switch part {
 		case "object", "oldObject", "operation":
 			c.refs = append(c.refs, "request."+part)
+			out.old = out.old || part == "oldObject"
 		case "admissionInfo":
 			out.user = true
 			c.refs = append(c.refs, "request.userInfo", "request.roles", "request.clusterRoles")
@@ -96,8 +98,8 @@ func (a *assertCheck) document(x *scope) (map[string]any, error) {
 	if req.Operation != Delete {
 		document["object"] = x.object
 	}
-	if req.OldObject != nil {
-		document["oldObject"] = req.OldObject
+	if a.old && req.Old() != nil {
+		document["oldObject"] = req.Old()
 	}
 	if a.labels {
 		labels, err := x.e.namespaceLabels()

@@ -35,7 +35,7 @@ func (k *templatesCheck) check(x *scope) *Decision {
 	}
 	before := map[string]map[string]any{}
 	if e.req.Operation != Delete {
-		for _, t := range podTemplates(e.req.OldObject) {
+		for _, t := range podTemplates(e.req.Old()) {
 			before[t.path] = t.template
 		}
 	}
@@ -74,7 +74,7 @@ func (e *evaluation) podRequest(template, before map[string]any) *Request {
 	req := *e.req
 	req.Kind = schema.GroupVersionKind{Version: "v1", Kind: podKind}
 	req.Resource = schema.GroupVersionResource{Version: "v1", Resource: "pods"}
-	req.Object, req.OldObject = e.pod(template), nil
+	req.Object, req.OldObject, req.Late = e.pod(template), nil, nil
 	switch {
 	case req.Operation == Delete:
 		req.Object, req.OldObject = nil, req.Object

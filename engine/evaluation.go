@@ -132,6 +132,9 @@ func (e *evaluation) document(n needs) (map[string]any, error) {
 		}
 		request["roles"], request["clusterRoles"] = anyList(roles), anyList(clusterRoles)
 	}
+	if n.wantsOld() && request["oldObject"] == nil && e.req.Old() != nil {
+		request["oldObject"] = e.req.Old()
+	}
 	if n.has("images") || n.has("@") || n.shows("images") {
 		if err := e.loadImages(); err != nil {
 			return nil, err
@@ -163,9 +166,6 @@ func (e *evaluation) newDocument() map[string]any {
 	}
 	if e.object != nil {
 		request["object"] = e.object
-	}
-	if req.OldObject != nil {
-		request["oldObject"] = req.OldObject
 	}
 	root := map[string]any{"request": request}
 	if u := req.User; u != nil {

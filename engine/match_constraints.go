@@ -48,8 +48,8 @@ func (c *constraints) match(e *evaluation) (bool, error) {
 		return false, nil
 	}
 	if c.objects != nil && !c.objects.Matches(labelMap(e.metadata("labels"))) {
-		old, _ := metadata(e.req.OldObject)["labels"].(map[string]any)
-		if e.req.OldObject == nil || !c.objects.Matches(labelMap(old)) {
+		old, _ := metadata(e.req.Old())["labels"].(map[string]any)
+		if e.req.Old() == nil || !c.objects.Matches(labelMap(old)) {
 			return false, nil
 		}
 	}

@@ -208,6 +208,11 @@ func (n needs) wantsRoles() bool {
 	return n.has("request.roles") || n.has("request.clusterRoles") || n.whole() || n.shows("request.roles") || n.shows("request.clusterRoles")
 }
 
+// wantsOld reports whether the object as it was is to be shown.
+func (n needs) wantsOld() bool {
+	return n.has("request.oldObject") || n.whole() || n.shows("request.oldObject") || n.shows("request") || n.shows("@")
+}
+
 // whole reports whether an expression reads the document or the request as a whole, so that anything
 // may be needed.
 func (n needs) whole() bool { return n.has("@") || n.has("request") }

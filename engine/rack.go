@@ -37,6 +37,7 @@ const (
 	ofNamespace fact = iota // the namespace of the policy, or one that the rule names
 	ofName
 	ofLabel
+	ofEitherLabel // of the object, or of what it was before the update
 	ofAnnotation
 	facts
 )
@@ -113,10 +114,11 @@ func (s *rack) find(e *evaluation) []placed {
 	}
 	if s.facts[ofLabel] {
 		found = s.labelled(found, ofLabel, e.metadata("labels"))
-		if e.req.OldObject != nil {
-			before, _ := metadata(e.req.OldObject)["labels"].(map[string]any)
-			found = s.labelled(found, ofLabel, before)
-		}
+	}
+	if s.facts[ofEitherLabel] {
+		found = s.labelled(found, ofEitherLabel, e.metadata("labels"))
+		before, _ := metadata(e.req.Old())["labels"].(map[string]any)
+		found = s.labelled(found, ofEitherLabel, before)
 	}
 	if s.facts[ofAnnotation] {
 		found = s.labelled(found, ofAnnotation, e.metadata("annotations"))
@@ -185,7 +187,7 @@ func (f *filter) handles(use usage) []handle {
 			}
 		}
 		if f.constraints != nil {
-			if out := selectorHandles(ofLabel, f.constraints.objects); out != nil {
+			if out := selectorHandles(ofEitherLabel, f.constraints.objects); out != nil {
 				return out
 			}
 		}

@@ -34,9 +34,11 @@ type Request struct {
 	Sent      *Sent
 	Namespace string // empty for cluster-scoped objects
 	Name      string
-	// Object is the object as it will be; OldObject as it was. On DELETE only OldObject is set.
+	// Object is the object as it will be; OldObject as it was. On DELETE only OldObject is set. On UPDATE Late may stand
+	// in its place, and gives it when a rule asks: most do not.
 	Object    map[string]any
 	OldObject map[string]any
+	Late      func() map[string]any
 	// Options are the CreateOptions and the like, as sent. May be nil.
 	Options map[string]any
 	DryRun  bool
@@ -60,6 +62,14 @@ type Sent struct {
 // Target is the resource that the request is about.
 func (r *Request) Target() Resource {
 	return Resource{Kind: r.Kind, Plural: r.Resource.Resource, SubResource: r.SubResource}
+}
+
+// Old is the object as it was, nil where there was none.
+func (r *Request) Old() map[string]any {
+	if r.Late != nil {
+		r.OldObject, r.Late = r.Late(), nil
+	}
+	return r.OldObject
 }
 
 // subject is the object that a rule judges: what is being deleted, or else what will be.

@@ -31,11 +31,11 @@ func (r *Rule) judge(e *evaluation) *Decision {
 
 // failedBefore judges the old object of an update as if it were being created.
 func (r *Rule) failedBefore(e *evaluation) bool {
-	if e.req.Operation != Update || e.req.OldObject == nil {
+	if e.req.Operation != Update || e.req.Old() == nil {
 		return false
 	}
 	old := *e.req
-	old.Operation, old.Object, old.OldObject = Create, e.req.OldObject, nil
+	old.Operation, old.Object, old.OldObject = Create, e.req.Old(), nil
 	before := e.about(&old)
 	if ok, _ := r.applies(before); !ok || before.excusal(r) != nil {
 		return false // what was excused was no violation

@@ -105,9 +105,9 @@ func (k *Keeper) awaitWrite(ctx context.Context, req *engine.Request) (bool, err
 		last = nil
 		switch req.Operation {
 		case engine.Delete:
-			return object.GetDeletionTimestamp() != nil || string(object.GetUID()) != uidOf(req.OldObject), nil
+			return object.GetDeletionTimestamp() != nil || string(object.GetUID()) != uidOf(req.Old()), nil
 		case engine.Update:
-			return object.GetResourceVersion() != (&unstructured.Unstructured{Object: req.OldObject}).GetResourceVersion(), nil
+			return object.GetResourceVersion() != (&unstructured.Unstructured{Object: req.Old()}).GetResourceVersion(), nil
 		default:
 			return uidOf(req.Object) == "" || string(object.GetUID()) == uidOf(req.Object), nil
 		}
@@ -150,7 +150,7 @@ func (k *Keeper) carryOutFor(ctx context.Context, a admitted) error {
 func triggerOf(req *engine.Request) Trigger {
 	object := req.Object
 	if object == nil {
-		object = req.OldObject
+		object = req.Old()
 	}
 	return Trigger{Kind: req.Kind, Namespace: req.Namespace, Name: req.Name, UID: uidOf(object)}
 }

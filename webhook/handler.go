@@ -214,10 +214,15 @@ func (h *Handler) review(r *http.Request, c *call, req *request) *admissionv1.Ad
 	ctx, cancel := context.WithDeadline(r.Context(), deadline(r, c))
 	defer cancel()
 	c.inputs = h.inputs(c, v)
+	var resp *admissionv1.AdmissionResponse
 	if c.hook == Mutate {
-		return h.mutate(ctx, c, rules, subject)
+		resp = h.mutate(ctx, c, rules, subject)
+	} else {
+		resp = h.validate(ctx, c, rules, subject)
 	}
-	resp := h.validate(ctx, c, rules, subject)
+	if req.lateErr != nil { // what rules said was of half a request
+		return h.invalid(c, failureReview, http.StatusBadRequest, req.lateErr)
+	}
 	if followed && resp.Allowed {
 		h.opts.Admitted(rules, subject)
 	}

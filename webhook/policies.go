@@ -145,7 +145,7 @@ func (h *PolicyHandler) answer(ctx context.Context, req *request) (resp *admissi
 			resp, what = Allowed(req.UID, Notes{Warnings: []string{"holdfast could not check this policy; its log tells more"}}), unchecked
 		}
 	}()
-	old := subject.OldObject
+	old := subject.Old()
 	same := subject.Operation == engine.Update && samePolicy(old, subject.Object)
 	problems, remarks := h.checker.Check(ctx, subject.Object)
 	notes := Notes{Warnings: policyWarnings(remarks)}

@@ -47,6 +47,8 @@ type request struct {
 	OldObject          asSent                       `json:"oldObject"`
 	Options            asSent                       `json:"options"`
 	DryRun             *bool                        `json:"dryRun"`
+	// lateErr is what was found wrong with oldObject when a rule asked for it.
+	lateErr error
 }
 
 // asSent is JSON that is not decoded.
@@ -105,26 +107,41 @@ func (r *request) decode(kind schema.GroupVersionKind) (*engine.Request, error) 
 		// the same verdict.
 		out.Namespace = ""
 	}
-	for _, part := range []struct {
-		name string
-		text asSent
-		to   *map[string]any
-	}{{"object", r.Object, &out.Object}, {"oldObject", r.OldObject, &out.OldObject}, {"options", r.Options, &out.Options}} {
-		if part.text == "" {
-			continue
-		}
-		var err error
-		if *part.to, err = jsontree.Object(string(part.text)); err != nil {
-			return nil, fmt.Errorf("the request's %s is not an object: %w", part.name, err)
-		}
+	var errs [3]error
+	out.Object, errs[0] = r.Object.decode("object")
+	if r.Operation == engine.Update {
+		out.Late = r.late
+	} else {
+		out.OldObject, errs[1] = r.OldObject.decode("oldObject")
 	}
+	out.Options, errs[2] = r.Options.decode("options")
 	switch {
+	case errors.Join(errs[:]...) != nil:
+		return nil, errors.Join(errs[:]...)
 	case r.Operation == engine.Delete && out.OldObject == nil:
 		return nil, errors.New("the request is to DELETE and has no oldObject")
 	case (r.Operation == engine.Create || r.Operation == engine.Update) && out.Object == nil:
 		return nil, fmt.Errorf("the request is to %s and has no object", r.Operation)
 	}
 	return out, nil
+}
+
+// late decodes oldObject when a rule asks for it. What is wrong with it is found out then, and noted.
+func (r *request) late() (object map[string]any) {
+	object, r.lateErr = r.OldObject.decode("oldObject")
+	return object
+}
+
+// decode gives the object; nil for none.
+func (s asSent) decode(name string) (map[string]any, error) {
+	if s == "" {
+		return nil, nil
+	}
+	object, err := jsontree.Object(string(s))
+	if err != nil {
+		return nil, fmt.Errorf("the request's %s is not an object: %w", name, err)
+	}
+	return object, nil
 }
 
 // sent is the request in its own words.

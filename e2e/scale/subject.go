@@ -25,7 +25,7 @@ type subject struct {
 }
 
 // look is how often the subject is asked whether it is done. It costs the subject a scrape.
-const look = 500 * time.Millisecond
+const look = 2 * time.Second
 
 func (s *subject) start(ctx context.Context) (err error) {
 	s.process, err = serving.Start(ctx, s.options)

@@ -17,9 +17,11 @@ import (
 
 // Input is what expressions may read. Values are as encoding/json decodes them; they are read in place and never changed.
 type Input struct {
-	// Object is the object as it will be, nil on DELETE; OldObject as it was, nil on CREATE. To an expression of
-	// Kubernetes' language what is not there is null, to one of Kyverno's it is an object without fields.
-	Object, OldObject map[string]any
+	// Object is the object as it will be, nil on DELETE; OldObject gives it as it was, nil on CREATE, and is asked when an
+	// expression reads it. A nil function means that there was none. To an expression of Kubernetes' language what is not
+	// there is null, to one of Kyverno's it is an object without fields.
+	Object    map[string]any
+	OldObject func() map[string]any
 	// Payload, if it is set, is what expressions read as object in the place of Object: any JSON value.
 	Payload *any
 	// Request gives the fields of the admission request, and is asked once at most, when an expression reads one. A
@@ -265,7 +267,7 @@ func (e *evaluation) ResolveName(name string) (any, bool) {
 	case varObject:
 		return e.object(), true
 	case varOldObject:
-		return e.orAbsent(e.in.OldObject), true
+		return e.orAbsent(e.oldObject()), true
 	case varParams:
 		return orNull(e.in.Params), true
 	case varVariables:
@@ -296,6 +298,13 @@ func (e *evaluation) object() any {
 	return e.orAbsent(e.in.Object)
 }
 
+func (e *evaluation) oldObject() map[string]any {
+	if e.in.OldObject == nil {
+		return nil
+	}
+	return e.in.OldObject()
+}
+
 func (e *evaluation) askRequest() map[string]any {
 	request := map[string]any{}
 	if e.in.Request != nil {
@@ -303,7 +312,7 @@ func (e *evaluation) askRequest() map[string]any {
 	}
 	if e.rule.requestObjects {
 		request = maps.Clone(request)
-		request[varObject], request[varOldObject] = e.object(), orNull(e.in.OldObject)
+		request[varObject], request[varOldObject] = e.object(), orNull(e.oldObject())
 	}
 	return request
 }

@@ -75,7 +75,7 @@ func TestValidations(t *testing.T) {
 			want: "error 0: expression 'lists.range(10000).all(x, lists.range(10000).all(y, x + y >= 0))': operation cancelled: actual cost limit exceeded"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			in := &Input{Object: parse(t, pod), OldObject: parse(t, c.oldOne), Params: c.params}
+			in := &Input{Object: parse(t, pod), OldObject: was(parse(t, c.oldOne)), Params: c.params}
 			before := text(t, in.Object)
 			if c.request != nil {
 				in.Request = func() map[string]any { return c.request }
@@ -200,3 +200,6 @@ func TestVariablesAreEvaluatedOnce(t *testing.T) {
 	in := &Input{Object: map[string]any{"long": strings.Repeat("a", 30_000), "short": strings.Repeat("b", 3_000)}}
 	same(t, "result", line(mustCompile(t, src).Evaluate(t.Context(), in)), "pass")
 }
+
+// was gives an object as it was before the request.
+func was(object map[string]any) func() map[string]any { return func() map[string]any { return object } }

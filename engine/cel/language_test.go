@@ -19,7 +19,7 @@ func kyverno(expression string) Source {
 // What Kyverno's language has beside its libraries, and a Kubernetes API server has not.
 func TestLanguageOfKyverno(t *testing.T) {
 	in := &Input{
-		Object: parse(t, "{spec: {replicas: 2, image: nginx}}"), OldObject: parse(t, "{spec: {replicas: 1}}"),
+		Object: parse(t, "{spec: {replicas: 2, image: nginx}}"), OldObject: was(parse(t, "{spec: {replicas: 1}}")),
 		Request:    func() map[string]any { return map[string]any{"operation": "UPDATE"} },
 		Exceptions: Exceptions{AllowedImages: []string{"nginx"}, AllowedValues: []string{"a", "b"}},
 	}

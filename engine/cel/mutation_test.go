@@ -144,7 +144,7 @@ func TestMutationsFollowOneAnother(t *testing.T) {
 	object := parse(t, mutationPod)
 	before := text(t, object)
 
-	got := rule.Mutate(t.Context(), &Input{Object: object, OldObject: map[string]any{"n": 9.0}}, apply)
+	got := rule.Mutate(t.Context(), &Input{Object: object, OldObject: was(map[string]any{"n": 9.0})}, apply)
 
 	if got.Outcome != Pass || got.Err != nil {
 		t.Fatalf("got %s: %v", got.Outcome, got.Err)
@@ -155,7 +155,7 @@ func TestMutationsFollowOneAnother(t *testing.T) {
 	same(t, "the object that came in", text(t, object), before)
 
 	src.Language = Kubernetes
-	got = mustCompile(t, src).Mutate(t.Context(), &Input{Object: object, OldObject: map[string]any{"n": 9.0}}, apply)
+	got = mustCompile(t, src).Mutate(t.Context(), &Input{Object: object, OldObject: was(map[string]any{"n": 9.0})}, apply)
 	same(t, "seen in an API server's own policy", text(t, got.Object["seen"]), "[3,3,3,9]")
 
 	object["spec"] = map[string]any{"replicas": 5.0}

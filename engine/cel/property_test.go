@@ -91,7 +91,7 @@ func TestValuesAreTheServers(t *testing.T) {
 		object := map[string]any{"v": values.Draw(t, "object")}
 		old := map[string]any{"v": values.Draw(t, "oldObject")}
 		i := rapid.IntRange(0, len(programs)-1).Draw(t, "expression")
-		ours := programs[i].ours.Evaluate(t.Context(), &Input{Object: object, OldObject: old})
+		ours := programs[i].ours.Evaluate(t.Context(), &Input{Object: object, OldObject: was(old)})
 		want := Error
 		if v, _, err := programs[i].theirs.Eval(map[string]any{"object": asServer(object), "oldObject": asServer(old)}); err == nil {
 			want = Fail
