@@ -52,6 +52,19 @@ func BenchmarkAdmission(b *testing.B) {
 	}
 }
 
+// BenchmarkAdmissionOfUpdates is the same of changes, whose reviews have the object as it was, too.
+func BenchmarkAdmissionOfUpdates(b *testing.B) {
+	updates, err := traffic.Updates(reviews(b))
+	if err != nil {
+		b.Fatal(err)
+	}
+	h, err := ours()
+	if err != nil {
+		b.Fatal(err)
+	}
+	traffic.Called(b, h, "/validate", updates)
+}
+
 // BenchmarkAdmissionServed is the same over TLS, on 1, 8 and 32 connections.
 func BenchmarkAdmissionServed(b *testing.B) {
 	for _, name := range []string{"noop", "holdfast"} {

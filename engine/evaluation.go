@@ -125,15 +125,15 @@ func (e *evaluation) document(n needs) (map[string]any, error) {
 		e.root = e.newDocument()
 	}
 	request := e.root["request"].(map[string]any)
+	if n.wantsOld() && request["oldObject"] == nil && e.req.Old() != nil {
+		request["oldObject"] = e.req.Old()
+	}
 	if e.req.User != nil && n.wantsRoles() && request["roles"] == nil {
 		roles, clusterRoles, err := e.roles()
 		if err != nil {
 			return nil, err
 		}
 		request["roles"], request["clusterRoles"] = anyList(roles), anyList(clusterRoles)
-	}
-	if n.wantsOld() && request["oldObject"] == nil && e.req.Old() != nil {
-		request["oldObject"] = e.req.Old()
 	}
 	if n.has("images") || n.has("@") || n.shows("images") {
 		if err := e.loadImages(); err != nil {

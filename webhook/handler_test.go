@@ -185,6 +185,40 @@ func TestWhatNoRuleMatchesIsNotDecoded(t *testing.T) {
 	}
 }
 
+// What an object was before an update is read for the rule that asks for it. A text in its place shows who does.
+func TestTheOldObjectIsDecodedWhenARuleAsksForIt(t *testing.T) {
+	rule := func(body string) string {
+		return "apiVersion: kyverno.io/v1\nkind: ClusterPolicy\nmetadata: {name: p}\nspec:\n  background: false\n  rules:\n  - name: r\n    match: {any: [{resources: {kinds: [Pod]}}]}\n    validate: " + body + "\n"
+	}
+	deny := func(key string) string {
+		return rule(`{failureAction: Enforce, message: no, deny: {conditions: {any: [{key: "` + key + `", operator: Equals, value: never}]}}}`)
+	}
+	for name, c := range map[string]struct {
+		policy string
+		asks   bool
+	}{
+		"a pattern that the object meets":          {rule(`{failureAction: Enforce, message: no, pattern: {metadata: {name: web}}}`), false},
+		"one that it does not, nor perhaps before": {rule(`{failureAction: Enforce, message: no, pattern: {metadata: {name: other}}}`), true},
+		"one that may not have been broken before": {rule(`{failureAction: Enforce, allowExistingViolations: false, message: no, pattern: {metadata: {name: other}}}`), false},
+		"an expression about the object":           {deny("{{ request.object.metadata.name }}"), false},
+		"one about the old object":                 {deny("{{ request.oldObject.metadata.name || 'none' }}"), true},
+		"one about the whole request":              {deny("{{ length(keys(request)) }}"), true},
+		"one that is put together":                 {deny("{{ request.{{ 'oldObject' }}.metadata.name || 'none' }}"), true},
+		"CEL about the object":                     {rule(`{failureAction: Enforce, cel: {expressions: [{expression: "object.metadata.name == 'web'"}]}}`), false},
+		"CEL about the old object":                 {rule(`{failureAction: Enforce, cel: {expressions: [{expression: "oldObject == null || object.metadata.name == 'web'"}]}}`), true},
+		"assertions about the object":              {rule(`{failureAction: Enforce, assert: {object: {metadata: {name: web}}}}`), false},
+		"assertions about the old object":          {rule(`{failureAction: Enforce, assert: {(oldObject != 'a'): true}}`), true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			resp := newDoor(t, c.policy).ask(t, "/validate", reviewOf(obj{"operation": "UPDATE", "oldObject": "text"}))
+			asked := resp.Result != nil && resp.Result.Message == "the request's oldObject is not an object: json: cannot unmarshal string into Go value of type map[string]interface {}"
+			if asked != c.asks || asked && (resp.Allowed || resp.Result.Code != 400) {
+				t.Errorf("asked for it: %t, want %t: %+v %+v", asked, c.asks, resp, resp.Result)
+			}
+		})
+	}
+}
+
 // The labels of the namespace are read for the rule that selects by them, and for no other.
 func TestOnlyWhatRulesAskForIsLookedUp(t *testing.T) {
 	d := newDoor(t, requireTeam+and+strings.Replace(fmt.Sprintf(bySelector, "selected", "Fail"), "kinds: [Pod, Secret]", "kinds: [Secret]", 1))

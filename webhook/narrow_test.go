@@ -98,7 +98,7 @@ func sent(t *testing.T, entries []admissionregistrationv1.ValidatingWebhook, r *
 			return m.Matches()
 		})
 		if !matches || !selects(e.NamespaceSelector, labels.Set{namespaceName: r.Namespace, "stage": r.Namespace}) ||
-			!selects(e.ObjectSelector, labelsOf(subject.Object)) && !selects(e.ObjectSelector, labelsOf(subject.OldObject)) {
+			!selects(e.ObjectSelector, labelsOf(subject.Object)) && !selects(e.ObjectSelector, labelsOf(subject.Old())) {
 			continue
 		}
 		met, failed := sends(t, e.MatchConditions, *e.FailurePolicy, r)

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"os"
 	"strings"
 )
@@ -74,6 +75,32 @@ func Review(o object) ([]byte, error) {
 		Object: o, DryRun: false,
 		Options: object{"kind": "CreateOptions", "apiVersion": "meta.k8s.io/v1", "fieldManager": "kubectl-client-side-apply", "fieldValidation": "Strict"},
 	}})
+}
+
+// Updates makes of reviews of what is created those of a change of it: of a label.
+func Updates(reviews [][]byte) ([][]byte, error) {
+	out := make([][]byte, len(reviews))
+	for i, raw := range reviews {
+		var review struct {
+			Kind       string  `json:"kind"`
+			APIVersion string  `json:"apiVersion"`
+			Request    request `json:"request"`
+		}
+		if err := json.Unmarshal(raw, &review); err != nil {
+			return nil, fmt.Errorf("reading a review: %w", err)
+		}
+		r := &review.Request
+		before, meta := maps.Clone(r.Object), maps.Clone(r.Object["metadata"].(object))
+		meta["labels"] = object{"was": "another"}
+		before["metadata"] = meta
+		r.Operation, r.OldObject = "UPDATE", before
+		r.Options = object{"kind": "UpdateOptions", "apiVersion": "meta.k8s.io/v1", "fieldManager": "kubectl-client-side-apply", "fieldValidation": "Strict"}
+		var err error
+		if out[i], err = json.Marshal(&review); err != nil {
+			return nil, fmt.Errorf("writing a review: %w", err)
+		}
+	}
+	return out, nil
 }
 
 // request has the fields in the order in which an API server writes them.
