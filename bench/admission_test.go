@@ -52,18 +52,40 @@ func BenchmarkAdmission(b *testing.B) {
 	}
 }
 
-// BenchmarkAdmissionOfUpdates is the same of changes, whose reviews have the object as it was, too.
+// BenchmarkAdmissionOfUpdates is the same of changes, whose reviews have the object as it was, too: by the policies, some of
+// which are broken and so ask whether they were before, and by one that is met and does not.
 func BenchmarkAdmissionOfUpdates(b *testing.B) {
 	updates, err := traffic.Updates(reviews(b))
 	if err != nil {
 		b.Fatal(err)
 	}
-	h, err := ours()
-	if err != nil {
-		b.Fatal(err)
+	for _, c := range []struct {
+		name    string
+		handler func() (http.Handler, error)
+	}{
+		{"noop", noop}, {"all", func() (http.Handler, error) { return ours() }},
+		{"met", func() (http.Handler, error) { return traffic.Holdfast([][]byte{[]byte(met)}) }},
+	} {
+		b.Run("rules="+c.name, func(b *testing.B) {
+			h, err := c.handler()
+			if err != nil {
+				b.Fatal(err)
+			}
+			traffic.Called(b, h, "/validate", updates)
+		})
 	}
-	traffic.Called(b, h, "/validate", updates)
 }
+
+const met = `
+apiVersion: kyverno.io/v1
+kind: ClusterPolicy
+metadata: {name: met}
+spec:
+  rules:
+  - name: check
+    match: {any: [{resources: {kinds: [Pod, Deployment]}}]}
+    validate: {message: a name is missing, failureAction: Enforce, pattern: {metadata: {name: "?*"}}}
+`
 
 // BenchmarkAdmissionServed is the same over TLS, on 1, 8 and 32 connections.
 func BenchmarkAdmissionServed(b *testing.B) {
