@@ -24,7 +24,7 @@ const (
 // apart from itself. A part that is not here may not exist.
 var mayImport = map[string][]string{
 	"cmd":       {"app"},
-	"app":       {"api", "audit", "bundle", "certs", "charts", "clitest", "engine", "events", "ledger", "lookup", "policies", "reconcile", "report", "webhook"},
+	"app":       {"api", "audit", "bundle", "certs", "charts", "clitest", "diagnose", "engine", "events", "ledger", "lookup", "policies", "reconcile", "report", "webhook"},
 	"webhook":   {"api", "engine"},
 	"audit":     {"api", "engine"},
 	"reconcile": {"api", "engine"},
@@ -39,6 +39,7 @@ var mayImport = map[string][]string{
 	"api":       {},
 	"policies":  {},
 	"docs":      {},
+	"diagnose":  {},
 	"charts":    {},
 	"bench":     {"bundle", "engine", "policies", "webhook"},
 }

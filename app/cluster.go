@@ -145,11 +145,7 @@ type ClusterSweep struct {
 
 // Audit lists and judges everything that the bundle matches.
 func (c ClusterSweep) Audit(ctx context.Context, s *engine.Snapshot, found func(Judged)) ([]report.Coverage, error) {
-	kubeconfig := c.Kubeconfig
-	if kubeconfig == "" {
-		kubeconfig = clientcmd.NewDefaultClientConfigLoadingRules().GetDefaultFilename()
-	}
-	clients, err := connect(kubeconfig, c.Version, c.Log)
+	clients, err := connect(userKubeconfig(c.Kubeconfig), c.Version, c.Log)
 	if err != nil {
 		return nil, err
 	}

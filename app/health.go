@@ -30,11 +30,13 @@ type health struct {
 	snapshots *bundle.Store
 	division  *division
 	record    *chronicle
+	version   string // of the program
 }
 
 // status is the answer of /status.
 type status struct {
-	Bundle report.Bundle `json:"bundle"`
+	Version string        `json:"version,omitempty"`
+	Bundle  report.Bundle `json:"bundle"`
 	// Unready says what is missing before this replica can do its work.
 	Unready string `json:"unready,omitempty"`
 	// FailNotYetOn says why failures of the webhook do not refuse writes although policies have failurePolicy Fail.
@@ -138,7 +140,7 @@ func closed(c <-chan struct{}) bool {
 
 func (h *health) status(ctx context.Context) status {
 	s := h.snapshots.Current()
-	out := status{Bundle: report.Bundle{Digest: s.Digest(), Policies: len(s.Policies())}, Unready: h.unready(), FailNotYetOn: h.door.failNotYetOn(), Leader: h.division.audits(), Shard: h.division.shard()}
+	out := status{Version: h.version, Bundle: report.Bundle{Digest: s.Digest(), Policies: len(s.Policies())}, Unready: h.unready(), FailNotYetOn: h.door.failNotYetOn(), Leader: h.division.audits(), Shard: h.division.shard()}
 	if out.Leader {
 		coverage := h.auditor.Coverage()
 		for i, c := range coverageOf(coverage) {

@@ -130,7 +130,7 @@ func Serve(ctx context.Context, opts ServeOptions, streams IO) (exit Exit, err e
 	// Parts stop in the reverse order: the configurations go before the server that they lead to.
 	parts := newLifecycle(ctx, log)
 	bundles := record.bundles(snapshots, log)
-	health := &health{door: door, lookups: lookups, policies: policies, auditor: auditor, snapshots: snapshots, division: division, record: record}
+	health := &health{door: door, lookups: lookups, policies: policies, auditor: auditor, snapshots: snapshots, division: division, record: record, version: opts.Version}
 	record.start(parts)
 	parts.start("metrics server", plainServer{plain, health.handler(metrics), log}.run)
 	parts.start("profiles", profiler.run)

@@ -5,17 +5,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"log/slog"
-	"net/http"
 	"net/url"
 	"slices"
-	"strings"
 	"time"
 
-	corev1 "k8s.io/api/core/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/client-go/tools/clientcmd"
 	"sigs.k8s.io/yaml"
 )
 
@@ -68,14 +61,20 @@ type replicaStatus struct {
 
 // Status asks every replica how it is, writes what that makes together, and answers Findings where there are gaps.
 func Status(ctx context.Context, opts StatusOptions, streams IO) (Exit, error) {
-	var replicas []replicaStatus
-	var err error
-	if len(opts.URLs) > 0 {
-		replicas = askURLs(ctx, opts.URLs)
-	} else if replicas, err = askPods(ctx, &opts, streams.Log); err != nil {
-		return Failed, err
+	asked := replicasAt(opts.URLs)
+	if len(opts.URLs) == 0 {
+		clients, err := connect(userKubeconfig(opts.Kubeconfig), opts.Version, streams.Log)
+		if err != nil {
+			return Failed, err
+		}
+		defer clients.close()
+		if asked, err = replicasIn(ctx, clients.kube, opts.Namespace); err != nil {
+			return Failed, err
+		}
 	}
+	replicas := statusOf(ctx, asked)
 	s := together(replicas)
+	var err error
 	switch opts.Output {
 	case JSON:
 		encoder := json.NewEncoder(streams.Out)
@@ -99,89 +98,4 @@ func Status(ctx context.Context, opts StatusOptions, streams IO) (Exit, error) {
 	default:
 		return Clean, nil
 	}
-}
-
-// maxStatus bounds an answer: a thousand types and ten thousand rules fit.
-const maxStatus = 16 << 20
-
-func askURLs(ctx context.Context, urls []string) []replicaStatus {
-	client := &http.Client{Timeout: 10 * time.Second}
-	out := make([]replicaStatus, len(urls))
-	for i, u := range urls {
-		out[i] = replica(u, func() ([]byte, error) {
-			req, err := http.NewRequestWithContext(ctx, http.MethodGet, strings.TrimSuffix(u, "/")+"/status", http.NoBody)
-			if err != nil {
-				return nil, fmt.Errorf("asking: %w", err)
-			}
-			resp, err := client.Do(req)
-			if err != nil {
-				return nil, fmt.Errorf("asking: %w", err)
-			}
-			defer func() { _ = resp.Body.Close() }() // what it says has been read
-			if resp.StatusCode != http.StatusOK {
-				return nil, fmt.Errorf("it answers %s", resp.Status)
-			}
-			return io.ReadAll(io.LimitReader(resp.Body, maxStatus))
-		})
-	}
-	return out
-}
-
-// replica reads what ask answers.
-func replica(name string, ask func() ([]byte, error)) replicaStatus {
-	body, err := ask()
-	if err != nil {
-		return replicaStatus{Name: name, Error: err.Error()}
-	}
-	s := &status{}
-	if err := json.Unmarshal(body, s); err != nil {
-		return replicaStatus{Name: name, Error: fmt.Sprintf("its answer is no status of holdfast: %v", err)}
-	}
-	return replicaStatus{Name: name, Status: s}
-}
-
-// podLabels find the Pods of the chart.
-const podLabels = "app.kubernetes.io/name=holdfast,app.kubernetes.io/component in (admission, audit)"
-
-// askPods asks the Pods through the API server, as kubectl's user may: that takes the right to get pods/proxy.
-func askPods(ctx context.Context, opts *StatusOptions, log *slog.Logger) ([]replicaStatus, error) {
-	kubeconfig := opts.Kubeconfig
-	if kubeconfig == "" {
-		kubeconfig = clientcmd.NewDefaultClientConfigLoadingRules().GetDefaultFilename()
-	}
-	clients, err := connect(kubeconfig, opts.Version, log)
-	if err != nil {
-		return nil, err
-	}
-	defer clients.close()
-	pods, err := clients.kube.CoreV1().Pods(opts.Namespace).List(ctx, metav1.ListOptions{LabelSelector: podLabels})
-	if err != nil {
-		return nil, fmt.Errorf("listing the Pods in namespace %s: %w", opts.Namespace, err)
-	}
-	if len(pods.Items) == 0 {
-		return nil, fmt.Errorf("namespace %s has no Pods of the chart: expected some with the labels %s; --namespace names another, --url asks elsewhere", opts.Namespace, podLabels)
-	}
-	var out []replicaStatus
-	for i := range pods.Items {
-		pod := &pods.Items[i]
-		out = append(out, replica(pod.Name, func() ([]byte, error) {
-			if pod.Status.Phase != corev1.PodRunning {
-				return nil, fmt.Errorf("the Pod is %s", strings.ToLower(string(pod.Status.Phase)))
-			}
-			return clients.kube.CoreV1().Pods(pod.Namespace).ProxyGet("http", pod.Name, metricsPort(pod), "/status", nil).DoRaw(ctx)
-		}))
-	}
-	return out, nil
-}
-
-// metricsPort is where the Pod says that it serves metrics.
-func metricsPort(pod *corev1.Pod) string {
-	for i := range pod.Spec.Containers {
-		for _, p := range pod.Spec.Containers[i].Ports {
-			if p.Name == "metrics" {
-				return fmt.Sprint(p.ContainerPort)
-			}
-		}
-	}
-	return "8080"
 }

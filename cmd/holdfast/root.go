@@ -104,7 +104,7 @@ was asked.`,
 	flags.StringVar(&c.file, config.Flag, "", "read flags that are not given from this YAML `FILE`")
 	flags.Var(config.NewChoice(&c.logLevel, []logLevel{levelDebug, levelInfo, levelWarn, levelError}), "log-level", "least important messages to log")
 	flags.Var(config.NewChoice(&c.format, []logFormat{formatText, formatJSON}), "log-format", "form of the log, which goes to standard error")
-	root.AddCommand(c.audit(), c.plan(), c.explain(), c.test(), c.bundle(), c.serve(app.Serve), c.status(), c.history(), c.version(), c.completion())
+	root.AddCommand(c.audit(), c.plan(), c.explain(), c.test(), c.bundle(), c.serve(app.Serve), c.status(), c.diagnose(), c.history(), c.version(), c.completion())
 	c.finish(root)
 	return root
 }
