@@ -82,8 +82,9 @@ lint-full: lint ## the same, and golangci-lint (built from source at the pinned 
 fmt: ## format all Go files
 	gofmt -w $$(git ls-files '*.go')
 
-generate: ## write the CRDs, docs/cli.md and the references of functions anew
+generate: ## write the CRDs, dashboards, docs/cli.md and the references of functions anew
 	go generate ./...
+	go test ./charts -run TestTheTableOfValuesIsUpToDate -update
 	go test ./cmd/holdfast -run TestTheReferenceIsUpToDate -update
 	go test ./engine/expr/jmesfn -run TestTheFunctionReferenceIsUpToDate -update
 	go test ./engine/cel -run TestTheFunctionReferenceIsUpToDate -update

@@ -88,6 +88,9 @@ func (o *ServeOptions) admission(ctx context.Context, p admissionParts) (made *d
 		d.replicas = newReplicas(p.clients.kube, o.Namespace, o.Deployment, log)
 		registration.Replicas = d.replicas
 	}
+	if o.WebhookURL == "" && o.WebhookOwner != "" {
+		registration.Owners = clusterRole(p.clients.kube, o.WebhookOwner)
+	}
 	if source, ok := p.policies.(*live.Source); ok {
 		reviews, err := webhook.NewPolicyHandler(webhook.PolicyOptions{Checker: source, BreakGlass: spared.BreakGlass, Logger: log, Metrics: p.metrics})
 		if err != nil {

@@ -25,6 +25,9 @@ type ServeOptions struct {
 	// WebhookName names the two webhook configurations. Two programs outside of one cluster need names of
 	// their own. Default: holdfast.
 	WebhookName string
+	// WebhookOwner names the ClusterRole with which the webhook configurations go when it is deleted, in the cluster. Empty:
+	// they stay until somebody deletes them.
+	WebhookOwner string
 	// Service names the Service in front of the webhook, in the cluster. Default: holdfast.
 	Service string
 	// Deployment names the Deployment whose replicas answer the API server, in the cluster: failurePolicy Fail is

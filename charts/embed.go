@@ -9,10 +9,13 @@ import (
 )
 
 // The definitions of the reports are made from the Go types that the reports are
-// written with. The version of the types is the one that go.mod requires. That of Remediation is made from our own.
+// written with. The version of the types is the one that go.mod requires. That of Remediation is made from our own,
+// and those of policies, for clusters that have none, from Kyverno's.
 //
 //go:generate go run sigs.k8s.io/controller-tools/cmd/controller-gen@v0.21.0 crd paths=github.com/kyverno/kyverno/api/policyreport/v1alpha2 paths=github.com/openreports/reports-api/apis/openreports.io/v1alpha1 output:crd:dir=holdfast/definitions
 //go:generate go run sigs.k8s.io/controller-tools/cmd/controller-gen@v0.21.0 crd:maxDescLen=300 paths=../api/v1alpha1 output:crd:dir=holdfast/definitions
+//go:generate go run sigs.k8s.io/controller-tools/cmd/controller-gen@v0.21.0 crd:maxDescLen=0 paths=github.com/kyverno/kyverno/api/kyverno/v1 paths=github.com/kyverno/kyverno/api/kyverno/v2 paths=github.com/kyverno/kyverno/api/kyverno/v2beta1 paths=github.com/kyverno/kyverno/api/kyverno/v2alpha1 paths=github.com/kyverno/api/api/policies.kyverno.io/v1 paths=github.com/kyverno/api/api/policies.kyverno.io/v1beta1 paths=github.com/kyverno/api/api/policies.kyverno.io/v1alpha1 output:crd:dir=holdfast/policy-definitions
+//go:generate go run ./dashboards -o holdfast/dashboards
 
 //go:embed holdfast/definitions/*.yaml
 var files embed.FS

@@ -85,6 +85,8 @@ type Wanted struct {
 	CABundle []byte
 	// Spared is never asked about.
 	Spared Spared
+	// Owners are the objects with which the configurations go.
+	Owners []metav1.OwnerReference
 	// Forgiving has the API server ignore failures whatever the policies say, because not all who are to answer it do.
 	Forgiving bool
 	// Policies are the types of policies to be asked about when they are written, if they are served.
@@ -134,7 +136,7 @@ func Configure(w Wanted) (Configurations, error) {
 		}
 	}
 	out.Unserved = missing.list()
-	meta := metav1.ObjectMeta{Name: w.Name, Labels: map[string]string{managedBy[0]: managedBy[1]}}
+	meta := metav1.ObjectMeta{Name: w.Name, Labels: map[string]string{managedBy[0]: managedBy[1]}, OwnerReferences: w.Owners}
 	for _, hook := range []Hook{Validate, Mutate} {
 		entries, err := w.entries(hook, asked[hook])
 		if err != nil {

@@ -191,7 +191,7 @@ func (k *keeper[T, W]) bring(ctx context.Context, all Configurations, patience t
 		return unchanged, nil
 	case all.Forgiving && !absent && isOurs(live) && k.refuses(live):
 		return stricter, nil
-	case needed && !absent && isOurs(live) && equality.Semantic.DeepEqual(*k.entries(live), *k.entries(wanted)):
+	case needed && !absent && isOurs(live) && equality.Semantic.DeepEqual(*k.entries(live), *k.entries(wanted)) && owned(live, wanted):
 		return unchanged, nil
 	case k.patient(all, patience):
 		return waiting, nil
@@ -212,6 +212,9 @@ func (k *keeper[T, W]) bring(ctx context.Context, all Configurations, patience t
 	}
 	maps.Copy(labels, wanted.GetLabels())
 	live.SetLabels(labels)
+	if !owned(live, wanted) {
+		live.SetOwnerReferences(wanted.GetOwnerReferences())
+	}
 	_, err = k.client.Update(ctx, live, metav1.UpdateOptions{FieldManager: fieldManager})
 	if k.was(wanted) {
 		return repaired, err
@@ -234,6 +237,17 @@ func (k *keeper[T, W]) refuses(live T) bool {
 }
 
 func isOurs(o metav1.Object) bool { return o.GetLabels()[managedBy[0]] == managedBy[1] }
+
+// owned reports whether a configuration has all owners that it is to have. Others do no harm: what has an owner stays as
+// long as one of them does.
+func owned(live, wanted metav1.Object) bool {
+	for _, o := range wanted.GetOwnerReferences() {
+		if !slices.ContainsFunc(live.GetOwnerReferences(), func(have metav1.OwnerReference) bool { return have.UID == o.UID }) {
+			return false
+		}
+	}
+	return true
+}
 
 // delete removes what was read, and nothing that came in its place.
 func (k *keeper[T, W]) delete(ctx context.Context, live T) error {

@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/util/workqueue"
 )
 
@@ -167,10 +168,14 @@ func (r *Registrar) apply(ctx context.Context) ([]change, error) {
 	if snapshot == nil || len(resources) == 0 || len(bundle) == 0 {
 		return nil, nil // each of the three tells when it is there
 	}
+	owners, err := r.owners(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("finding the owners of the webhook configurations: %w", err)
+	}
 	waits := r.failing.waitsFor()
 	wanted, err := Configure(Wanted{
 		Name: r.opts.Name, Snapshot: snapshot, Resources: resources, Endpoint: r.opts.Endpoint, CABundle: bundle,
-		Spared: r.opts.Spared, Forgiving: waits != "", Policies: r.opts.Policies,
+		Spared: r.opts.Spared, Owners: owners, Forgiving: waits != "", Policies: r.opts.Policies,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("building the webhook configurations: %w", err)
@@ -209,6 +214,13 @@ func (r *Registrar) apply(ctx context.Context) ([]change, error) {
 		r.opts.Applied(snapshot)
 	}
 	return changes, nil
+}
+
+func (r *Registrar) owners(ctx context.Context) ([]metav1.OwnerReference, error) {
+	if r.opts.Owners == nil {
+		return nil, nil
+	}
+	return r.opts.Owners(ctx)
 }
 
 // report tells of kinds that are not served, when they change.

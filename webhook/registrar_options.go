@@ -1,12 +1,14 @@
 package webhook
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/kubernetes"
 
@@ -55,6 +57,9 @@ type RegistrarOptions struct {
 	// RemoveOnShutdown takes the configurations away at the end of Run, if they point to Endpoint still. For
 	// a process outside the cluster, which nobody starts again; in the cluster the next replica serves them.
 	RemoveOnShutdown bool
+	// Owners are the objects with which the configurations go: when all of them have gone, Kubernetes collects what they
+	// own. They are asked for at each look; an error is one of writing the configurations. Default: nil, nobody.
+	Owners func(context.Context) ([]metav1.OwnerReference, error)
 	// Policies are the types of policies that the API server is to ask about when they are written, at
 	// PoliciesPath: those of them that it serves. Default: none.
 	Policies []schema.GroupVersionResource

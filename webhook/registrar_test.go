@@ -225,6 +225,49 @@ func TestWhatSomebodyEditsIsPutRight(t *testing.T) {
 	}
 }
 
+func TestTheConfigurationsHaveAnOwner(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		owner := metav1.OwnerReference{APIVersion: "rbac.authorization.k8s.io/v1", Kind: "ClusterRole", Name: "ours", UID: "u-1"}
+		var gone error
+		o := open(t, fake.NewClientset(), allPolicies(), func(opts *RegistrarOptions) {
+			opts.Owners = func(context.Context) ([]metav1.OwnerReference, error) { return []metav1.OwnerReference{owner}, gone }
+		})
+		owners := func(want ...metav1.OwnerReference) {
+			t.Helper()
+			same(t, o.validating(t).OwnerReferences, want)
+			same(t, o.mutating(t).OwnerReferences, want)
+		}
+		owners(owner)
+		owner.UID = "u-2"
+		o.Poke()
+		synctest.Wait()
+		owners(owner)
+		theirs := metav1.OwnerReference{APIVersion: "v1", Kind: "Namespace", Name: "theirs", UID: "u-3"}
+		v := o.validating(t)
+		v.OwnerReferences = append(v.OwnerReferences, theirs)
+		configurations := o.client.AdmissionregistrationV1().ValidatingWebhookConfigurations()
+		if _, err := configurations.Update(t.Context(), v, metav1.UpdateOptions{}); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		same(t, o.validating(t).OwnerReferences, []metav1.OwnerReference{owner, theirs})
+
+		// The owner is deleted, and what it owned after it: that is not put right.
+		gone = errors.New("not found")
+		if err := configurations.Delete(t.Context(), v.Name, metav1.DeleteOptions{}); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Hour)
+		synctest.Wait()
+		if o.validating(t) != nil {
+			t.Error("it is back")
+		}
+		if want := `error="finding the owners of the webhook configurations: not found"`; !strings.Contains(o.log.String(), want) {
+			t.Errorf("the log has no %s: %s", want, o.log)
+		}
+	})
+}
+
 // Somebody who edits for ever gets ever slower answers: the API server must not pay for a fight.
 func TestAFightSlowsDown(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -52,6 +52,7 @@ at fault is planned, proved and shown as Remediations (--reconcile-mode).`,
 	flags.StringVar(&opts.WebhookURL, "webhook-url", opts.WebhookURL, "`URL` where the API server reaches the webhook from outside of the cluster")
 	flags.StringVar(&opts.WebhookName, "webhook-name", opts.WebhookName, "`NAME` of the webhook configurations (two programs outside of one cluster need two)")
 	flags.StringVar(&opts.Service, "service", opts.Service, "`NAME` of the Service in front of the webhook, in the cluster")
+	flags.StringVar(&opts.WebhookOwner, "webhook-owner", opts.WebhookOwner, "`NAME` of the ClusterRole with which the webhook configurations go, in the cluster (default: they stay)")
 	flags.StringVar(&opts.Deployment, "deployment", opts.Deployment, "`NAME` of the Deployment whose replicas answer, in the cluster: failurePolicy Fail is switched on once all are ready (empty: this one is all)")
 	flags.StringSliceVar(&opts.BreakGlassUsers, "break-glass-users", opts.BreakGlassUsers, "`USERS` whose writes are never intercepted, by their names at the API server (default: none)")
 	flags.StringSliceVar(&opts.BreakGlassGroups, "break-glass-groups", opts.BreakGlassGroups, "`GROUPS` whose members' writes are never intercepted (default: none)")

@@ -3,6 +3,8 @@ package scenarios
 import (
 	"bytes"
 	"context"
+	"encoding/json"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -11,10 +13,13 @@ import (
 	"testing"
 
 	appsv1 "k8s.io/api/apps/v1"
+	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/client-go/kubernetes"
 	"sigs.k8s.io/yaml"
 
@@ -180,6 +185,67 @@ var variations = map[string]struct {
 			}
 		}
 	}},
+	"all that there is to see": {"metrics: {serviceMonitor: {enabled: true}, prometheusRule: {enabled: true, disabled: [HoldfastDrift], labels: {a: b}}, dashboards: {enabled: true, annotations: {folder: holdfast}}}", func(t *testing.T, rendered string) {
+		for _, name := range []string{"overview", "admission", "drift", "remediation", "cost"} {
+			m := must[corev1.ConfigMap](t, rendered, "ConfigMap", "holdfast-dashboard-"+name)
+			if m.Labels["grafana_dashboard"] != "1" || !json.Valid([]byte(m.Data[name+".json"])) {
+				t.Errorf("dashboard %s has the labels %v, and is JSON: %t", name, m.Labels, json.Valid([]byte(m.Data[name+".json"])))
+			}
+		}
+		rule := must[unstructured.Unstructured](t, rendered, "PrometheusRule", "holdfast")
+		text, err := yaml.Marshal(rule.Object)
+		if err != nil || !strings.Contains(string(text), "alert: HoldfastDown\n") || strings.Contains(string(text), "alert: HoldfastDrift\n") {
+			t.Errorf("not all alerts but one are in %s (%v)", text, err)
+		}
+		must[unstructured.Unstructured](t, rendered, "ServiceMonitor", "holdfast")
+	}},
+	"certificates of cert-manager": {"certificates: {certManager: {enabled: true}}", func(t *testing.T, rendered string) {
+		configured(t, rendered, "cert-dir: /etc/holdfast/certs")
+		c := must[unstructured.Unstructured](t, rendered, "Certificate", "holdfast-tls")
+		names, _, err := unstructured.NestedStringSlice(c.Object, "spec", "dnsNames")
+		if err != nil || !slices.Contains(names, "holdfast.holdfast.svc") {
+			t.Errorf("the certificate is for %v (%v)", names, err)
+		}
+		must[unstructured.Unstructured](t, rendered, "Issuer", "holdfast-tls")
+	}},
+	"certificates of an issuer that is there": {"certificates: {certManager: {enabled: true, issuer: {name: corp, kind: ClusterIssuer}}}", func(t *testing.T, rendered string) {
+		c := must[unstructured.Unstructured](t, rendered, "Certificate", "holdfast-tls")
+		if name, _, err := unstructured.NestedString(c.Object, "spec", "issuerRef", "name"); err != nil || name != "corp" {
+			t.Errorf("it is issued by %q (%v)", name, err)
+		}
+		if _, found := find[unstructured.Unstructured](t, rendered, "Issuer", "holdfast-tls"); found {
+			t.Error("an issuer beside it")
+		}
+	}},
+	"replicas by load and behind a wall": {`
+autoscaling: {enabled: true, maxReplicas: 9}
+networkPolicy: {enabled: true, webhookFrom: [{ipBlock: {cidr: 10.0.0.0/8}}], metricsFrom: [{namespaceSelector: {}}], egress: [{ports: [{port: 443}]}]}
+`, func(t *testing.T, rendered string) {
+		if d := must[appsv1.Deployment](t, rendered, "Deployment", "holdfast"); d.Spec.Replicas != nil {
+			t.Errorf("the Deployment says %d replicas too", *d.Spec.Replicas)
+		}
+		if h := must[autoscalingv2.HorizontalPodAutoscaler](t, rendered, "HorizontalPodAutoscaler", "holdfast"); h.Spec.MaxReplicas != 9 {
+			t.Errorf("%d replicas at most: want 9", h.Spec.MaxReplicas)
+		}
+		if n := must[networkingv1.NetworkPolicy](t, rendered, "NetworkPolicy", "holdfast"); len(n.Spec.Egress) != 2 || len(n.Spec.PolicyTypes) != 2 {
+			t.Errorf("the NetworkPolicy is %v", n.Spec)
+		}
+	}},
+	"the definitions of policies": {"{livePolicies: {crds: {kyverno: true, policies: true}}, reconcile: {crds: false}}", func(t *testing.T, rendered string) {
+		for name, want := range map[string]bool{
+			"clusterpolicies.kyverno.io": true, "validatingpolicies.policies.kyverno.io": true, "updaterequests.kyverno.io": false, "remediations.holdfast.dev": false,
+		} {
+			if _, found := find[apiextensionsv1.CustomResourceDefinition](t, rendered, "CustomResourceDefinition", name); found != want {
+				t.Errorf("the definition of %s is there: %t", name, found)
+			}
+		}
+	}},
+	"a key of the file and no roles for people": {`{config: {pprof-listen: "127.0.0.1:6060"}, rbac: {people: false}}`, func(t *testing.T, rendered string) {
+		configured(t, rendered, "pprof-listen: 127.0.0.1:6060", "webhook-owner: holdfast:holdfast")
+		if _, found := find[rbacv1.ClusterRole](t, rendered, "ClusterRole", "holdfast:holdfast:author"); found {
+			t.Error("a role for authors")
+		}
+	}},
 	"everything set": {everything, func(t *testing.T, rendered string) {
 		configured(t, rendered, `exception-namespaces: ["team-*"]`, `break-glass-users: ["ana@example.com"]`, `break-glass-groups: ["oncall"]`, "deployment: grip", "webhook-name: night", `listen: ":10443"`, `metrics-listen: ":9090"`, "log-level: debug", "log-format: text")
 		d := must[appsv1.Deployment](t, rendered, "Deployment", "grip")
@@ -284,7 +350,13 @@ func TestChartIsAcceptedByTheAPIServer(t *testing.T) {
 // startForChart gives an API server with the namespace that the chart goes to. It takes restricted Pods only.
 func startForChart(t *testing.T) *controlplane.ControlPlane {
 	t.Helper()
-	cp, err := controlplane.Start(t.Context(), controlplane.Options{Progress: t.Output()})
+	return startForChartWith(t, controlplane.Options{})
+}
+
+func startForChartWith(t *testing.T, options controlplane.Options) *controlplane.ControlPlane {
+	t.Helper()
+	options.Progress = t.Output()
+	cp, err := controlplane.Start(t.Context(), options)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -293,9 +365,32 @@ func startForChart(t *testing.T) *controlplane.ControlPlane {
 			t.Error(err)
 		}
 	})
+	// What other operators bring: the API server takes their objects, and nobody reads them.
+	for _, kind := range []string{"monitoring.coreos.com/v1/ServiceMonitor", "monitoring.coreos.com/v1/PrometheusRule", "cert-manager.io/v1/Certificate", "cert-manager.io/v1/Issuer"} {
+		define(t, cp, kind)
+	}
 	applyTo(t, cp, `{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "holdfast", "labels": {
 		"pod-security.kubernetes.io/enforce": "restricted", "pod-security.kubernetes.io/warn": "restricted"}}}`)
 	return cp
+}
+
+// define makes a type that takes anything, written as GROUP/VERSION/KIND.
+func define(t *testing.T, cp *controlplane.ControlPlane, name string) {
+	t.Helper()
+	parts := strings.Split(name, "/")
+	group, version, kind := parts[0], parts[1], parts[2]
+	plural := strings.ToLower(kind) + "s"
+	applyTo(t, cp, fmt.Sprintf(`
+apiVersion: apiextensions.k8s.io/v1
+kind: CustomResourceDefinition
+metadata: {name: %[3]s.%[1]s}
+spec:
+  group: %[1]s
+  scope: Namespaced
+  names: {kind: %[4]s, plural: %[3]s}
+  versions: [{name: %[2]s, served: true, storage: true, schema: {openAPIV3Schema: {type: object, x-kubernetes-preserve-unknown-fields: true}}}]
+`, group, version, plural, kind))
+	kubectl(t.Context(), t, cp, "", "wait", "--for=condition=Established", "--timeout=60s", "customresourcedefinition/"+plural+"."+group)
 }
 
 // applyTo sends objects by server-side apply and gives what was said to it.

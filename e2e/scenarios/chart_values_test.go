@@ -29,6 +29,14 @@ func TestChartRefusesWrongValues(t *testing.T) {
 		"a service without a scheme":        {"lookups: {allowedServices: [api.test]}", "does not match pattern"},
 		"a ledger of no size":               {"ledger: {maxSize: much}", "does not match pattern"},
 		"a timeout without a unit":          {"lookups: {timeout: '10'}", "does not match pattern"},
+		"a replica too few to scale":        {"autoscaling: {minReplicas: 0}", "minimum: got 0, want 1"},
+		"two issuers of certificates":       {"certificates: {secretName: ours, certManager: {enabled: true}}", "maxLength: got 4, want 0"},
+		"a certificate without a unit":      {"certificates: {certManager: {duration: '90'}}", "does not match pattern"},
+		"a key that the chart has":          {"config: {listen: ':1'}", "'not' failed"},
+		"a key that no file has":            {"config: {'Listen to': ':1'}", "does not match pattern"},
+		"a peer that is none":               {"networkPolicy: {metricsFrom: [{pods: {}}]}", "additional properties 'pods' not allowed"},
+		"an alert of somebody else":         {"metrics: {prometheusRule: {disabled: [KubePodCrashLooping]}}", "does not match pattern"},
+		"a dashboard's label as a number":   {"metrics: {dashboards: {labels: {grafana_dashboard: 1}}}", "got number, want string"},
 		"two places for policies":           {"bundle: {configMap: ours, policies: {a.yaml: x}}", "maxProperties: got 1, want 0"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -40,53 +48,34 @@ func TestChartRefusesWrongValues(t *testing.T) {
 	}
 }
 
-func TestReadmeOfTheChartListsEveryValue(t *testing.T) {
-	readme, err := os.ReadFile(filepath.Join(chartDir, "README.md"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	values, err := os.ReadFile(filepath.Join(chartDir, "values.yaml"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	keys := regexp.MustCompile(`(?m)^[a-zA-Z]+`).FindAllString(string(values), -1)
-	if len(keys) < 10 {
-		t.Fatalf("only %d keys found in values.yaml", len(keys))
-	}
-	_, table, _ := strings.Cut(string(readme), "\n## Values\n")
-	for _, key := range keys {
-		if !strings.Contains(table, "`"+key) {
-			t.Errorf("README.md says nothing of %s", key)
-		}
-	}
-}
-
 // What stands in the chart is what the generator makes of the Go types that go.mod requires.
 func TestDefinitionsAreInStep(t *testing.T) {
 	source, err := os.ReadFile(filepath.Join(chartDir, "..", "embed.go"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	made := t.TempDir()
-	for _, directive := range regexp.MustCompile(`(?m)^//go:generate go (run .*) output:crd:dir=holdfast/definitions$`).FindAllSubmatch(source, -1) {
-		cmd := exec.CommandContext(t.Context(), "go", append(strings.Fields(string(directive[1])), "output:crd:dir="+made)...)
-		cmd.Dir = filepath.Join(chartDir, "..")
-		if said, err := cmd.CombinedOutput(); err != nil {
-			t.Fatalf("%s: %v\n%s", cmd, err, said)
+	for dir, number := range map[string]int{"definitions": 5, "policy-definitions": 18} {
+		made := t.TempDir()
+		for _, directive := range regexp.MustCompile(`(?m)^//go:generate go (run .*) output:crd:dir=holdfast/`+dir+`$`).FindAllSubmatch(source, -1) {
+			cmd := exec.CommandContext(t.Context(), "go", append(strings.Fields(string(directive[1])), "output:crd:dir="+made)...)
+			cmd.Dir = filepath.Join(chartDir, "..")
+			if said, err := cmd.CombinedOutput(); err != nil {
+				t.Fatalf("%s: %v\n%s", cmd, err, said)
+			}
 		}
-	}
-	want, have := yamlFiles(t, made), yamlFiles(t, filepath.Join(chartDir, "definitions"))
-	if len(want) != 5 {
-		t.Errorf("the generator made %d files: want 5", len(want))
-	}
-	for name, text := range want {
-		if have[name] != text {
-			t.Errorf("%s is not what the generator makes: run go generate ./charts", name)
+		want, have := yamlFiles(t, made), yamlFiles(t, filepath.Join(chartDir, dir))
+		if len(want) != number {
+			t.Errorf("the generator made %d files of %s: want %d", len(want), dir, number)
 		}
-	}
-	for name := range have {
-		if _, found := want[name]; !found {
-			t.Errorf("%s is not made by the generator", name)
+		for name, text := range want {
+			if have[name] != text {
+				t.Errorf("%s/%s is not what the generator makes: run go generate ./charts", dir, name)
+			}
+		}
+		for name := range have {
+			if _, found := want[name]; !found {
+				t.Errorf("%s/%s is not made by the generator", dir, name)
+			}
 		}
 	}
 }

@@ -53,6 +53,15 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- end -}}
 {{- end }}
 
+{{/* The Secret with certificates that somebody else issues; nothing where Holdfast does. */}}
+{{- define "holdfast.certificateSecret" -}}
+{{- if .Values.certificates.certManager.enabled -}}
+{{- printf "%s-tls" (include "holdfast.fullname" .) -}}
+{{- else -}}
+{{- .Values.certificates.secretName -}}
+{{- end -}}
+{{- end }}
+
 {{/* The ConfigMap with the user's policies; nothing for the shipped bundle. */}}
 {{- define "holdfast.bundle" -}}
 {{- if .Values.bundle.configMap -}}
@@ -75,6 +84,9 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{/* The file that `holdfast serve --config` reads. */}}
 {{- define "holdfast.config" -}}
 webhook-name: {{ include "holdfast.webhookName" . }}
+{{- if .Values.rbac.create }}
+webhook-owner: {{ include "holdfast.clusterName" . }}
+{{- end }}
 service: {{ include "holdfast.fullname" . }}
 deployment: {{ include "holdfast.fullname" . }}
 {{- with .Values.breakGlass.users }}
@@ -122,7 +134,10 @@ state-dir: /var/lib/holdfast
 {{- if include "holdfast.bundle" . }}
 bundle: [/etc/holdfast/bundle]
 {{- end }}
-{{- if .Values.certificates.secretName }}
+{{- if include "holdfast.certificateSecret" . }}
 cert-dir: /etc/holdfast/certs
+{{- end }}
+{{- with .Values.config }}
+{{ toYaml . }}
 {{- end }}
 {{- end }}

@@ -109,7 +109,7 @@ spec:
           mountPath: /etc/holdfast/ledger
           readOnly: true
         {{- end }}
-        {{- if .root.Values.certificates.secretName }}
+        {{- if include "holdfast.certificateSecret" .root }}
         - name: certs
           mountPath: /etc/holdfast/certs
           readOnly: true
@@ -136,7 +136,7 @@ spec:
           - key: {{ .root.Values.ledger.postgres.secretKey }}
             path: dsn
     {{- end }}
-    {{- with .root.Values.certificates.secretName }}
+    {{- with include "holdfast.certificateSecret" .root }}
     - name: certs
       secret:
         secretName: {{ . }}
