@@ -17,6 +17,7 @@ import (
 	"github.com/holdfast-io/holdfast/certs"
 	"github.com/holdfast-io/holdfast/engine"
 	"github.com/holdfast-io/holdfast/events"
+	"github.com/holdfast-io/holdfast/reconcile/approval"
 	"github.com/holdfast-io/holdfast/webhook"
 )
 
@@ -76,12 +77,17 @@ func (o *ServeOptions) admission(ctx context.Context, p admissionParts) (made *d
 	if err != nil {
 		return nil, err
 	}
+	stamps, err := o.stamps(p)
+	if err != nil {
+		return nil, err
+	}
 	mux := http.NewServeMux()
 	mux.Handle("/", handler)
+	mux.Handle(approval.Path, stamps)
 	registration := webhook.RegistrarOptions{
 		Client: p.clients.kube, Snapshots: p.snapshots, Certificates: d.certificates, Resources: p.served,
 		Name: o.WebhookName, Endpoint: o.endpoint(),
-		Spared: spared, RemoveOnShutdown: o.WebhookURL != "",
+		Spared: spared, RemoveOnShutdown: o.WebhookURL != "", Guards: []webhook.Guard{stampGuard()},
 		Logger: log, Metrics: p.metrics,
 	}
 	if o.WebhookURL == "" && o.Deployment != "" {
@@ -92,7 +98,7 @@ func (o *ServeOptions) admission(ctx context.Context, p admissionParts) (made *d
 		registration.Owners = clusterRole(p.clients.kube, o.WebhookOwner)
 	}
 	if source, ok := p.policies.(*live.Source); ok {
-		reviews, err := webhook.NewPolicyHandler(webhook.PolicyOptions{Checker: source, BreakGlass: spared.BreakGlass, Logger: log, Metrics: p.metrics})
+		reviews, err := webhook.NewPolicyHandler(webhook.PolicyOptions{Checker: source, BreakGlass: spared.BreakGlass, Memory: p.seen.memory, Logger: log, Metrics: p.metrics})
 		if err != nil {
 			return nil, err
 		}

@@ -69,6 +69,8 @@ type ServeOptions struct {
 	// ReconcileMode is how far anything may go with what is found: report, propose, approve or enforce. Policies and
 	// Namespaces can only narrow it. Default: propose.
 	ReconcileMode Mode
+	// Approvals say what an approval of a Remediation takes.
+	Approvals ApprovalOptions
 	// ManagedBy is the value of the label app.kubernetes.io/managed-by on what is generated. Default: kyverno, so
 	// that what it generated is adopted.
 	ManagedBy string
@@ -91,7 +93,7 @@ type ServeOptions struct {
 
 // DefaultServeOptions gives the defaults of all options.
 func DefaultServeOptions() ServeOptions {
-	return ServeOptions{WebhookName: "holdfast", Service: "holdfast", Deployment: "holdfast", BreakGlassUsers: []string{}, BreakGlassGroups: []string{}, Namespace: ownNamespace, Listen: ":9443", MetricsListen: ":8080", Admission: true, Audit: true, Reports: DefaultReportOptions(), Resweep: time.Hour, ClockInterval: 5 * time.Minute, LivePolicies: true, Reconcile: true, ReconcileMode: Mode(v1alpha1.Propose), ManagedBy: engine.DefaultManagedBy, ExceptionNamespaces: []string{}, Events: true, Settle: DefaultSettleOptions(), Ledger: DefaultLedgerOptions(), Lookups: DefaultLookupOptions()}
+	return ServeOptions{WebhookName: "holdfast", Service: "holdfast", Deployment: "holdfast", BreakGlassUsers: []string{}, BreakGlassGroups: []string{}, Namespace: ownNamespace, Listen: ":9443", MetricsListen: ":8080", Admission: true, Audit: true, Reports: DefaultReportOptions(), Resweep: time.Hour, ClockInterval: 5 * time.Minute, LivePolicies: true, Reconcile: true, ReconcileMode: Mode(v1alpha1.Propose), Approvals: DefaultApprovalOptions(), ManagedBy: engine.DefaultManagedBy, ExceptionNamespaces: []string{}, Events: true, Settle: DefaultSettleOptions(), Ledger: DefaultLedgerOptions(), Lookups: DefaultLookupOptions()}
 }
 
 // Validate names the first option that cannot be used, by its flag.
@@ -136,7 +138,7 @@ func (o *ServeOptions) Validate() error {
 	if err := o.Settle.Validate(); err != nil {
 		return err
 	}
-	if err := errors.Join(o.Ledger.Validate(), o.Lookups.Validate()); err != nil {
+	if err := errors.Join(o.Approvals.Validate(), o.Ledger.Validate(), o.Lookups.Validate()); err != nil {
 		return err
 	}
 	if err := o.Reports.Validate(); err != nil {

@@ -91,6 +91,8 @@ type Wanted struct {
 	Forgiving bool
 	// Policies are the types of policies to be asked about when they are written, if they are served.
 	Policies []schema.GroupVersionResource
+	// Guards are asked about writes of a resource of our own, if it is served.
+	Guards []Guard
 }
 
 // Configurations are the webhook configurations that a bundle needs, with all fields as the API server
@@ -151,6 +153,13 @@ func Configure(w Wanted) (Configurations, error) {
 				return out, err
 			}
 			entries = append(entries, entry...)
+		}
+		if hook == Mutate {
+			guards, err := w.guards()
+			if err != nil {
+				return out, err
+			}
+			entries = append(entries, guards...)
 		}
 		switch {
 		case len(entries) == 0:

@@ -12,6 +12,7 @@ import (
 
 	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/yaml"
 )
 
@@ -318,6 +319,11 @@ func TestConfigurations(t *testing.T) {
 			w.Endpoint = Endpoint{Service: &admissionregistrationv1.ServiceReference{Namespace: "holdfast", Name: "holdfast-webhook", Port: &port}}
 			w.Spared = Spared{BreakGlass: BreakGlass{Users: []string{"ana"}, Groups: []string{"oncall"}}}
 			w.Forgiving = true
+			configMaps := schema.GroupVersionResource{Version: "v1", Resource: "configmaps"}
+			w.Guards = []Guard{
+				{Name: "settings", Path: "/settings", Resource: configMaps, Condition: "has(object.data)"},
+				{Name: "unserved", Path: "/unserved", Resource: configMaps.GroupResource().WithVersion("v2")},
+			}
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

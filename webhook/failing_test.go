@@ -8,6 +8,7 @@ import (
 
 	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/kubernetes/fake"
 )
 
@@ -120,6 +121,24 @@ func TestFailStaysOnWhenAReplicaStarts(t *testing.T) {
 			t.Errorf("it is not on, because %q", got)
 		}
 		o.wrote(t, map[string]float64{})
+	})
+}
+
+func TestAGuardRefusesFromTheStartAndSwitchesNothingOn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		guarded := func(o *RegistrarOptions) {
+			with(newCrew(oneOfTwo))(o)
+			o.Guards = []Guard{{Name: "settings", Path: "/settings", Resource: schema.GroupVersionResource{Version: "v1", Resource: "configmaps"}, Condition: "true"}}
+		}
+		client := fake.NewClientset()
+		open(t, client, strict, guarded).stop()
+		o := open(t, client, strict, guarded)
+		if got := o.failurePolicies(t); got != "Ignore Ignore Ignore Fail" {
+			t.Errorf("got %s", got)
+		}
+		if got := o.FailNotYetOn(); got != oneOfTwo {
+			t.Errorf("it is not yet on, because %q", got)
+		}
 	})
 }
 

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
@@ -115,6 +116,9 @@ func configurationKinds(c kubernetes.Interface, name string) [2]kindOfConfigurat
 				return &w.ClientConfig
 			},
 			failure: func(w *admissionregistrationv1.MutatingWebhook) *admissionregistrationv1.FailurePolicyType {
+				if strings.HasSuffix(w.Name, guardSuffix) {
+					return nil // it always does, which says nothing of the policies
+				}
 				return w.FailurePolicy
 			},
 		},

@@ -7,11 +7,13 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"mime"
 	"net/http"
 	"reflect"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	admissionv1 "k8s.io/api/admission/v1"
@@ -36,6 +38,8 @@ type PolicyOptions struct {
 	Checker PolicyChecker
 	// BreakGlass are users whose policies are let pass unchecked. Default: nobody.
 	BreakGlass BreakGlass
+	// Memory keeps who changed what a policy says. Default: nobody does.
+	Memory *Memory
 	// Logger default: nothing is written.
 	Logger *slog.Logger
 	// Metrics is where holdfast_policy_reviews_total is registered. Default: nowhere.
@@ -47,6 +51,7 @@ type PolicyOptions struct {
 type PolicyHandler struct {
 	checker PolicyChecker
 	excused BreakGlass
+	memory  *Memory
 	logger  *slog.Logger
 	reviews *prometheus.CounterVec
 	limiter limiter
@@ -68,7 +73,7 @@ func NewPolicyHandler(opts PolicyOptions) (*PolicyHandler, error) {
 		return nil, fmt.Errorf("webhook policy options: %w", err)
 	}
 	h := &PolicyHandler{
-		checker: opts.Checker, excused: opts.BreakGlass, logger: opts.Logger,
+		checker: opts.Checker, excused: opts.BreakGlass, memory: opts.Memory, logger: opts.Logger,
 		limiter: limiter{maxCount: maxPolicyReviews, maxBytes: maxPolicyReviews * maxPolicyReviewBytes},
 		reviews: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "holdfast_policy_reviews_total",
@@ -147,9 +152,15 @@ func (h *PolicyHandler) answer(ctx context.Context, req *request) (resp *admissi
 	}()
 	old := subject.Old()
 	same := subject.Operation == engine.Update && samePolicy(old, subject.Object)
+	write := *subject // with what is remembered of it, which the checker may change
+	meta, _ := subject.Object["metadata"].(map[string]any)
+	write.Object = map[string]any{"metadata": maps.Clone(meta)}
 	problems, remarks := h.checker.Check(ctx, subject.Object)
 	notes := Notes{Warnings: policyWarnings(remarks)}
 	if len(problems) == 0 {
+		if !same { // whoever changes a label has not written the policy
+			h.memory.passed(&write, nil, time.Now())
+		}
 		return Allowed(req.UID, notes), allowed
 	}
 	if same {

@@ -10,6 +10,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	admissionv1 "k8s.io/api/admission/v1"
@@ -26,6 +27,9 @@ func (checker) Check(_ context.Context, object map[string]any) (problems []engin
 	spec, _ := object["spec"].(map[string]any)
 	if spec["panic"] != nil {
 		panic("as asked")
+	}
+	if meta, ok := object["metadata"].(map[string]any); ok {
+		delete(meta, "managedFields") // the object is the checker's
 	}
 	for i := range int(number(spec["problems"])) {
 		problems = append(problems, engine.Problem{Path: []any{"spec", "rules", i}, Message: "is wrong"})
@@ -232,5 +236,31 @@ func TestPoliciesHaveAnEntryOfTheirOwn(t *testing.T) {
 	if entry.Name != "policies.validate.holdfast.dev" || *entry.FailurePolicy != "Ignore" || *entry.ClientConfig.URL != "https://127.0.0.1:9443/policies/validate" ||
 		len(entry.NamespaceSelector.MatchExpressions) != 0 {
 		t.Errorf("the entry is %+v", entry)
+	}
+}
+
+// Who writes what a policy says is remembered; who is refused, or changes a label, is not.
+func TestWhoWroteAPolicyIsRemembered(t *testing.T) {
+	d := newPolicyDoor(t)
+	d.memory = NewMemory(time.Now())
+	policy := func(generation int, at, rest string) string {
+		return fmt.Sprintf(`{"apiVersion": "kyverno.io/v1", "kind": "ClusterPolicy", "metadata": {"name": "p", "uid": "p", "generation": %d,
+			"managedFields": [{"manager": "m", "time": %q}]}, "spec": {%s}}`, generation, at, rest)
+	}
+	first, second := policy(1, "2026-05-04T12:00:00Z", `"a": 1`), policy(2, "2026-05-04T12:01:00Z", `"a": 2`)
+	d.ask(t, "CREATE", "null", first)
+	d.ask(t, "UPDATE", first, policy(1, "2026-05-04T12:00:30Z", `"a": 1`))
+	d.ask(t, "UPDATE", second, policy(3, "2026-05-04T12:02:00Z", `"problems": 1`))
+	for _, test := range []struct {
+		trace Trace
+		known bool
+	}{
+		{Trace{UID: "p", Generation: 1, Newest: "2026-05-04T12:00:00Z"}, true},
+		{Trace{UID: "p", Generation: 1, Newest: "2026-05-04T12:00:30Z"}, false},
+		{Trace{UID: "p", Generation: 3, Newest: "2026-05-04T12:02:00Z"}, false},
+	} {
+		if _, known := d.memory.Recall(test.trace); known != test.known {
+			t.Errorf("%+v is known: %t, want %t", test.trace, known, test.known)
+		}
 	}
 }

@@ -175,7 +175,7 @@ func (r *Registrar) apply(ctx context.Context) ([]change, error) {
 	waits := r.failing.waitsFor()
 	wanted, err := Configure(Wanted{
 		Name: r.opts.Name, Snapshot: snapshot, Resources: resources, Endpoint: r.opts.Endpoint, CABundle: bundle,
-		Spared: r.opts.Spared, Owners: owners, Forgiving: waits != "", Policies: r.opts.Policies,
+		Spared: r.opts.Spared, Owners: owners, Forgiving: waits != "", Policies: r.opts.Policies, Guards: r.opts.Guards,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("building the webhook configurations: %w", err)

@@ -63,6 +63,8 @@ type RegistrarOptions struct {
 	// Policies are the types of policies that the API server is to ask about when they are written, at
 	// PoliciesPath: those of them that it serves. Default: none.
 	Policies []schema.GroupVersionResource
+	// Guards are asked about writes of resources of our own. Default: none.
+	Guards []Guard
 	// RepairAfter is how long to leave alone what somebody else has changed. Default: 0, repair at once. It
 	// is for replicas that hear of policies by watches of their own: one that hears first writes what the
 	// others are about to want, and must not be undone by them.

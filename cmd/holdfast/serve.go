@@ -71,6 +71,8 @@ at fault is planned, proved and shown as Remediations (--reconcile-mode).`,
 	flags.StringSliceVar(&opts.ExceptionNamespaces, "exception-namespaces", opts.ExceptionNamespaces, "`NAMESPACES`, with wildcards, whose PolicyExceptions count (default: that of this program)")
 	flags.BoolVar(&opts.Reconcile, "reconcile", opts.Reconcile, "make and keep what generate rules generate, and change the targets of mutate rules; without, the audit only reports them")
 	flags.Var(config.NewChoice(&opts.ReconcileMode, app.Modes()), "reconcile-mode", "how far anything may go with objects that rules find at fault; policies and Namespaces can only narrow it")
+	flags.DurationVar(&opts.Approvals.Lasts, "approval-lasts", opts.Approvals.Lasts, "longest `DURATION` for which the approval of a Remediation counts")
+	flags.BoolVar(&opts.Approvals.NotByAuthor, "approval-not-by-author", opts.Approvals.NotByAuthor, "demand that whoever approves a Remediation is not the one who edited its policy last")
 	flags.StringVar(&opts.ManagedBy, "managed-by", opts.ManagedBy, "`VALUE` of the label app.kubernetes.io/managed-by on what is generated")
 	flags.StringVar(&opts.StateDir, "state-dir", opts.StateDir, "`FOLDER` for certificates outside of a cluster, and for the ledger")
 	flags.StringVar(&opts.CertDir, "cert-dir", opts.CertDir, "`FOLDER` with tls.crt, tls.key and ca.crt to use, reloaded on change (default: issue our own)")

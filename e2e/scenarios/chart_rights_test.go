@@ -2,6 +2,7 @@ package scenarios
 
 import (
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -134,6 +135,10 @@ func TestChartGivesServeTheRightsThatItNeeds(t *testing.T) {
 				t.Error(err)
 			}
 			s.switchesFailOn(t, client, test.webhook)
+			s.stamps(t)
+			if _, err := client.CoreV1().Secrets("holdfast").Get(t.Context(), "holdfast-approval-key", metav1.GetOptions{}); err != nil {
+				t.Error(err)
+			}
 			if _, err := client.CoreV1().Secrets("holdfast").Get(t.Context(), "holdfast-webhook-certs", metav1.GetOptions{}); err != nil {
 				t.Error(err)
 			}
@@ -181,6 +186,7 @@ type served struct {
 	cmd   *exec.Cmd
 	file  string
 	url   string
+	door  string // where the API server would ask
 	ended chan error
 }
 
@@ -206,7 +212,7 @@ func startAsChart(t *testing.T, cp *controlplane.ControlPlane, binary, rendered 
 			t.Fatal(err)
 		}
 	}
-	s := &served{file: filepath.Join(dir, "log"), url: fmt.Sprintf("http://127.0.0.1:%d", ports[1]), ended: make(chan error, 1)}
+	s := &served{file: filepath.Join(dir, "log"), url: fmt.Sprintf("http://127.0.0.1:%d", ports[1]), door: fmt.Sprintf("https://127.0.0.1:%d", ports[0]), ended: make(chan error, 1)}
 	log, err := os.Create(s.file)
 	if err != nil {
 		t.Fatal(err)
@@ -347,6 +353,30 @@ func (s *served) get(ctx context.Context, path string) ([]byte, error) {
 }
 
 // stop ends the process as a kubelet does.
+// stamps asks for the stamp of somebody's wish to go on, as the API server would: what the user may is asked of the API server,
+// and the key is made in a Secret.
+func (s *served) stamps(t *testing.T) {
+	t.Helper()
+	const review = `{"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": {"uid": "u", "operation": "UPDATE", "name": "r",
+		"userInfo": {"username": "ana", "groups": ["system:masters"]},
+		"oldObject": {"metadata": {"name": "r", "uid": "u"}, "spec": {"paused": true}}, "object": {"metadata": {"name": "r", "uid": "u"}, "spec": {"paused": false}}}}`
+	// The certificate is for the Service's name; whom it is asked of is not what is tried here.
+	client := http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}, Timeout: patience} //nolint:gosec // see above
+	defer client.CloseIdleConnections()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.door+"/remediations/stamp", strings.NewReader(review))
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp, err := client.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	if body, err := io.ReadAll(resp.Body); err != nil || !strings.Contains(string(body), `"allowed":true,"patch":`) {
+		t.Errorf("no stamp: %v, %s", err, body)
+	}
+}
+
 func (s *served) stop(t *testing.T) {
 	t.Helper()
 	if err := s.cmd.Process.Signal(syscall.SIGTERM); err != nil {

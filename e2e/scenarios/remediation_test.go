@@ -55,13 +55,11 @@ func (c *cluster) checkPlansCannotBeEdited(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, test := range map[string]struct{ patch, want string }{
-		"another patch":           {`[{"op":"replace","path":"/spec/plan/targets/0/patch","value":"[]"}]`, "spec.plan: Invalid value: a plan stays as it was proposed"},
-		"a further target":        {`[{"op":"copy","from":"/spec/plan/targets/0","path":"/spec/plan/targets/-"}]`, "spec.plan: Invalid value: a plan stays as it was proposed"},
-		"another digest":          {`[{"op":"replace","path":"/spec/planDigest","value":"` + strings.Repeat("1", 64) + `"}]`, "spec.planDigest: Invalid value"},
-		"no plan":                 {`[{"op":"remove","path":"/spec/plan"}]`, "spec.plan: Required value"},
-		"a decision that is none": {`[{"op":"add","path":"/spec/approval","value":{"planDigest":"","decision":"Maybe"}}]`, `spec.approval.decision: Unsupported value: "Maybe"`},
-		"a pause":                 {`[{"op":"add","path":"/spec/paused","value":true}]`, ""},
-		"an approval":             {`[{"op":"add","path":"/spec/approval","value":{"planDigest":"","decision":"Approve"}}]`, ""},
+		"another patch":    {`[{"op":"replace","path":"/spec/plan/targets/0/patch","value":"[]"}]`, "spec.plan: Invalid value: a plan stays as it was proposed"},
+		"a further target": {`[{"op":"copy","from":"/spec/plan/targets/0","path":"/spec/plan/targets/-"}]`, "spec.plan: Invalid value: a plan stays as it was proposed"},
+		"another digest":   {`[{"op":"replace","path":"/spec/planDigest","value":"` + strings.Repeat("1", 64) + `"}]`, "spec.planDigest: Invalid value"},
+		"no plan":          {`[{"op":"remove","path":"/spec/plan"}]`, "spec.plan: Required value"},
+		"a pause":          {`[{"op":"add","path":"/spec/paused","value":true}]`, ""},
 	} {
 		_, err := remediations.Patch(t.Context(), "by-hand", types.JSONPatchType, []byte(test.patch), metav1.PatchOptions{})
 		switch {

@@ -111,6 +111,7 @@ func TestEachGateStopsWithItsReason(t *testing.T) {
 		"it was approved":                   {approve(Approval{Decision: Approved, By: "jane"}), ""},
 		"the approval has expired":          {approve(Approval{Decision: Expired, Message: "too late"}), "approval ApprovalExpired: too late"},
 		"the approval is forged":            {approve(Approval{Decision: Forged, Message: "no stamp"}), "approval ApprovalForged: no stamp"},
+		"it is forged though none needed":   {func(f *Facts) { f.Approval = Approval{Decision: Forged, Message: "no stamp"} }, "approval ApprovalForged: no stamp"},
 		"the approval is of another plan":   {approve(Approval{Decision: OtherPlan, Message: "other"}), "approval ApprovalOfAnotherPlan: other"},
 		"nobody knows of the approval":      {approve(Approval{Message: "the key is away"}), "approval NotKnown: it is not known whether it was approved: the key is away"},
 		"it is rejected though none needed": {func(f *Facts) { f.Approval = Approval{Decision: Rejected, By: "jane"} }, "approval ApprovalRejected: it was rejected by jane"},

@@ -61,11 +61,15 @@ func settings(f *Facts) Verdict {
 	return pass()
 }
 
-// approved stops what was rejected, and in the mode approve all that was not approved.
+// approved stops what was rejected, or has a decision that nobody can answer for; and in the mode approve all that was not
+// approved.
 func approved(f *Facts) Verdict {
 	a := &f.Approval
-	if a.Decision == Rejected {
+	switch a.Decision {
+	case Rejected:
 		return stop(ApprovalRejected, "it was rejected by "+a.By)
+	case Forged:
+		return stop(ApprovalForged, a.Message)
 	}
 	if f.Mode.Allows(v1alpha1.Enforce) {
 		return pass()
@@ -79,8 +83,6 @@ func approved(f *Facts) Verdict {
 		return stop(ApprovalExpired, a.Message)
 	case OtherPlan:
 		return stop(ApprovalOther, a.Message)
-	case Forged:
-		return stop(ApprovalForged, a.Message)
 	default:
 		return stop(NotKnown, "it is not known whether it was approved: "+a.Message)
 	}

@@ -116,6 +116,8 @@ allowed-service-url: {{ toJson . }}
 {{- end }}
 reconcile: {{ .Values.reconcile.enabled }}
 reconcile-mode: {{ .Values.reconcile.mode }}
+approval-lasts: {{ .Values.reconcile.approvals.lasts }}
+approval-not-by-author: {{ .Values.reconcile.approvals.notByAuthor }}
 managed-by: {{ .Values.reconcile.managedBy | quote }}
 live-policies: {{ .Values.livePolicies.enabled }}
 {{- with .Values.livePolicies.exceptionNamespaces }}
