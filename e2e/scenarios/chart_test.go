@@ -135,7 +135,7 @@ var variations = map[string]struct {
 			t.Errorf("the Secret is not mounted: %v", d.Spec.Template.Spec.Volumes)
 		}
 		for _, rule := range must[rbacv1.Role](t, rendered, "Role", "holdfast").Rules {
-			if slices.Contains(rule.Resources, "secrets") {
+			if slices.Contains(rule.ResourceNames, "holdfast-webhook-certs") {
 				t.Errorf("a right on Secrets that is not needed: %v", rule)
 			}
 		}
