@@ -18,6 +18,7 @@ import (
 	"github.com/holdfast-io/holdfast/bundle/live"
 	"github.com/holdfast-io/holdfast/ledger"
 	"github.com/holdfast-io/holdfast/lookup"
+	"github.com/holdfast-io/holdfast/reconcile/killswitch"
 	"github.com/holdfast-io/holdfast/report"
 )
 
@@ -30,6 +31,7 @@ type health struct {
 	snapshots *bundle.Store
 	division  *division
 	record    *chronicle
+	halt      *killswitch.Watcher
 	version   string // of the program
 }
 
@@ -55,6 +57,8 @@ type status struct {
 	Error   string            `json:"error,omitempty"`
 	// GlobalContext are the global context entries of the bundle in force.
 	GlobalContext []statusEntry `json:"globalContext,omitempty"`
+	// Stopped says why nothing is changed at all, by the replica that audits; nil if nothing is stopped.
+	Stopped *statusStopped `json:"stopped,omitempty"`
 	// Ledger is the record of what this replica decides and does.
 	Ledger ledger.Status `json:"ledger"`
 }
@@ -150,6 +154,7 @@ func (h *health) status(ctx context.Context) status {
 			}
 			out.Coverage = append(out.Coverage, entry)
 		}
+		out.Stopped = stopped(h.halt.State())
 		out.Error, out.Findings = h.auditor.DiscoveryError(), h.auditor.Findings()
 	}
 	out.Cluster = h.policies.Report()

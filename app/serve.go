@@ -112,6 +112,10 @@ func Serve(ctx context.Context, opts ServeOptions, streams IO) (exit Exit, err e
 	if err != nil {
 		return Failed, err
 	}
+	halt, err := opts.killSwitch(clients, record, log, metrics)
+	if err != nil {
+		return Failed, err
+	}
 	auditor, err = audit.New(audit.Options{
 		Client: clients.dynamic, Metadata: clients.metadata, Discovery: servedTypes{served}, Snapshots: snapshots,
 		Inputs: func() *engine.Inputs { return &inputs }, Sink: findings{writer, keeper, proposer, recorder, found}, Writes: seen, Settle: opts.Settle.audit(), Mine: division.mine, Resweep: opts.Resweep, Clock: opts.ClockInterval, Logger: log, Metrics: metrics,
@@ -130,7 +134,7 @@ func Serve(ctx context.Context, opts ServeOptions, streams IO) (exit Exit, err e
 	// Parts stop in the reverse order: the configurations go before the server that they lead to.
 	parts := newLifecycle(ctx, log)
 	bundles := record.bundles(snapshots, log)
-	health := &health{door: door, lookups: lookups, policies: policies, auditor: auditor, snapshots: snapshots, division: division, record: record, version: opts.Version}
+	health := &health{door: door, lookups: lookups, policies: policies, auditor: auditor, snapshots: snapshots, division: division, record: record, halt: halt, version: opts.Version}
 	record.start(parts)
 	parts.start("metrics server", plainServer{plain, health.handler(metrics), log}.run)
 	parts.start("profiles", profiler.run)
@@ -165,6 +169,7 @@ func Serve(ctx context.Context, opts ServeOptions, streams IO) (exit Exit, err e
 			if opts.Audit {
 				terms.start("report writer", writer.Run)
 				terms.start("record of findings", found.run)
+				terms.start("kill switch", halt.Run)
 				terms.start("keeper of what rules generate", keeper.Run)
 				terms.start("proposer of remediations", proposer.Run)
 				terms.start("auditor", auditor.Run)

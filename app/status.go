@@ -48,6 +48,8 @@ type clusterStatus struct {
 	Coverage []statusCoverage `json:"coverage"`
 	// Gaps say what is not as it should be. Nothing in them means that all is looked at.
 	Gaps []string `json:"gaps,omitempty"`
+	// Stopped says why nothing is changed at all.
+	Stopped *statusStopped `json:"stopped,omitempty"`
 	// NotAuditable are rules that no audit can judge, which is as it should be.
 	NotAuditable []statusNotJudged `json:"notAuditable,omitempty"`
 }

@@ -60,6 +60,9 @@ func (s *clusterStatus) write(out io.Writer, now time.Time) error {
 		}
 	}
 	row()
+	if s.Stopped != nil {
+		row(s.Stopped.String())
+	}
 	if len(s.Gaps) == 0 {
 		row("All that the policies select is looked at.")
 	}

@@ -37,6 +37,7 @@ func together(replicas []replicaStatus) *clusterStatus {
 		if !s.Leader {
 			continue
 		}
+		out.Stopped = cmp.Or(out.Stopped, s.Stopped)
 		shard := 0
 		if s.Shard != nil {
 			shard, shards = s.Shard.Ordinal, max(shards, s.Shard.Of)

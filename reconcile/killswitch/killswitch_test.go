@@ -74,10 +74,10 @@ func (p *post) is(t *testing.T, want string) {
 		t.Errorf("it is %s, want %s", got, want)
 	}
 	metric := 1.0
-	if want == "released" {
+	if want == "released" || !p.running.Load() {
 		metric = 0
 	}
-	if err := testutil.GatherAndCompare(p.metrics, strings.NewReader(`# HELP holdfast_reconcile_stopped Whether everything is stopped by the kill switch: 1 if it is, or if it is not known how the switch stands.
+	if err := testutil.GatherAndCompare(p.metrics, strings.NewReader(`# HELP holdfast_reconcile_stopped Whether everything is stopped by the kill switch: 1 if it is, or if it is not known how the switch stands; 0 where nobody follows it.
 # TYPE holdfast_reconcile_stopped gauge
 holdfast_reconcile_stopped `+map[float64]string{0: "0", 1: "1"}[metric]+"\n")); err != nil {
 		t.Error(err)

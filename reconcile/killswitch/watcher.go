@@ -38,9 +38,10 @@ type Options struct {
 
 // Watcher knows how the switch stands.
 type Watcher struct {
-	opts  Options
-	state atomic.Pointer[gate.Switch]
-	told  *gate.Switch // what Changed was told last
+	opts    Options
+	running atomic.Bool
+	state   atomic.Pointer[gate.Switch]
+	told    *gate.Switch // what Changed was told last
 }
 
 // New makes a Watcher that does not know yet.
@@ -55,9 +56,9 @@ func New(opts Options) (*Watcher, error) {
 	if opts.Metrics != nil {
 		gauge := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 			Name: "holdfast_reconcile_stopped",
-			Help: "Whether everything is stopped by the kill switch: 1 if it is, or if it is not known how the switch stands.",
+			Help: "Whether everything is stopped by the kill switch: 1 if it is, or if it is not known how the switch stands; 0 where nobody follows it.",
 		}, func() float64 {
-			if s := w.State(); s != nil && !s.Stopped {
+			if s := w.State(); !w.running.Load() || s != nil && !s.Stopped {
 				return 0
 			}
 			return 1
@@ -82,6 +83,9 @@ const (
 
 // Run follows the switch until the context ends.
 func (w *Watcher) Run(ctx context.Context) error {
+	w.running.Store(true)
+	defer w.running.Store(false)
+	defer w.state.Store(nil)
 	failing := false
 	for ctx.Err() == nil {
 		err := w.follow(ctx)
