@@ -81,9 +81,17 @@ func (o *ServeOptions) admission(ctx context.Context, p admissionParts) (made *d
 	if err != nil {
 		return nil, err
 	}
+	only := func(h http.Handler) http.Handler { return h }
+	if o.ClientCAFile != "" {
+		c, err := newCallers(o.ClientCAFile, o.ClientNames)
+		if err != nil {
+			return nil, err
+		}
+		only = c.only
+	}
 	mux := http.NewServeMux()
-	mux.Handle("/", handler)
-	mux.Handle(approval.Path, stamps)
+	mux.Handle("/", only(handler))
+	mux.Handle(approval.Path, only(stamps))
 	registration := webhook.RegistrarOptions{
 		Client: p.clients.kube, Snapshots: p.snapshots, Certificates: d.certificates, Resources: p.served,
 		Name: o.WebhookName, Endpoint: o.endpoint(),
@@ -102,13 +110,16 @@ func (o *ServeOptions) admission(ctx context.Context, p admissionParts) (made *d
 		if err != nil {
 			return nil, err
 		}
-		mux.Handle(webhook.PoliciesPath, reviews)
+		mux.Handle(webhook.PoliciesPath, only(reviews))
 		registration.Policies, registration.Applied, registration.RepairAfter = live.Types(), source.Applied, repairAfter
 	}
 	if d.registrar, err = webhook.NewRegistrar(registration); err != nil {
 		return nil, err
 	}
 	d.server = webhook.Server{Listener: d.listener, TLS: d.certificates.TLSConfig(), Handler: mux, Logger: log}
+	if o.ClientCAFile != "" {
+		d.server.TLS = asksForCertificates(d.server.TLS)
+	}
 	if o.WebhookURL == "" {
 		host := o.serviceHost()
 		mux.Handle(writesPath, recall{p.seen.memory, d.certificates, host})

@@ -79,6 +79,11 @@ type ServeOptions struct {
 	// CertDir holds certificates from somewhere else (tls.crt, tls.key, ca.crt), reloaded on change; empty
 	// means that the program issues its own.
 	CertDir string
+	// ClientCAFile has the CA of who may send reviews, as PEM: without a client certificate of it, a review is not answered.
+	// ClientNames are the common or DNS names that such a certificate may be for; none for any. Default: no file, everybody
+	// may, because API servers show a certificate only where they are configured to.
+	ClientCAFile string
+	ClientNames  []string
 	// Events tells of refused writes and of new findings by Events on the objects. Default: true.
 	Events bool
 	// Settle says how long findings of the audit are transient.
@@ -93,7 +98,7 @@ type ServeOptions struct {
 
 // DefaultServeOptions gives the defaults of all options.
 func DefaultServeOptions() ServeOptions {
-	return ServeOptions{WebhookName: "holdfast", Service: "holdfast", Deployment: "holdfast", BreakGlassUsers: []string{}, BreakGlassGroups: []string{}, Namespace: ownNamespace, Listen: ":9443", MetricsListen: ":8080", Admission: true, Audit: true, Reports: DefaultReportOptions(), Resweep: time.Hour, ClockInterval: 5 * time.Minute, LivePolicies: true, Reconcile: true, ReconcileMode: Mode(v1alpha1.Propose), Approvals: DefaultApprovalOptions(), ManagedBy: engine.DefaultManagedBy, ExceptionNamespaces: []string{}, Events: true, Settle: DefaultSettleOptions(), Ledger: DefaultLedgerOptions(), Lookups: DefaultLookupOptions()}
+	return ServeOptions{WebhookName: "holdfast", Service: "holdfast", Deployment: "holdfast", BreakGlassUsers: []string{}, BreakGlassGroups: []string{}, Namespace: ownNamespace, Listen: ":9443", MetricsListen: ":8080", Admission: true, Audit: true, Reports: DefaultReportOptions(), Resweep: time.Hour, ClockInterval: 5 * time.Minute, LivePolicies: true, Reconcile: true, ReconcileMode: Mode(v1alpha1.Propose), Approvals: DefaultApprovalOptions(), ManagedBy: engine.DefaultManagedBy, ExceptionNamespaces: []string{}, ClientNames: []string{}, Events: true, Settle: DefaultSettleOptions(), Ledger: DefaultLedgerOptions(), Lookups: DefaultLookupOptions()}
 }
 
 // Validate names the first option that cannot be used, by its flag.
@@ -109,6 +114,8 @@ func (o *ServeOptions) Validate() error {
 		}
 	}
 	switch {
+	case len(o.ClientNames) > 0 && o.ClientCAFile == "":
+		return errors.New("--client-name needs --client-ca-file")
 	case !o.Admission && !o.Audit:
 		return errors.New("neither --admission nor --audit: nothing is left to do")
 	case o.AuditStatefulSet != "" && !o.Audit:

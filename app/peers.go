@@ -91,7 +91,7 @@ func (r recall) admits(state *tls.ConnectionState) error {
 	return nil
 }
 
-// asksForCertificates lets clients show one. The API server shows none, and is not asked to.
+// asksForCertificates lets clients show one, and leaves it to the handlers who has to.
 func asksForCertificates(c *tls.Config) *tls.Config {
 	c.ClientAuth = tls.RequestClientCert
 	return c

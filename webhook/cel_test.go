@@ -84,6 +84,9 @@ func TestValidationActions(t *testing.T) {
 			if c.verdict != "" {
 				want = map[string]string{"ValidatingPolicy.tags": c.verdict, "ValidatingPolicy.tags.images": "1"}
 			}
+			if !c.allowed { // the log has a line about it
+				want["uid"] = "u-1"
+			}
 			same(t, resp.AuditAnnotations, want)
 			if c.allowed {
 				return
@@ -118,7 +121,7 @@ func TestPoliciesOfOneNameKeepApart(t *testing.T) {
 	}
 	same(t, resp.AuditAnnotations, map[string]string{
 		"tags.tag": "denied: an image has a tag; failed at /spec/containers/0/image/", "ValidatingPolicy.tags": "denied: an image has a tag",
-		"ValidatingPolicy.tags.images": "1",
+		"ValidatingPolicy.tags.images": "1", "uid": "u-1",
 	})
 }
 

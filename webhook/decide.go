@@ -14,6 +14,7 @@ import (
 func (h *Handler) validate(ctx context.Context, c *call, rules *engine.Snapshot, req *engine.Request) *admissionv1.AdmissionResponse {
 	decisions := rules.Validate(ctx, req, c.inputs)
 	f := sortOut(req, decisions)
+	f.uid = c.uid
 	h.record(ctx, c, req, &f)
 	if f.refuses() {
 		h.tell(rules, req, &f)
@@ -32,6 +33,7 @@ func (h *Handler) mutate(ctx context.Context, c *call, rules *engine.Snapshot, r
 		return h.unanswered(c, failureRule, http.StatusInternalServerError, err)
 	}
 	f := sortOut(req, m.Decisions)
+	f.uid = c.uid
 	h.record(ctx, c, req, &f)
 	if f.refuses() {
 		h.tell(rules, req, &f)

@@ -28,7 +28,7 @@ func TestARuleThatCannotBeEvaluated(t *testing.T) {
 		resp := d.ask(t, "/validate/fail-10s", unknown)
 		same(t, resp.Result, metav1.Status{Status: "Failure", Code: 500, Reason: "InternalError",
 			Message: "policy strict, rule selected: " + reason + "; the policy's failurePolicy is Fail"})
-		same(t, resp.AuditAnnotations, map[string]string{"strict.selected": "error: " + reason})
+		same(t, resp.AuditAnnotations, map[string]string{"strict.selected": "error: " + reason, "uid": "u-1"})
 		if got := d.metric(t, "holdfast_admission_errors_total{reason=rule,webhook=validate}"); got != 1 {
 			t.Errorf("counted as %v", got)
 		}
@@ -43,7 +43,7 @@ func TestARuleThatCannotBeEvaluated(t *testing.T) {
 			t.Fatalf("refused: %+v", resp.Result)
 		}
 		same(t, resp.Warnings, []string{"policy lax, rule selected: " + reason})
-		same(t, resp.AuditAnnotations, map[string]string{"lax.selected": "error, ignored: " + reason})
+		same(t, resp.AuditAnnotations, map[string]string{"lax.selected": "error, ignored: " + reason, "uid": "u-1"})
 		if got := d.metric(t, "holdfast_admission_requests_total{decision=failed_open,kind=Pod,operation=CREATE,webhook=validate}"); got != 1 {
 			t.Errorf("counted as %v", got)
 		}

@@ -22,6 +22,7 @@ type findings struct {
 	audits    []*engine.Decision // a rule says no and does not enforce it
 	mutated   []*engine.Decision // a mutate rule changed the object
 	annotated []*engine.Decision // has auditAnnotations
+	uid       string             // of the review
 	// private keeps messages, which may quote the object, out of the audit log.
 	private bool
 }

@@ -33,6 +33,7 @@ func TestADenialNamesPolicyRulePathAndWhatToDo(t *testing.T) {
 	same(t, resp.Result, &want)
 	same(t, resp.AuditAnnotations, map[string]string{
 		"require-team.check-team": "denied: the label team says who is called at night; failed at /metadata/labels/team/",
+		"uid":                     "u-1",
 	})
 	if got := d.metric(t, "holdfast_admission_requests_total{decision=denied,kind=Pod,operation=CREATE,webhook=validate}"); got != 1 {
 		t.Errorf("denied is counted as %v", got)

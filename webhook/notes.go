@@ -87,11 +87,21 @@ func (f *findings) annotations() map[string]string {
 			}
 		}
 	}
+	if f.logged() {
+		out[reviewKey] = f.uid
+	}
 	if len(out) == 0 {
 		return nil
 	}
 	return out
 }
+
+// reviewKey is the annotation with the uid of the review, by which our log and the API server's audit log find to each
+// other: the audit log has an ID of its own that no webhook is told. The other keys have a dot in them.
+const reviewKey = "uid"
+
+// logged reports whether there is a line about the review in our log.
+func (f *findings) logged() bool { return len(f.denials)+len(f.blocking)+len(f.open) > 0 }
 
 // maxKeyLength is of the name part of a qualified name; the API server puts the webhook's name before it.
 const maxKeyLength = 63

@@ -66,7 +66,7 @@ func TestADenialOfManyRulesIsCut(t *testing.T) {
 	if n := utf8.RuneCountInString(lines[1]); n != 1024+len("- ") {
 		t.Errorf("a line of %d characters", n)
 	}
-	if len(resp.Result.Details.Causes) != 20 || len(resp.AuditAnnotations) != 20 {
+	if len(resp.Result.Details.Causes) != 20 || len(resp.AuditAnnotations) != 20+len([]string{reviewKey}) {
 		t.Errorf("%d causes, %d annotations", len(resp.Result.Details.Causes), len(resp.AuditAnnotations))
 	}
 }
@@ -121,5 +121,6 @@ func TestCut(t *testing.T) {
 func TestTheAuditLogDoesNotQuoteASecret(t *testing.T) {
 	secret := &engine.Request{Kind: schema.GroupVersionKind{Version: "v1", Kind: "Secret"}}
 	f := sortOut(secret, decisions(1, engine.Fail, engine.Enforce, "the password is 1234"))
-	same(t, f.notes().Annotations, map[string]string{"p000.r": "denied"})
+	f.uid = "u"
+	same(t, f.notes().Annotations, map[string]string{"p000.r": "denied", "uid": "u"})
 }

@@ -58,6 +58,8 @@ at fault is planned, proved and shown as Remediations (--reconcile-mode).`,
 	flags.StringSliceVar(&opts.BreakGlassGroups, "break-glass-groups", opts.BreakGlassGroups, "`GROUPS` whose members' writes are never intercepted (default: none)")
 	flags.StringVar(&opts.Namespace, "namespace", opts.Namespace, "`NAMESPACE` of this program, which the webhook leaves out")
 	flags.StringVar(&opts.Listen, "listen", opts.Listen, "`ADDRESS` of the webhook")
+	flags.StringVar(&opts.ClientCAFile, "client-ca-file", opts.ClientCAFile, "`FILE` with the CA of who may send reviews (default: everybody may)")
+	flags.StringSliceVar(&opts.ClientNames, "client-name", opts.ClientNames, "`NAME` that a client certificate of --client-ca-file may be for (repeatable; default: any)")
 	flags.StringVar(&opts.MetricsListen, "metrics-listen", opts.MetricsListen, "`ADDRESS` of /metrics, /healthz and /readyz")
 	flags.StringVar(&opts.ProfileListen, "pprof-listen", opts.ProfileListen, "loopback `ADDRESS` of /debug/pprof, for go tool pprof (default: none)")
 	flags.BoolVar(&opts.Admission, "admission", opts.Admission, "answer admission reviews, and keep the webhook configurations")

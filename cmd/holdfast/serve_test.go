@@ -39,7 +39,7 @@ func served(t *testing.T, args ...string) (*app.ServeOptions, string, error) {
 
 func TestServeTakesItsOptionsFromFlags(t *testing.T) {
 	got, _, err := served(t, "--kubeconfig", "k", "--webhook-url", "https://127.0.0.1:9443", "--listen", "127.0.0.1:9443",
-		"--metrics-listen", "127.0.0.1:8080", "--state-dir", "s", "--bundle", "a", "--bundle", "b", "--cert-dir", "c", "--namespace", "n", "--service", "v", "--webhook-name", "w", "--webhook-owner", "r",
+		"--metrics-listen", "127.0.0.1:8080", "--state-dir", "s", "--bundle", "a", "--bundle", "b", "--cert-dir", "c", "--namespace", "n", "--service", "v", "--webhook-name", "w", "--webhook-owner", "r", "--client-ca-file", "ca", "--client-name", "api",
 		"--allowed-service-url", "https://x.example", "--lookup-timeout", "3s", "--live-policies=false", "--exception-namespaces", "team-*,legacy", "--reconcile=false", "--reconcile-mode", "enforce", "--approval-lasts", "2h", "--approval-not-by-author", "--managed-by", "m",
 		"--deployment", "d", "--break-glass-users", "u", "--break-glass-groups", "g", "--admission=false", "--audit-statefulset", "x", "--pod-name", "x-1", "--resweep", "2h", "--clock-interval", "1m",
 		"--report-api", "openreports.io", "--report-layout", "namespace", "--report-results", "fail,error",
@@ -53,7 +53,7 @@ func TestServeTakesItsOptionsFromFlags(t *testing.T) {
 		Reports:    app.ReportOptions{API: "openreports.io", Layout: "namespace", Results: []string{"fail", "error"}},
 		Deployment: "d", BreakGlassUsers: []string{"u"}, BreakGlassGroups: []string{"g"},
 		ExceptionNamespaces: []string{"team-*", "legacy"}, ManagedBy: "m", ReconcileMode: "enforce", Approvals: app.ApprovalOptions{Lasts: 2 * time.Hour, NotByAuthor: true},
-		Kubeconfig: "k", Bundle: []string{"a", "b"}, WebhookURL: "https://127.0.0.1:9443", WebhookName: "w", WebhookOwner: "r", Service: "v", Namespace: "n",
+		Kubeconfig: "k", Bundle: []string{"a", "b"}, WebhookURL: "https://127.0.0.1:9443", WebhookName: "w", WebhookOwner: "r", ClientCAFile: "ca", ClientNames: []string{"api"}, Service: "v", Namespace: "n",
 		Listen: "127.0.0.1:9443", MetricsListen: "127.0.0.1:8080", StateDir: "s", CertDir: "c",
 		Ledger:  app.LedgerOptions{DSNFile: "f", Retention: 24 * time.Hour, MaxSize: "64Mi"},
 		Settle:  app.SettleOptions{Default: time.Minute, Namespaces: []string{"dev-*=5m", "prod=0s"}},
@@ -79,6 +79,7 @@ func TestServeChecksItsOptions(t *testing.T) {
 		"--managed-by=a;b":                              `--managed-by "a;b": expected the value of a label`,
 		"--admission=false --audit=false":               "neither --admission nor --audit: nothing is left to do",
 		"--audit=false --audit-statefulset=x":           "--audit-statefulset needs --audit",
+		"--client-name=x":                               "--client-name needs --client-ca-file",
 		"--audit-statefulset=x":                         "--audit-statefulset needs --admission=false: Pods that share the audit come and go with their number, and admission must not",
 		"--report-api=x":                                `--report-api "x": expected wgpolicyk8s.io or openreports.io`,
 		"--report-layout=x":                             `--report-layout "x": expected resource or namespace`,

@@ -22,6 +22,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/dynamic"
@@ -44,16 +45,18 @@ func TestChartGivesServeTheRightsThatItNeeds(t *testing.T) {
 		webhook string
 		// kept is a kind that may not be read: its coverage must say so.
 		kept string
+		// used says that each right is to be used, but for unusedRights.
+		used bool
 	}{
-		"with everything to be read":             {"{}", "holdfast", ""},
-		"with what the shipped bundle needs":     {"audit: {readAll: false}", "holdfast", ""},
-		"with names of its own for the webhooks": {"webhook: {name: night}", "night", ""},
+		"with everything to be read":             {"{}", "holdfast", "", false},
+		"with what the shipped bundle needs":     {"{audit: {readAll: false}, findings: {settle: 1s}}", "holdfast", "", true},
+		"with names of its own for the webhooks": {"webhook: {name: night}", "night", "", false},
 		"without a right to read Services": {`audit: {readAll: false, resources: [
 			{apiGroups: [""], resources: [configmaps, persistentvolumeclaims, pods, serviceaccounts, replicationcontrollers]},
-			{apiGroups: [apps, batch, networking.k8s.io, rbac.authorization.k8s.io], resources: ["*"]}]}`, "holdfast", "Service"},
+			{apiGroups: [apps, batch, networking.k8s.io, rbac.authorization.k8s.io], resources: ["*"]}]}`, "holdfast", "Service", false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			cp := startForChart(t)
+			cp := startForChartWith(t, controlplane.Options{AuditPolicy: controlplane.AuditRequests})
 			client, err := kubernetes.NewForConfig(cp.RESTConfig())
 			if err != nil {
 				t.Fatal(err)
@@ -134,6 +137,9 @@ func TestChartGivesServeTheRightsThatItNeeds(t *testing.T) {
 			if _, err := registered.Get(t.Context(), test.webhook, metav1.GetOptions{}); err != nil {
 				t.Error(err)
 			}
+			if test.used {
+				s.actsOnWhatIsFound(t, client, viewer, pod)
+			}
 			s.switchesFailOn(t, client, test.webhook)
 			s.stamps(t)
 			if _, err := client.CoreV1().Secrets("holdfast").Get(t.Context(), "holdfast-approval-key", metav1.GetOptions{}); err != nil {
@@ -143,6 +149,9 @@ func TestChartGivesServeTheRightsThatItNeeds(t *testing.T) {
 				t.Error(err)
 			}
 			s.stop(t)
+			if test.used {
+				checkRights(t, cp, rendered)
+			}
 			for line := range strings.Lines(s.log(t)) {
 				if strings.Contains(line, "forbidden") && test.kept == "" {
 					t.Errorf("a right is missing: %s", line)
@@ -297,6 +306,42 @@ func (s *served) switchesFailOn(t *testing.T, client kubernetes.Interface, name 
 			err = errors.New("no entry has it")
 		}
 		return err
+	})
+}
+
+// actsOnWhatIsFound waits for what is proposed and told, and deletes what it is about. It writes, which nobody can once
+// failurePolicy Fail is on.
+func (s *served) actsOnWhatIsFound(t *testing.T, client kubernetes.Interface, viewer dynamic.Interface, pod *corev1.Pod) {
+	t.Helper()
+	later := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: "later"}, Spec: corev1.PodSpec{Containers: []corev1.Container{{Name: "main", Image: "nginx:latest"}}}}
+	later, err := client.CoreV1().Pods(pod.Namespace).Create(t.Context(), later, metav1.CreateOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.waitFor(t, "an Event on a Pod that is new", func(ctx context.Context) error {
+		list, err := client.CoreV1().Events(pod.Namespace).List(ctx, metav1.ListOptions{FieldSelector: "involvedObject.uid=" + string(later.UID)})
+		if err == nil && len(list.Items) == 0 {
+			err = errors.New("there is none")
+		}
+		return err
+	})
+	s.waitFor(t, "a Remediation with a status", func(ctx context.Context) error {
+		list, err := viewer.Resource(remediationResource).List(ctx, metav1.ListOptions{})
+		if err == nil && !slices.ContainsFunc(list.Items, func(u unstructured.Unstructured) bool { return u.Object["status"] != nil }) {
+			err = fmt.Errorf("there are %d without", len(list.Items))
+		}
+		return err
+	})
+	if err := client.CoreV1().Pods(pod.Namespace).Delete(t.Context(), pod.Name, *metav1.NewDeleteOptions(0)); err != nil {
+		t.Fatal(err)
+	}
+	reports := viewer.Resource(schema.GroupVersionResource{Group: "wgpolicyk8s.io", Version: "v1alpha2", Resource: "policyreports"}).Namespace(pod.Namespace)
+	s.waitFor(t, "the report to go with the Pod", func(ctx context.Context) error {
+		_, err := reports.Get(ctx, "holdfast-"+string(pod.UID), metav1.GetOptions{})
+		if apierrors.IsNotFound(err) {
+			return nil
+		}
+		return errors.Join(errors.New("it is there still"), err)
 	})
 }
 

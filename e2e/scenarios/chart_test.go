@@ -199,8 +199,8 @@ var variations = map[string]struct {
 		}
 		must[unstructured.Unstructured](t, rendered, "ServiceMonitor", "holdfast")
 	}},
-	"certificates of cert-manager": {"certificates: {certManager: {enabled: true}}", func(t *testing.T, rendered string) {
-		configured(t, rendered, "cert-dir: /etc/holdfast/certs")
+	"certificates of cert-manager and of who asks": {"certificates: {certManager: {enabled: true}, clients: {configMap: apiservers, names: [apiserver]}}", func(t *testing.T, rendered string) {
+		configured(t, rendered, "cert-dir: /etc/holdfast/certs", "client-ca-file: /etc/holdfast/clients/ca.crt", `client-name: ["apiserver"]`)
 		c := must[unstructured.Unstructured](t, rendered, "Certificate", "holdfast-tls")
 		names, _, err := unstructured.NestedStringSlice(c.Object, "spec", "dnsNames")
 		if err != nil || !slices.Contains(names, "holdfast.holdfast.svc") {

@@ -49,7 +49,7 @@ func TestWebhook(t *testing.T) {
 	const key = "fail-10s.validate.holdfast.dev/require-team.check-team"
 	const want = "denied: the label team says who is called at night; failed at /metadata/labels/team/"
 	told := slices.ContainsFunc(events, func(e auditv1.Event) bool {
-		return e.Annotations[key] == want && e.ResponseStatus != nil && e.ResponseStatus.Code == 403
+		return e.Annotations[key] == want && e.Annotations["fail-10s.validate.holdfast.dev/uid"] != "" && e.ResponseStatus != nil && e.ResponseStatus.Code == 403
 	})
 	if !told {
 		t.Errorf("none of %d events of the audit log has the annotation %s: %s", len(events), key, want)

@@ -139,6 +139,14 @@ bundle: [/etc/holdfast/bundle]
 {{- if include "holdfast.certificateSecret" . }}
 cert-dir: /etc/holdfast/certs
 {{- end }}
+{{- with .Values.certificates.clients }}
+{{- if .configMap }}
+client-ca-file: /etc/holdfast/clients/ca.crt
+{{- with .names }}
+client-name: {{ toJson . }}
+{{- end }}
+{{- end }}
+{{- end }}
 {{- with .Values.config }}
 {{ toYaml . }}
 {{- end }}

@@ -109,6 +109,11 @@ spec:
           mountPath: /etc/holdfast/ledger
           readOnly: true
         {{- end }}
+        {{- if .root.Values.certificates.clients.configMap }}
+        - name: clients
+          mountPath: /etc/holdfast/clients
+          readOnly: true
+        {{- end }}
         {{- if include "holdfast.certificateSecret" .root }}
         - name: certs
           mountPath: /etc/holdfast/certs
@@ -135,6 +140,11 @@ spec:
         items:
           - key: {{ .root.Values.ledger.postgres.secretKey }}
             path: dsn
+    {{- end }}
+    {{- with .root.Values.certificates.clients.configMap }}
+    - name: clients
+      configMap:
+        name: {{ . }}
     {{- end }}
     {{- with include "holdfast.certificateSecret" .root }}
     - name: certs
