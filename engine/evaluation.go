@@ -94,17 +94,43 @@ func (e *evaluation) namespaceLabels() (map[string]any, error) {
 	if e.req.Namespace == "" {
 		return nil, nil
 	}
-	e.asked.restsOn(Dependency{Kind: schema.GroupVersionKind{Version: "v1", Kind: "Namespace"}, Name: e.req.Namespace})
 	labels, err := e.in.Lookups.NamespaceLabels(e.ctx, e.req.Namespace)
 	if err != nil {
+		e.restsOnNamespace()
 		e.nsErr = fmt.Errorf("reading the labels of namespace %s: %w", e.req.Namespace, err)
 		return nil, e.nsErr
 	}
+	e.loadNamespace(labels)
+	return e.nsLabels, nil
+}
+
+func (e *evaluation) loadNamespace(labels map[string]string) {
+	e.restsOnNamespace()
+	e.nsLoaded = true
 	e.nsLabels = make(map[string]any, len(labels))
 	for k, v := range labels {
 		e.nsLabels[k] = v
 	}
-	return e.nsLabels, nil
+}
+
+func (e *evaluation) restsOnNamespace() {
+	e.asked.restsOn(Dependency{Kind: schema.GroupVersionKind{Version: "v1", Kind: "Namespace"}, Name: e.req.Namespace})
+}
+
+// namespaceLabelsAtHand gives the labels of the namespace if they can be had without a wait; none of an object in none.
+func (e *evaluation) namespaceLabelsAtHand() (labels map[string]any, known bool) {
+	if !e.nsLoaded && e.req.Namespace != "" {
+		lookups, ok := e.in.Lookups.(AtHand)
+		if !ok {
+			return nil, false
+		}
+		found, ok := lookups.NamespaceLabelsAtHand(e.req.Namespace)
+		if !ok {
+			return nil, false
+		}
+		e.loadNamespace(found)
+	}
+	return e.nsLabels, e.nsErr == nil
 }
 
 func (e *evaluation) roles() (roles, clusterRoles []string, err error) {

@@ -50,6 +50,13 @@ type Mapper interface {
 	Map(ctx context.Context, kind schema.GroupVersionKind) (schema.GroupVersionKind, schema.GroupVersionResource, error)
 }
 
+// AtHand is what Lookups answer beside without a wait, where they keep the answers. Rules on other namespaces are told from
+// it before they are asked.
+type AtHand interface {
+	// NamespaceLabelsAtHand gives the labels of a namespace, and false where they would have to be looked up.
+	NamespaceLabelsAtHand(namespace string) (map[string]string, bool)
+}
+
 // Call is one HTTP call of a context entry, or of an expression.
 type Call struct {
 	// Path, with its query, is asked of the API server; URL of a service. Exactly one is set. The host of a context

@@ -18,7 +18,9 @@ type rack struct {
 	open   []placed
 	plain  []*Rule // what is in open
 	behind map[handle][]placed
-	facts  [facts]bool // of the handles
+	// waiting are those of them that are behind labels of namespaces: they are asked where these are not at hand.
+	waiting []placed
+	facts   [facts]bool // of the handles
 	// starts are the lengths of the beginnings of names among the handles, by fact.
 	starts [facts][]int
 }
@@ -29,8 +31,8 @@ type placed struct {
 	at int
 }
 
-// fact is what requests are told apart by. The labels of namespaces are none: to ask for them before the rules would have
-// every rule wait for them, and fail with them.
+// fact is what requests are told apart by. The labels of namespaces are taken only where they are at hand: to look them up
+// before the rules would have every rule wait for them, and fail with them.
 type fact uint8
 
 const (
@@ -39,6 +41,8 @@ const (
 	ofLabel
 	ofEitherLabel // of the object, or of what it was before the update
 	ofAnnotation
+	ofNamespaceLabel // of the namespace of the object; a Namespace is in none
+	ofNamespaceOrOwn // of that, or of a Namespace's own; what is in no namespace has every one of them
 	facts
 )
 
@@ -67,6 +71,9 @@ func newRack(rules []*Rule, use usage) *rack {
 		}
 		if s.behind == nil {
 			s.behind = map[handle][]placed{}
+		}
+		if slices.ContainsFunc(handles, func(h handle) bool { return h.fact.mayWait() }) {
+			s.waiting = append(s.waiting, placed{r, i})
 		}
 		for _, h := range handles {
 			s.behind[h] = append(s.behind[h], placed{r, i})
@@ -123,7 +130,23 @@ func (s *rack) find(e *evaluation) []placed {
 	if s.facts[ofAnnotation] {
 		found = s.labelled(found, ofAnnotation, e.metadata("annotations"))
 	}
+	if len(s.waiting) > 0 {
+		found = s.inNamespace(found, e)
+	}
 	return found
+}
+
+// inNamespace finds rules by the labels of the namespace.
+func (s *rack) inNamespace(found []placed, e *evaluation) []placed {
+	if e.isNamespace() {
+		return s.labelled(found, ofNamespaceOrOwn, e.metadata("labels"))
+	}
+	labels, known := e.namespaceLabelsAtHand()
+	if !known || e.req.Namespace == "" {
+		return append(found, s.waiting...)
+	}
+	found = s.labelled(found, ofNamespaceLabel, labels)
+	return s.labelled(found, ofNamespaceOrOwn, labels)
 }
 
 func (s *rack) named(found []placed, of fact, value string) []placed {
@@ -190,10 +213,22 @@ func (f *filter) handles(use usage) []handle {
 			if out := selectorHandles(ofEitherLabel, f.constraints.objects); out != nil {
 				return out
 			}
+			if out := selectorHandles(ofNamespaceOrOwn, f.constraints.namespaces); out != nil {
+				return out
+			}
 		}
+	}
+	if f.nsSelector != nil {
+		if out := pairHandle(ofNamespaceLabel, f.nsSelector.pairs); out != nil {
+			return out
+		}
+		return selectorHandles(ofNamespaceLabel, f.nsSelector.exprs)
 	}
 	return nil
 }
+
+// mayWait reports whether it may take a look-up to know the fact.
+func (f fact) mayWait() bool { return f == ofNamespaceLabel || f == ofNamespaceOrOwn }
 
 // namesHandles are for names of which each has a beginning.
 func namesHandles(of fact, names []glob.Glob) []handle {

@@ -32,6 +32,8 @@ var scattered = []string{
 	"resources: {kinds: [Pod], annotations: {'l*': a}}",
 	"resources: {kinds: [Pod, Namespace], namespaceSelector: {matchLabels: {in: a}}}",
 	"resources: {kinds: [Pod], names: ['?*'], namespaceSelector: {matchLabels: {in: b}}}",
+	"resources: {kinds: [Pod, Namespace], namespaceSelector: {matchExpressions: [{key: in, operator: In, values: [b, c]}]}}",
+	"resources: {kinds: [Pod], namespaceSelector: {matchExpressions: [{key: in, operator: DoesNotExist}]}}",
 	"resources: {kinds: [Pod]}",
 	"resources: {kinds: ['*'], namespaces: [b]}",
 	"resources: {kinds: [Pod], namespaces: [b]}, subjects: [{kind: User, name: jane}]",
@@ -103,6 +105,9 @@ func TestRacksLeaveNothingOut(t *testing.T) {
 			w.labelsErr = errors.New("it is not known")
 		}
 		in := w.inputs()
+		if rapid.Bool().Draw(rt, "at hand") {
+			in.Lookups = atHand{w}
+		}
 		for range 8 {
 			req := scatteredRequest(rt)
 			some, all := s.begin(context.Background(), req, in), s.begin(context.Background(), req, in)
@@ -118,6 +123,14 @@ func TestRacksLeaveNothingOut(t *testing.T) {
 			}
 		}
 	})
+}
+
+// atHand is a world that has the labels of its namespaces at hand.
+type atHand struct{ world }
+
+func (w atHand) NamespaceLabelsAtHand(namespace string) (map[string]string, bool) {
+	labels, known := w.labels[namespace]
+	return labels, known && w.labelsErr == nil
 }
 
 func summary(decisions []Decision) []string {
@@ -151,12 +164,13 @@ func TestOnlyRulesThatMayMatchAreLookedAt(t *testing.T) {
 	texts := []string{withoutAutogen("all", "{rules: [{name: r, match: {any: [{resources: {kinds: [Pod]}}]}, validate: {pattern: {}}}]}")}
 	for i, match := range []string{
 		"namespaces: [elsewhere]", "namespaces: ['elsewhere-*']", "names: [other]", "operations: [DELETE]", "selector: {matchLabels: {other: a}}",
-		"annotations: {other: a}",
+		"annotations: {other: a}", "namespaceSelector: {matchLabels: {other: a}}",
 	} {
 		texts = append(texts, withoutAutogen(fmt.Sprint("p", i), "{rules: [{name: r, match: {any: [{resources: {kinds: [Pod], "+match+"}}]}, validate: {pattern: {}}}]}"))
 	}
 	s := snapshot(t, texts...)
 	e := s.begin(context.Background(), asking(t, "{apiVersion: v1, kind: Pod, metadata: {name: p, namespace: shop, labels: {l: a}, annotations: {k: b}}}"), world{}.inputs())
+	e.in.Lookups = atHand{world{labels: map[string]map[string]string{"shop": {"in": "a"}}}}
 	if rules := s.validate.rules(e); len(rules) != 1 || rules[0].Policy.Name != "all" {
 		t.Errorf("%d rules are looked at, want one", len(rules))
 	}

@@ -102,8 +102,8 @@ func (l *bindings) namespaceLabels(ctx context.Context, namespace string) (map[s
 	if !l.namespaces.HasSynced() {
 		return nil, errNamespacesUnread
 	}
-	if object, found, err := l.namespaces.GetStore().GetByKey(namespace); err == nil && found {
-		return object.(*metav1.PartialObjectMetadata).Labels, nil
+	if labels, found := l.namespaceLabelsAtHand(namespace); found {
+		return labels, nil
 	}
 	live, err := l.metadata.Resource(corev1.SchemeGroupVersion.WithResource("namespaces")).Get(ctx, namespace, metav1.GetOptions{})
 	switch {
@@ -113,6 +113,18 @@ func (l *bindings) namespaceLabels(ctx context.Context, namespace string) (map[s
 		return nil, fmt.Errorf("looking up the labels of namespace %s: %w", namespace, err)
 	}
 	return live.Labels, nil
+}
+
+// namespaceLabelsAtHand gives those that are watched.
+func (l *bindings) namespaceLabelsAtHand(namespace string) (map[string]string, bool) {
+	if !l.namespaces.HasSynced() {
+		return nil, false
+	}
+	object, found, err := l.namespaces.GetStore().GetByKey(namespace)
+	if err != nil || !found {
+		return nil, false
+	}
+	return object.(*metav1.PartialObjectMetadata).Labels, true
 }
 
 // roles gives the Roles (namespace:name) and ClusterRoles that are bound to the user, to one of the user's

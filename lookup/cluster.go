@@ -169,6 +169,11 @@ func (c *Cluster) NamespaceLabels(ctx context.Context, namespace string) (found 
 	return c.bindings.namespaceLabels(ctx, namespace)
 }
 
+// NamespaceLabelsAtHand gives the labels of a namespace that the watch has told of.
+func (c *Cluster) NamespaceLabelsAtHand(namespace string) (map[string]string, bool) {
+	return c.bindings.namespaceLabelsAtHand(namespace)
+}
+
 // Roles gives the Roles (namespace:name) and ClusterRoles that are bound to the user, to one of the user's
 // groups, or to the ServiceAccount that the user is; sorted, each once.
 func (c *Cluster) Roles(_ context.Context, user *authenticationv1.UserInfo) (roles, clusterRoles []string, err error) {

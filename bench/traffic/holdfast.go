@@ -45,6 +45,11 @@ func (world) NamespaceLabels(_ context.Context, namespace string) (map[string]st
 	return map[string]string{"kubernetes.io/metadata.name": namespace}, nil
 }
 
+func (w world) NamespaceLabelsAtHand(namespace string) (map[string]string, bool) {
+	labels, err := w.NamespaceLabels(context.Background(), namespace)
+	return labels, err == nil
+}
+
 func (world) Roles(context.Context, *authenticationv1.UserInfo) (roles, clusterRoles []string, err error) {
 	return []string{"ci:deployer"}, []string{"view"}, nil
 }
