@@ -44,12 +44,6 @@ type findingLedger interface {
 // findingKey is a rule of a policy, of one object.
 type findingKey struct{ policyKind, policy, rule string }
 
-// openFindings are the findings of one object that the ledger has open.
-type openFindings struct {
-	object ledger.Object
-	keys   map[findingKey]bool
-}
-
 // judged is what the auditor said of an object last.
 type judged struct {
 	object ledger.Object
@@ -261,17 +255,17 @@ func (r *findingRecord) load(ctx context.Context) error {
 		key := findingKey{e.Policy.Kind, e.Policy.Name, e.Policy.Rule}
 		o := open[e.Object.UID]
 		if o == nil {
-			o = &openFindings{object: e.Object, keys: map[findingKey]bool{}}
+			o = &openFindings{object: shared(e.Object)}
 			open[e.Object.UID] = o
 		}
-		o.keys[key] = true
+		o.keys.add(key)
 		if !inForce[key] {
 			abandoned[e.Object.UID] = nil
 		}
 	}
 	for uid := range abandoned {
 		j := &judged{object: open[uid].object, bundle: r.snapshots.Current().Digest(), at: time.Now(), unsure: map[findingKey]bool{}}
-		for key := range open[uid].keys {
+		for _, key := range open[uid].keys.sorted() {
 			j.unsure[key] = inForce[key] // the auditor will tell of these
 		}
 		abandoned[uid] = j
@@ -329,17 +323,17 @@ func (r *findingRecord) putBack(batch []*judged) {
 
 // changes are the entries that lead from what the ledger has to what was found. Only run's goroutine changes open.
 func (r *findingRecord) changes(j *judged) []ledger.Entry {
-	before := map[findingKey]bool{}
+	var before openKeys
 	if o := r.open[j.object.UID]; o != nil {
 		before = o.keys
 	}
 	var out []ledger.Entry
 	for _, key := range slices.SortedFunc(maps.Keys(j.found), compareKeys) {
-		if !before[key] {
+		if !before.has(key) {
 			out = append(out, j.found[key])
 		}
 	}
-	for _, key := range slices.SortedFunc(maps.Keys(before), compareKeys) {
+	for _, key := range before.sorted() {
 		if _, found := j.found[key]; found || j.unsure[key] {
 			continue
 		}
@@ -365,14 +359,14 @@ func (r *findingRecord) recorded(batch []*judged) {
 	defer r.mu.Unlock()
 	for _, j := range batch {
 		uid := j.object.UID
-		keys := map[findingKey]bool{}
+		keys := make(openKeys, 0, len(j.found))
 		for key := range j.found {
-			keys[key] = true
+			keys.add(key)
 		}
 		if o := r.open[uid]; o != nil {
-			for key := range o.keys {
+			for _, key := range o.keys.sorted() {
 				if j.unsure[key] {
-					keys[key] = true
+					keys.add(key)
 				}
 			}
 		}
@@ -380,7 +374,7 @@ func (r *findingRecord) recorded(batch []*judged) {
 			delete(r.open, uid)
 			continue
 		}
-		r.open[uid] = &openFindings{object: j.object, keys: keys}
+		r.open[uid] = &openFindings{object: shared(j.object), keys: keys}
 	}
 }
 
