@@ -57,7 +57,7 @@ bench-scale: ## measure the audit on a control plane: OBJECTS=10000 SCALE='-rate
 	cd e2e && go run ./cmd/scale -objects $(OBJECTS) $(SCALE)
 
 differential: ## compare the engine with Kyverno's own on generated inputs (builds the peer: minutes the first time)
-	cd bench/peers && go test -timeout 15m -v ./...
+	cd bench/peers && go test -timeout 45m -v ./...
 
 # Suites of Kyverno CLI test files: Kyverno's own, and a library of policies beside the checkout. An empty one is
 # told to be absent, and docs/conformance.md is then left as it is.

@@ -99,8 +99,8 @@ func call(r *rand.Rand, spec *jmesfn.Spec) (source string, args []any, on map[st
 	}
 	source = spec.Name + "(" + strings.Join(parts, ", ") + ")"
 	switch spec.Name {
-	case "keys", "values": // the peer answers in an order that Go's maps choose
-		source = "sort_by(" + source + ", &to_string(@))"
+	case "keys", "values": // the peer answers in an order that Go's maps choose, of 1 and "1" too
+		source = "sort_by(" + source + ", &join(' ', [type(@), to_string(@)]))"
 	}
 	return source, args, on
 }
