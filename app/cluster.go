@@ -72,7 +72,7 @@ func connect(kubeconfig, programVersion string, log *slog.Logger) (*cluster, err
 	c := &cluster{close: dialer.CloseAll, transport: shared.Transport}
 	var errs [5]error
 	c.kube, errs[0] = kubernetes.NewForConfigAndClient(config, shared)
-	c.dynamic, errs[1] = dynamic.NewForConfigAndClient(config, shared)
+	c.dynamic, errs[1] = newDynamic(config, shared)
 	c.metadata, errs[2] = metadata.NewForConfigAndClient(config, shared)
 	c.discovery, errs[3] = discovery.NewDiscoveryClientForConfigAndClient(config, timed)
 	c.server, _, errs[4] = rest.DefaultServerUrlFor(config)
