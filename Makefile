@@ -16,7 +16,7 @@ export GOFLAGS     := -trimpath $(GOFLAGS)
 export KEEP
 
 .DEFAULT_GOAL := help
-.PHONY: help build test unit e2e control-plane demo bench bench-scale differential conformance lint lint-full fmt generate docs-check
+.PHONY: help build test unit e2e control-plane demo bench bench-scale differential conformance lint lint-full fmt generate docs-check release
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -68,6 +68,9 @@ conformance: build ## run Kyverno CLI test files and write docs/conformance.md: 
 	cd e2e && go run ./cmd/conformance -holdfast ../$(BIN) -o ../docs/conformance.md \
 		"Kyverno's CLI suite=$(KYVERNO_SUITE)" "Policy library=$(POLICY_LIBRARY)"
 
+release: ## make dist/: programs for linux, SBOMs, checksums, the kubectl plugin's manifest; VERSION=v1.2.3
+	VERSION='$(VERSION)' COMMIT='$(COMMIT)' release/build.sh
+
 docs-check: ## run the commands that documents print, and follow their links (make unit does too)
 	go test ./docs/... ./cmd/holdfast -run 'Documents|Links|Blocks|Steps|Index|Pipelines|Reference'
 
@@ -86,5 +89,6 @@ generate: ## write the CRDs, dashboards, docs/cli.md and the references of funct
 	go generate ./...
 	go test ./charts -run TestTheTableOfValuesIsUpToDate -update
 	go test ./cmd/holdfast -run TestTheReferenceIsUpToDate -update
+	go test ./api/v1alpha1 -run TestTheReferenceIsUpToDate -update
 	go test ./engine/expr/jmesfn -run TestTheFunctionReferenceIsUpToDate -update
 	go test ./engine/cel -run TestTheFunctionReferenceIsUpToDate -update

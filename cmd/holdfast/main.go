@@ -9,6 +9,7 @@ import (
 	"os/signal"
 	"syscall"
 
+	_ "golang.org/x/crypto/x509roots/fallback" // roots of certificates, for an image that has none
 	"golang.org/x/term"
 
 	"github.com/holdfast-io/holdfast/app"
