@@ -69,7 +69,7 @@ type explainedFinding struct {
 	Target *v1alpha1.Target `json:"target,omitempty"`
 	// DriftedBy is who brought it about, where a Remediation says so.
 	DriftedBy *v1alpha1.Origin `json:"driftedBy,omitempty"`
-	// Remediations of the cluster that are about it, as NAME (PHASE).
+	// Remediations of the cluster that are about it, as NAME (PHASE, and the gates that it waits at).
 	Remediations []string `json:"remediations,omitempty"`
 }
 
@@ -209,6 +209,20 @@ func (f *explainedFinding) plan(d *engine.Decision, items []plan.Item) {
 	}
 }
 
+// standsAt says in a few words where a Remediation stands, and at which gates it waits.
+func standsAt(r *v1alpha1.Remediation) string {
+	out := string(r.Status.Phase)
+	for i, g := range r.Status.Gates {
+		if i == 0 {
+			out += ", waits at the gate "
+		} else {
+			out += ", "
+		}
+		out += g.Gate
+	}
+	return out
+}
+
 // pending adds the Remediations that are about it, and who they say brought it about.
 func (f *explainedFinding) pending(d *engine.Decision, list []v1alpha1.Remediation, uid string) {
 	for i := range list {
@@ -221,7 +235,7 @@ func (f *explainedFinding) pending(d *engine.Decision, list []v1alpha1.Remediati
 			if t.UID != uid && (f.Target == nil || t.UID != f.Target.UID) {
 				continue
 			}
-			f.Remediations = append(f.Remediations, fmt.Sprintf("%s (%s)", list[i].Name, list[i].Status.Phase))
+			f.Remediations = append(f.Remediations, fmt.Sprintf("%s (%s)", list[i].Name, standsAt(&list[i])))
 			if f.DriftedBy == nil {
 				f.DriftedBy = t.DriftedBy
 			}

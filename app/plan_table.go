@@ -67,6 +67,9 @@ func (p *planPrinter) remediation(r *v1alpha1.Remediation) {
 	if r.Status.Message != "" {
 		p.printf("  %s\n", r.Status.Message)
 	}
+	for _, g := range r.Status.Gates {
+		p.printf("  %s\n", p.paint(yellow, gateText(&g)))
+	}
 	for i := range plan.Targets {
 		p.target(&plan.Targets[i], "  ")
 	}
@@ -115,7 +118,20 @@ func (p *planPrinter) total(list []v1alpha1.Remediation) {
 			}
 		}
 	}
-	p.printf("%s for %s, %d of them left alone\n", count(len(list), "remediation", "remediations"), count(targets, "object", "objects"), blocked)
+	p.printf("%s for %s, %d of them left alone\n", count(len(list), "remediation", "remediations"), count(targets, "target", "targets"), blocked)
+}
+
+// gateText says which gate stands in the way, of how many targets, and until when.
+func gateText(g *v1alpha1.GateStatus) string {
+	out := "waits at the gate " + g.Gate
+	if g.Targets > 0 {
+		out += " with " + count(int(g.Targets), "target", "targets")
+	}
+	out += ": " + g.Message
+	if g.Until != nil {
+		out += " (to be looked at again at " + g.Until.UTC().Format("2006-01-02 15:04 UTC") + ")"
+	}
+	return out
 }
 
 func phaseColour(p v1alpha1.Phase) string {

@@ -105,6 +105,7 @@ was asked.`,
 	flags.Var(config.NewChoice(&c.logLevel, []logLevel{levelDebug, levelInfo, levelWarn, levelError}), "log-level", "least important messages to log")
 	flags.Var(config.NewChoice(&c.format, []logFormat{formatText, formatJSON}), "log-format", "form of the log, which goes to standard error")
 	root.AddCommand(c.audit(), c.plan(), c.explain(), c.test(), c.bundle(), c.serve(app.Serve), c.status(), c.diagnose(), c.history(), c.version(), c.completion())
+	root.AddCommand(c.decisions()...)
 	c.finish(root)
 	return root
 }

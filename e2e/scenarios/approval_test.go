@@ -3,6 +3,11 @@ package scenarios
 import (
 	"context"
 	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
 	"strings"
 	"testing"
 	"time"
@@ -99,6 +104,9 @@ func TestApprovalsSayWhoDecided(t *testing.T) {
 	if _, err := c.kube.CoreV1().ConfigMaps(m.Namespace).Create(t.Context(), m, metav1.CreateOptions{}); err != nil {
 		t.Fatal(err)
 	}
+	if _, err := c.kube.CoreV1().Namespaces().Create(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "holdfast"}}, metav1.CreateOptions{}); err != nil && !apierrors.IsAlreadyExists(err) {
+		t.Fatal(err)
+	}
 	o := c.options(t, "holdfast", c.emptyBundle(t))
 	o.Args = append(o.Args, "--approval-not-by-author", "--settle", "0s")
 	p := c.serve(t, o)
@@ -185,6 +193,35 @@ spec:
 		t.Error(err)
 	}
 
+	// The command line does what kubectl does, here as a user who may everything.
+	for _, test := range []struct {
+		args []string
+		want string
+	}{
+		{[]string{"pause", name}, ": paused"},
+		{[]string{"resume", name}, ": goes on"},
+		{[]string{"approve", name, "--for", "2h", "--reason", "fits"}, "approved by "},
+		{[]string{"pause", "--everything", "--reason", "an outage"}, "everything is stopped: "},
+	} {
+		if said := c.runs(t, test.args...); !strings.Contains(said, test.want) {
+			t.Errorf("holdfast %s says %s, want %q", strings.Join(test.args, " "), said, test.want)
+		}
+	}
+	eventually(t, "the kill switch to be told", func(ctx context.Context) string {
+		status, err := c.statusText(ctx, o.MetricsPort)
+		if err != nil || !strings.Contains(status, "an outage") {
+			return fmt.Sprintf("%s, %v", status, err)
+		}
+		return ""
+	})
+	if said := c.runs(t, "resume", "--everything"); said != "everything goes on\n" {
+		t.Errorf("resume says %s", said)
+	}
+	again := c.runs(t, "__complete", "reject", "")
+	if !strings.Contains(again, name+"\n") {
+		t.Errorf("a shell completes %s", again)
+	}
+
 	// With the program killed its registration is still there: an approval that nobody could stamp is refused, and the cluster
 	// goes on.
 	p.Kill()
@@ -201,4 +238,33 @@ spec:
 	if err := c.dynamic.Resource(remediationResource).Delete(t.Context(), name, metav1.DeleteOptions{}); err != nil {
 		t.Errorf("it cannot be deleted: %v", err)
 	}
+}
+
+// runs runs holdfast on the cluster, and gives what it prints.
+func (c *cluster) runs(t *testing.T, args ...string) string {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, c.binary, args...)
+	cmd.Env = append(os.Environ(), "KUBECONFIG="+c.KubeconfigPath())
+	out, err := cmd.Output()
+	if err != nil {
+		t.Errorf("holdfast %s: %v", strings.Join(args, " "), err)
+	}
+	return string(out)
+}
+
+// statusText is what /status says.
+func (c *cluster) statusText(ctx context.Context, port int) (string, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, fmt.Sprintf("http://127.0.0.1:%d/status", port), http.NoBody)
+	if err != nil {
+		return "", err
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return "", err
+	}
+	defer func() { _ = resp.Body.Close() }()
+	raw, err := io.ReadAll(resp.Body)
+	return string(raw), err
 }

@@ -246,7 +246,7 @@ func TestRemediations(t *testing.T) {
 				t.Errorf("explain does not say %q:\n%s", want, explained)
 			}
 		}
-		if pending := c.says(t, "plan", "--cluster"); !strings.Contains(pending, "4 remediations for 8 objects, 5 of them left alone") {
+		if pending := c.says(t, "plan", "--cluster"); !strings.Contains(pending, "4 remediations for 8 targets, 5 of them left alone") {
 			t.Errorf("plan says\n%s", pending)
 		}
 	})
