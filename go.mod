@@ -57,6 +57,8 @@ require (
 	golang.org/x/crypto/x509roots/fallback v0.0.0-20261030153154-30a33513ff6d
 )
 
+require github.com/fluxcd/cli-utils v1.2.1
+
 require (
 	cel.dev/expr v0.25.2 // indirect
 	github.com/IGLOU-EU/go-wildcard v1.0.3 // indirect

@@ -124,11 +124,18 @@ const (
 	// TargetApplying: the change is being written, or was when the writer ended.
 	TargetApplying TargetState = "Applying"
 	// TargetVerifying: the change is written, and its health and its finding are awaited.
-	TargetVerifying  TargetState = "Verifying"
-	TargetSucceeded  TargetState = "Succeeded"
-	TargetFailed     TargetState = "Failed"
-	TargetSkipped    TargetState = "Skipped"
-	TargetRolledBack TargetState = "RolledBack"
+	TargetVerifying TargetState = "Verifying"
+	// TargetWaiting: writing it came to nothing, and is tried again.
+	TargetWaiting   TargetState = "Waiting"
+	TargetSucceeded TargetState = "Succeeded"
+	// TargetFailed: the change was refused or, where there is a ResourceVersionAfter, is there and has not done any good.
+	TargetFailed  TargetState = "Failed"
+	TargetSkipped TargetState = "Skipped"
+	// TargetRollingBack: the change back is being written, or was when the writer ended.
+	TargetRollingBack TargetState = "RollingBack"
+	TargetRolledBack  TargetState = "RolledBack"
+	// TargetKept: it was to be changed back, and was left as it is because others have changed it since.
+	TargetKept TargetState = "Kept"
 )
 
 // TargetResult is what became of one target.
@@ -143,8 +150,14 @@ type TargetResult struct {
 	ResourceVersionBefore string `json:"resourceVersionBefore,omitempty"`
 	// +kubebuilder:validation:MaxLength=64
 	ResourceVersionAfter string `json:"resourceVersionAfter,omitempty"`
+	// After stands for what the change made of the places that it changed: sha256 in hex. As long as they are so, nobody has
+	// changed them since, and the change can be taken back.
+	// +kubebuilder:validation:MaxLength=64
+	After string `json:"after,omitempty"`
 	// Attempts is how often it was tried.
 	Attempts int32 `json:"attempts,omitempty"`
+	// Intents is how often it was about to be written, there or back: the number names the write in the ledger.
+	Intents int32 `json:"intents,omitempty"`
 	// Applied is when the change was written last; none if it never was. Budgets count it.
 	Applied *metav1.Time `json:"applied,omitempty"`
 	// Time is when the target came to this state. What is remembered of failures and successes goes by it.

@@ -123,7 +123,7 @@ func (m *Memory) result(r *v1alpha1.Remediation, res *v1alpha1.TargetResult, now
 			return // a person's change of mind is no failure
 		}
 		fallthrough
-	case v1alpha1.TargetFailed:
+	case v1alpha1.TargetFailed, v1alpha1.TargetKept:
 		policy.outcomes = append(policy.outcomes, outcome{at, true})
 		object.attempts = append(object.attempts, attempt{at, times, own})
 	case v1alpha1.TargetApplying, v1alpha1.TargetVerifying:
