@@ -17,6 +17,8 @@ import (
 	"github.com/holdfast-io/holdfast/certs"
 	"github.com/holdfast-io/holdfast/engine"
 	"github.com/holdfast-io/holdfast/events"
+	"github.com/holdfast-io/holdfast/reconcile"
+	"github.com/holdfast-io/holdfast/reconcile/act"
 	"github.com/holdfast-io/holdfast/reconcile/approval"
 	"github.com/holdfast-io/holdfast/webhook"
 )
@@ -71,8 +73,9 @@ func (o *ServeOptions) admission(ctx context.Context, p admissionParts) (made *d
 		return nil, err
 	}
 	spared := o.spared()
+	us := self(ctx, p.clients.kube, log)
 	handler, err := webhook.NewHandler(webhook.Options{
-		Snapshots: p.snapshots, Inputs: p.inputs, Kinds: p.served, Admitted: p.keeper.Admitted, Memory: p.seen.memory, Refused: tellRefusals(p.events, p.record), Own: ownWrites(ctx, p.clients.kube, log), Spared: spared, Logger: log, Metrics: p.metrics,
+		Snapshots: p.snapshots, Inputs: p.inputs, Kinds: p.served, Admitted: p.keeper.Admitted, Memory: p.seen.memory, Refused: tellRefusals(p.events, p.record), Own: writtenBy(us, reconcile.FieldManager), Returns: writtenBy(us, act.BackManager), Spared: spared, Logger: log, Metrics: p.metrics,
 	})
 	if err != nil {
 		return nil, err

@@ -9,13 +9,14 @@ import (
 )
 
 // findings passes what the auditor finds on to the reports, what is to be done to the keeper, what might be done to the
-// proposer, and what is new to people; and all of it to the record.
+// proposer, and what is new to people; all of it to the record, and to whoever counts what rules match.
 type findings struct {
 	writer   *report.Writer
 	keeper   keeper
 	proposer proposer
 	events   *events.Recorder // nil for none
 	record   *findingRecord
+	matches  *matches // nil for none
 }
 
 func (s findings) Found(f audit.Finding) {
@@ -31,6 +32,7 @@ func (s findings) Found(f audit.Finding) {
 	s.keeper.Found(triggerOf(f.Object), f.Result.Decisions)
 	s.proposer.Found(proposal(&f))
 	s.record.Found(&f)
+	s.matches.Found(&f)
 }
 
 func (s findings) Gone(o audit.Object) {
@@ -38,6 +40,7 @@ func (s findings) Gone(o audit.Object) {
 	s.keeper.Gone(triggerOf(o))
 	s.proposer.Gone(proposedObject(o))
 	s.record.Gone(o)
+	s.matches.Gone(o)
 }
 
 func (s findings) Listed(t audit.Type, seen func(uid string) bool) {
@@ -45,6 +48,7 @@ func (s findings) Listed(t audit.Type, seen func(uid string) bool) {
 	s.writer.Retain(apiVersion, kind, seen)
 	s.proposer.Listed(t.Kind, seen)
 	s.record.Listed(t, seen)
+	s.matches.Listed(t, seen)
 }
 
 func (s findings) Audited(looked func(schema.GroupVersionKind) bool) {

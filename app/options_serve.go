@@ -69,6 +69,9 @@ type ServeOptions struct {
 	// ReconcileMode is how far anything may go with what is found: report, propose, approve or enforce. Policies and
 	// Namespaces can only narrow it. Default: propose.
 	ReconcileMode Mode
+	// ReconcileStrategy is in which steps plans are carried out, as "canary=1, wave=25%, max-failures=0, pause=30s,
+	// health-timeout=5m" or some of it; policies can only narrow it. Default: that, see plan.DefaultStrategy.
+	ReconcileStrategy string
 	// Approvals say what an approval of a Remediation takes.
 	Approvals ApprovalOptions
 	// ManagedBy is the value of the label app.kubernetes.io/managed-by on what is generated. Default: kyverno, so
@@ -143,6 +146,9 @@ func (o *ServeOptions) Validate() error {
 		return fmt.Errorf("--break-glass-users, --break-glass-groups: %w", err)
 	}
 	if err := o.Settle.Validate(); err != nil {
+		return err
+	}
+	if _, err := o.strategy(); err != nil {
 		return err
 	}
 	if err := errors.Join(o.Approvals.Validate(), o.Ledger.Validate(), o.Lookups.Validate()); err != nil {

@@ -71,7 +71,7 @@ func Plan(ctx context.Context, opts PlanOptions, streams IO) (Exit, error) {
 	if err != nil {
 		return Failed, err
 	}
-	proposals, err := plan.Remediations(items, snapshot.Digest())
+	proposals, err := plan.Remediations(items, snapshot.Digest(), plan.DefaultStrategy())
 	if err != nil {
 		return Failed, err
 	}

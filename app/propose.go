@@ -2,11 +2,13 @@ package app
 
 import (
 	"context"
+	"fmt"
 	"slices"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
+	"github.com/holdfast-io/holdfast/api/bounds"
 	"github.com/holdfast-io/holdfast/api/v1alpha1"
 	"github.com/holdfast-io/holdfast/audit"
 	"github.com/holdfast-io/holdfast/engine"
@@ -29,10 +31,27 @@ func (o *ServeOptions) proposer(opts propose.Options) (proposer, error) {
 		return noProposer{}, nil
 	}
 	opts.Mode = v1alpha1.Mode(o.ReconcileMode)
+	var err error
+	if opts.Strategy, err = o.strategy(); err != nil {
+		return nil, err
+	}
 	if !o.Reconcile {
 		opts.Others = plan.PlanOthers
 	}
 	return propose.New(opts)
+}
+
+// strategy is in which steps plans are carried out, at most.
+func (o *ServeOptions) strategy() (v1alpha1.Strategy, error) {
+	out := plan.DefaultStrategy()
+	if o.ReconcileStrategy == "" {
+		return out, nil
+	}
+	said, err := bounds.ParseStrategy(o.ReconcileStrategy)
+	if err != nil {
+		return out, fmt.Errorf("--reconcile-strategy: %w", err)
+	}
+	return said.Over(out), nil
 }
 
 // noProposer leaves findings to the reports.

@@ -55,20 +55,27 @@ func (noKeeper) Follow(ctx context.Context) error {
 	return nil
 }
 
-// ownWrites tells the requests that are our own. Who we are the API server tells; if it does not, no request is taken
-// for one of ours.
-func ownWrites(ctx context.Context, client kubernetes.Interface, log *slog.Logger) func(*engine.Request) bool {
+// self is our username, as the API server knows it; empty if it does not tell.
+func self(ctx context.Context, client kubernetes.Interface, log *slog.Logger) string {
 	asked, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
 	review, err := client.AuthenticationV1().SelfSubjectReviews().Create(asked, &authenticationv1.SelfSubjectReview{}, metav1.CreateOptions{})
 	if err != nil {
-		log.Warn("could not find out who we are: rules may follow what rules have written, and change it", "error", err)
+		log.Warn("could not find out who we are: rules may follow what rules have written, and change it, and what is changed back may be refused", "error", err)
+		return ""
+	}
+	return review.Status.UserInfo.Username
+}
+
+// writtenBy tells the requests that are our own, by the field manager of a part of this program. Out of a cluster we may be
+// the person who also writes by hand; in it, anybody may claim our name for fields. Where nobody knows who we are, no request
+// is taken for one of ours.
+func writtenBy(self, manager string) func(*engine.Request) bool {
+	if self == "" {
 		return nil
 	}
-	self := review.Status.UserInfo.Username
 	return func(req *engine.Request) bool {
-		// Out of a cluster we may be the person who also writes by hand; in it, anybody may claim our name for fields.
-		return self != "" && req.User != nil && req.User.Username == self && req.Options["fieldManager"] == reconcile.FieldManager
+		return req.User != nil && req.User.Username == self && req.Options["fieldManager"] == manager
 	}
 }
 

@@ -116,9 +116,18 @@ func Serve(ctx context.Context, opts ServeOptions, streams IO) (exit Exit, err e
 	if err != nil {
 		return Failed, err
 	}
+	matches := opts.matches()
+	executor, err := opts.executor(executorParts{
+		clients: clients, served: served, snapshots: snapshots, inputs: func() *engine.Inputs { return &inputs }, matches: matches,
+		auditor: func() *audit.Auditor { return auditor }, stopped: halt.State, keys: opts.approvalKeys(clients), part: division.part(), record: record, recorder: recorder,
+		log: log, metrics: metrics,
+	})
+	if err != nil {
+		return Failed, err
+	}
 	auditor, err = audit.New(audit.Options{
 		Client: clients.dynamic, Metadata: clients.metadata, Discovery: servedTypes{served}, Snapshots: snapshots,
-		Inputs: func() *engine.Inputs { return &inputs }, Sink: findings{writer, keeper, proposer, recorder, found}, Writes: seen, Settle: opts.Settle.audit(), Mine: division.mine, Resweep: opts.Resweep, Clock: opts.ClockInterval, Logger: log, Metrics: metrics,
+		Inputs: func() *engine.Inputs { return &inputs }, Sink: findings{writer, keeper, proposer, recorder, found, matches}, Writes: seen, Settle: opts.Settle.audit(), Mine: division.mine, Resweep: opts.Resweep, Clock: opts.ClockInterval, Logger: log, Metrics: metrics,
 	})
 	if err != nil {
 		return Failed, err
@@ -166,12 +175,14 @@ func Serve(ctx context.Context, opts ServeOptions, streams IO) (exit Exit, err e
 		seen.awaited(ctx)
 		return division.run(ctx, func(ctx context.Context) error {
 			terms := newLifecycle(ctx, log)
+			matches.reset()
 			if opts.Audit {
 				terms.start("report writer", writer.Run)
 				terms.start("record of findings", found.run)
 				terms.start("kill switch", halt.Run)
 				terms.start("keeper of what rules generate", keeper.Run)
 				terms.start("proposer of remediations", proposer.Run)
+				terms.start("executor of remediations", executor.Run)
 				terms.start("auditor", auditor.Run)
 			}
 			if division.statuses {

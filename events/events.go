@@ -33,7 +33,21 @@ const (
 	Denied Reason = "PolicyDenied"
 	// Violation: the object is not as rules want it.
 	Violation Reason = "PolicyViolation"
+	// Remediated: the object was changed, to what a rule wants.
+	Remediated Reason = "Remediated"
+	// RemediationFailed: such a change was refused, or has not done any good.
+	RemediationFailed Reason = "RemediationFailed"
+	// RolledBack: such a change was taken back.
+	RolledBack Reason = "RemediationRolledBack"
 )
+
+// kind is the type of Events with this reason.
+func (r Reason) kind() string {
+	if r == Remediated {
+		return corev1.EventTypeNormal
+	}
+	return corev1.EventTypeWarning
+}
 
 // Event is something that happened to an object.
 type Event struct {
@@ -118,7 +132,7 @@ func (r *Recorder) Tell(e Event) {
 		return
 	}
 	object := e.Object
-	r.recorder.Event(&object, corev1.EventTypeWarning, string(e.Reason), shorten(e.Message)) // drops when its queue is full
+	r.recorder.Event(&object, e.Reason.kind(), string(e.Reason), shorten(e.Message)) // drops when its queue is full
 }
 
 // about reports whether the object is of the kind.

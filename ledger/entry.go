@@ -88,6 +88,9 @@ type Entry struct {
 	Outcome string `json:"outcome,omitempty"`
 	// Diff is what changes in the object, for people, without values of Secrets.
 	Diff string `json:"diff,omitempty"`
+	// Inverse is a JSON Patch as text that leads back to what there was, of an intent; never of a Secret's values, and none
+	// where it would be longer than maxInverse.
+	Inverse string `json:"inverse,omitempty"`
 	// Remediation is the name of the Remediation that it belongs to, and Plan the digest of its plan.
 	Remediation string `json:"remediation,omitempty"`
 	Plan        string `json:"plan,omitempty"`
@@ -146,11 +149,12 @@ func (a Actor) name() string {
 
 // The bounds of one entry, in bytes. A name of Kubernetes has 253 at most, a user's name as many as its authenticator
 // gives; messages are those of policies, of which reports take as much; a diff of 32 KiB is more than anybody reads, and
-// keeps the longest entry at about 90 KiB.
+// keeps the longest entry at about 160 KiB, with the longest patch that a plan has.
 const (
 	maxName    = 512
 	maxMessage = 4 << 10
 	maxDiff    = 32 << 10
+	maxInverse = 64 << 10
 	maxDetails = 16
 	maxGroups  = 32
 	maxDetail  = 1 << 10
@@ -171,6 +175,9 @@ func (e Entry) prepare(seq int64, now time.Time) Entry {
 		*s = short(*s, maxName)
 	}
 	e.Message, e.Diff = short(e.Message, maxMessage), short(e.Diff, maxDiff)
+	if len(e.Inverse) > maxInverse || short(e.Inverse, maxInverse) != e.Inverse {
+		e.Inverse = "" // half of it leads nowhere
+	}
 	if len(e.Actor.Groups) > 0 {
 		groups := make([]string, min(len(e.Actor.Groups), maxGroups))
 		for i := range groups {

@@ -210,6 +210,10 @@ func (h *Handler) review(r *http.Request, c *call, req *request) *admissionv1.Ad
 	if err != nil {
 		return h.invalid(c, failureReview, http.StatusBadRequest, err)
 	}
+	if h.opts.Returns != nil && req.Operation == engine.Update && h.opts.Returns(subject) {
+		c.decision = spared
+		return Allowed(c.uid, Notes{})
+	}
 	subject.Own = h.opts.Own != nil && h.opts.Own(subject)
 	ctx, cancel := context.WithDeadline(r.Context(), deadline(r, c))
 	defer cancel()

@@ -44,6 +44,9 @@ type Options struct {
 	// Own tells whether a write is one that rules asked for, carried out by this program (engine.Request.Own). Default:
 	// nil, none is.
 	Own func(*engine.Request) bool
+	// Returns tells whether an update is one by which this program takes back what it has changed: it is let pass, because
+	// what it leads back to is what the rules are against. Default: nil, none is.
+	Returns func(*engine.Request) bool
 	// Spared is let pass unexamined. Default: nothing but the lifelines of a cluster.
 	Spared Spared
 	// Logger gets one line for each denial and each failure. Never an object. Default: none is written.

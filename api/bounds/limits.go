@@ -61,6 +61,26 @@ func ParseStrategy(text string) (Strategy, error) {
 	return s, err
 }
 
+// Over gives the strategy with what this one says in its place.
+func (s Strategy) Over(out v1alpha1.Strategy) v1alpha1.Strategy {
+	if s.Canary != nil {
+		out.Canary = int32(*s.Canary) //nolint:gosec // at most MaxTargets
+	}
+	if s.Wave != nil {
+		out.Wave = *s.Wave
+	}
+	if s.MaxFailures != nil {
+		out.MaxFailures = *s.MaxFailures
+	}
+	if s.Pause != nil {
+		out.Pause.Duration = *s.Pause
+	}
+	if s.HealthTimeout != nil {
+		out.HealthTimeout.Duration = *s.HealthTimeout
+	}
+	return out
+}
+
 // Narrow gives a strategy of which no step goes further than one of the two, for so many targets: the smaller canary (none
 // is the largest), wave and number of failures, and the longer pause. How long health may take is no question of more or
 // less, and is the policy's own.

@@ -73,6 +73,7 @@ at fault is planned, proved and shown as Remediations (--reconcile-mode).`,
 	flags.StringSliceVar(&opts.ExceptionNamespaces, "exception-namespaces", opts.ExceptionNamespaces, "`NAMESPACES`, with wildcards, whose PolicyExceptions count (default: that of this program)")
 	flags.BoolVar(&opts.Reconcile, "reconcile", opts.Reconcile, "make and keep what generate rules generate, and change the targets of mutate rules; without, the audit only reports them")
 	flags.Var(config.NewChoice(&opts.ReconcileMode, app.Modes()), "reconcile-mode", "how far anything may go with objects that rules find at fault; policies and Namespaces can only narrow it")
+	flags.StringVar(&opts.ReconcileStrategy, "reconcile-strategy", opts.ReconcileStrategy, "in which `STEPS` a Remediation is carried out, which policies can only narrow (default: canary=1, wave=25%, max-failures=0, pause=30s, health-timeout=5m)")
 	flags.DurationVar(&opts.Approvals.Lasts, "approval-lasts", opts.Approvals.Lasts, "longest `DURATION` for which the approval of a Remediation counts")
 	flags.BoolVar(&opts.Approvals.NotByAuthor, "approval-not-by-author", opts.Approvals.NotByAuthor, "demand that whoever approves a Remediation is not the one who edited its policy last")
 	flags.StringVar(&opts.ManagedBy, "managed-by", opts.ManagedBy, "`VALUE` of the label app.kubernetes.io/managed-by on what is generated")

@@ -218,15 +218,15 @@ func TestChangingBackByHand(t *testing.T) {
 		objects, stand string
 	}{
 		"all": {func(*testing.T, *world) {}, all, "a lead, b lead",
-			"RolledBack: 2 of 2 targets were changed back: \na RolledBack\nb RolledBack"},
+			"RolledBack: 2 of 2 targets were changed back: somebody asked for it\na RolledBack: somebody asked for it\nb RolledBack: somebody asked for it"},
 		"one": {func(*testing.T, *world) {}, &v1alpha1.Rollback{Targets: []string{"u-b"}}, "a gold, b lead",
-			"Succeeded: 1 of 2 targets were changed and are as the rule wants them; 1 were changed back: \na Succeeded\nb RolledBack"},
+			"Succeeded: 1 of 2 targets were changed and are as the rule wants them; 1 were changed back: somebody asked for it\na Succeeded\nb RolledBack: somebody asked for it"},
 		"what others have changed elsewhere stays": {func(t *testing.T, w *world) { w.edit(t, "a", replace("/spec/size", 9.0)) }, all, "a lead, b lead",
-			"RolledBack: 2 of 2 targets were changed back: \na RolledBack\nb RolledBack"},
+			"RolledBack: 2 of 2 targets were changed back: somebody asked for it\na RolledBack: somebody asked for it\nb RolledBack: somebody asked for it"},
 		"what others have changed in the same place": {func(t *testing.T, w *world) { w.edit(t, "a", replace("/spec/tier", "tin")) }, all, "a tin, b lead",
-			"Failed: 1 of 2 targets could not be changed back: not changed back: /spec/tier is another: nobody says who has written it since\na Kept: not changed back: /spec/tier is another: nobody says who has written it since\nb RolledBack"},
+			"Failed: 1 of 2 targets could not be changed back: not changed back: /spec/tier is another: nobody says who has written it since\na Kept: not changed back: /spec/tier is another: nobody says who has written it since\nb RolledBack: somebody asked for it"},
 		"what is gone": {func(_ *testing.T, w *world) { delete(w.objects, "a") }, all, "b lead",
-			"RolledBack: 1 of 2 targets were changed back: \na Skipped: reading Thing web/a: does not exist\nb RolledBack"},
+			"RolledBack: 1 of 2 targets were changed back: somebody asked for it\na Skipped: reading Thing web/a: does not exist\nb RolledBack: somebody asked for it"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t, "a", "b")

@@ -21,6 +21,7 @@ func (w *working) apply(targets []int) (time.Duration, bool, error) {
 	var ready []prepared
 	left := map[int]string{} // why a target is left alone
 	held := Verdict{Way: Go}
+	var stops []v1alpha1.GateStatus
 	for _, i := range targets {
 		object, gone, err := w.look(i)
 		if err != nil {
@@ -32,6 +33,9 @@ func (w *working) apply(targets []int) (time.Duration, bool, error) {
 		}
 		if v.Way == End {
 			return w.end(v)
+		}
+		if v.Way != Go {
+			stops = together(stops, v.Gates)
 		}
 		if v.Way != Go && held.Way == Go {
 			held = v
@@ -61,6 +65,7 @@ func (w *working) apply(targets []int) (time.Duration, bool, error) {
 		}
 		ready = append(ready, p)
 	}
+	held.Gates = stops
 	if len(ready) == 0 && held.Way == Wait {
 		return w.orVerify(w.wait(held))
 	}
@@ -79,6 +84,21 @@ func (w *working) apply(targets []int) (time.Duration, bool, error) {
 		return 0, false, err
 	}
 	return w.carryOut(ready)
+}
+
+// together counts what stands in the way: gates that stop for the same reason are one.
+func together(all, more []v1alpha1.GateStatus) []v1alpha1.GateStatus {
+	const most = 32 // as the API has it
+	for _, g := range more {
+		at := slices.IndexFunc(all, func(other v1alpha1.GateStatus) bool { return other.Gate == g.Gate && other.Reason == g.Reason })
+		switch {
+		case at >= 0:
+			all[at].Targets += g.Targets
+		case len(all) < most:
+			all = append(all, g)
+		}
+	}
+	return all
 }
 
 // first gives the reason for the first target that is left alone.

@@ -142,4 +142,3 @@ func (s *watched) of(planned map[string]any) (*plan.Change, map[string]any) {
 	}
 	return nil, nil
 }
-

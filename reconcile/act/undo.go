@@ -169,7 +169,17 @@ func (w *working) goBack(ready []prepared) error {
 // returned notes that a target has been changed back.
 func (w *working) returned(i int) {
 	res := result(w.r, i)
-	w.put(w.r, i, v1alpha1.TargetRolledBack, res.Message)
+	why := res.Message
+	if b := w.r.Spec.Rollback; why == "" && b != nil {
+		why = "somebody asked for it"
+		if b.AskedBy != nil && b.AskedBy.User != "" {
+			why = b.AskedBy.User + " asked for it"
+		}
+		if b.Reason != "" {
+			why += ": " + b.Reason
+		}
+	}
+	res = w.put(w.r, i, v1alpha1.TargetRolledBack, why)
 	w.metrics.rollbacks.WithLabelValues("done").Inc()
 	w.opts.Tell(w.target(i), ChangedBack, w.about(res.Message))
 	w.opts.Logger.Info("changed an object back", "object", describe(w.target(i)), "remediation", w.r.Name)

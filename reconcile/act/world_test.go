@@ -167,7 +167,7 @@ func (w *world) propose(t testing.TB, name string) *v1alpha1.Remediation {
 		}
 		items = append(items, found...)
 	}
-	proposals, err := plan.Remediations(items, "bundle")
+	proposals, err := plan.Remediations(items, "bundle", plan.DefaultStrategy())
 	if err != nil || len(proposals) != 1 {
 		t.Fatal(len(proposals), err)
 	}

@@ -82,6 +82,8 @@ func TestEachGateStopsWithItsReason(t *testing.T) {
 	elsewhere.Spec.Plan.Targets[0].Namespace = "other"
 	stuck := *inNamespace.DeepCopy()
 	stuck.Status.Gates = []v1alpha1.GateStatus{{Gate: "hold"}}
+	later := *inNamespace.DeepCopy()
+	later.Status.Gates = []v1alpha1.GateStatus{{Gate: "attempts", Until: &metav1.Time{Time: now.Add(time.Hour)}}}
 	undecided := *inNamespace.DeepCopy()
 	undecided.Status.Mode, undecided.Status.Phase = v1alpha1.Approve, v1alpha1.PhaseAwaitingApproval
 	after := func(order map[string][]string, rs ...v1alpha1.Remediation) func(*Facts) {
@@ -156,12 +158,13 @@ func TestEachGateStopsWithItsReason(t *testing.T) {
 		"the breaker is open":           {remember(ended("old", v1alpha1.TargetFailed, 5*time.Minute, 20*time.Minute, 20*time.Minute, 20*time.Minute)...), "breaker BreakerOpen: more than 50% of the changes of policy p have failed: none is made until 2026-05-04 12:10 UTC until 2026-05-04 12:10"},
 		"something comes first": {after(map[string][]string{"p": {"second"}, "second": {"first"}}, undecided),
 			"order WaitsForAnother: Remediation quotas comes first: holdfast.dev/after says that policy first is before this one"},
-		"policies in a circle":                 {after(map[string][]string{"p": {"first"}, "first": {"p"}}), "order Circle: policy p is to come after itself: the annotations holdfast.dev/after of some policies lead in a circle"},
-		"a configuration comes first":          {remember(inNamespace), "order WaitsForAnother: Remediation quotas comes first: it changes ConfigMap settings, and this object comes after it"},
-		"a configuration somewhere else":       {remember(elsewhere), ""},
-		"a configuration that cannot come":     {remember(stuck), ""},
-		"a configuration that may never come":  {remember(undecided), ""},
-		"a configuration that is to come last": {after(map[string][]string{"first": {"p"}}, inNamespace), ""},
+		"policies in a circle":                  {after(map[string][]string{"p": {"first"}, "first": {"p"}}), "order Circle: policy p is to come after itself: the annotations holdfast.dev/after of some policies lead in a circle"},
+		"a configuration comes first":           {remember(inNamespace), "order WaitsForAnother: Remediation quotas comes first: it changes ConfigMap settings, and this object comes after it"},
+		"a configuration somewhere else":        {remember(elsewhere), ""},
+		"a configuration that cannot come":      {remember(stuck), ""},
+		"a configuration that comes much later": {remember(later), ""},
+		"a configuration that may never come":   {remember(undecided), ""},
+		"a configuration that is to come last":  {after(map[string][]string{"first": {"p"}}, inNamespace), ""},
 		"the policy's budget": {func(f *Facts) {
 			f.Settings.Budgets.Policy, f.Settings.MaxFights = 2, 9
 			f.Memory = Remember(ended("old", v1alpha1.TargetSucceeded, 30*time.Minute, 50*time.Minute, 70*time.Minute), now)

@@ -76,7 +76,7 @@ func Remember(remediations []v1alpha1.Remediation, now time.Time) *Memory {
 				m.result(r, res, now)
 			}
 		}
-		if w := waitingOf(r); w != nil {
+		if w := waitingOf(r, now); w != nil {
 			m.open = append(m.open, w)
 		}
 	}

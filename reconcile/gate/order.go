@@ -3,6 +3,7 @@ package gate
 import (
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/holdfast-io/holdfast/api/bounds"
 	"github.com/holdfast-io/holdfast/api/v1alpha1"
@@ -42,8 +43,11 @@ type waiting struct {
 	left    []*v1alpha1.Target
 }
 
+// soon is how long something may stand in the way of what others wait for: what comes much later, they do not wait for.
+const soon = 15 * time.Minute
+
 // waitingOf gives a Remediation that is open and has something left to be done; nil for another.
-func waitingOf(r *v1alpha1.Remediation) *waiting {
+func waitingOf(r *v1alpha1.Remediation, now time.Time) *waiting {
 	if r.Status.Phase.Ended() || !r.Status.Mode.Allows(v1alpha1.Approve) {
 		return nil
 	}
@@ -64,7 +68,9 @@ func waitingOf(r *v1alpha1.Remediation) *waiting {
 		return nil
 	}
 	w.certain = r.Status.Mode == v1alpha1.Enforce || r.Status.Phase == v1alpha1.PhaseApproved || r.Status.Phase == v1alpha1.PhaseRunning
-	if slices.ContainsFunc(r.Status.Gates, func(g v1alpha1.GateStatus) bool { return g.Gate != "order" && g.Until == nil }) {
+	if slices.ContainsFunc(r.Status.Gates, func(g v1alpha1.GateStatus) bool {
+		return g.Gate != "order" && (g.Until == nil || g.Until.Sub(now) > soon)
+	}) {
 		w.certain = false
 	}
 	return w

@@ -38,8 +38,8 @@ func (i *Item) Worth() bool {
 }
 
 // Remediations makes the Remediations of items, in the order of their names. An object that stands twice for one rule
-// counts once. The digest names the bundle.
-func Remediations(items []Item, digest string) ([]Proposal, error) {
+// counts once. The digest names the bundle, and no policy's strategy goes further than the one given.
+func Remediations(items []Item, digest string, strategy v1alpha1.Strategy) ([]Proposal, error) {
 	groups := map[Group]map[string]Item{}
 	for i := range items {
 		it := &items[i]
@@ -55,7 +55,7 @@ func Remediations(items []Item, digest string) ([]Proposal, error) {
 	var out []Proposal
 	for g, members := range groups {
 		for _, part := range split(members, 0) {
-			r, err := remediation(part, digest)
+			r, err := remediation(part, digest, strategy)
 			if err != nil {
 				return nil, fmt.Errorf("planning for %s/%s: %w", g.Policy, g.Rule, err)
 			}
@@ -119,11 +119,11 @@ func compareTargets(a, b *v1alpha1.Target) int {
 	)
 }
 
-func remediation(items []Item, digest string) (v1alpha1.Remediation, error) {
+func remediation(items []Item, digest string, strategy v1alpha1.Strategy) (v1alpha1.Remediation, error) {
 	p := items[0].Policy
 	plan := v1alpha1.Plan{
 		Policy:       v1alpha1.PolicyReference{Kind: p.Kind, Namespace: p.Namespace, Name: p.Name, Rule: items[0].Rule, Digest: p.Digest},
-		BundleDigest: digest, Rationale: rationale(p, items[0].Rule), Strategy: DefaultStrategy(),
+		BundleDigest: digest, Rationale: rationale(p, items[0].Rule), Strategy: strategyOf(p, strategy, len(items)),
 	}
 	for i := range items {
 		plan.Targets = append(plan.Targets, items[i].Target)

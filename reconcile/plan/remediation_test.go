@@ -28,7 +28,7 @@ func many(t testing.TB, n int, text string) []Item {
 
 func proposals(t testing.TB, items []Item) []Proposal {
 	t.Helper()
-	out, err := Remediations(items, strings.Repeat("b", 64))
+	out, err := Remediations(items, strings.Repeat("b", 64), DefaultStrategy())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -219,4 +219,19 @@ func mustJSON(t interface{ Fatal(...any) }, v any) string {
 		t.Fatal(err)
 	}
 	return string(raw)
+}
+
+func TestAPolicySaysInWhichSteps(t *testing.T) {
+	most := DefaultStrategy()
+	for annotation, want := range map[string]string{
+		"":                                    "1 25% 0 30s 5m0s",
+		"'holdfast.dev/strategy': 'wave=10%'": "1 10% 0 30s 5m0s",
+		"'holdfast.dev/strategy': 'canary=5, wave=100%, pause=1s, health-timeout=1m'": "1 25% 0 30s 1m0s",
+	} {
+		p := snapshot(t, policy("p", annotation, "ConfigMap", mutating("{metadata: {labels: {a: b}}}"))).Policies()[0]
+		s := strategyOf(p, most, 20)
+		if got := fmt.Sprintf("%d %s %s %s %s", s.Canary, s.Wave.String(), s.MaxFailures.String(), s.Pause.Duration, s.HealthTimeout.Duration); got != want {
+			t.Errorf("%q: got %s, want %s", annotation, got, want)
+		}
+	}
 }

@@ -61,6 +61,7 @@ func weights() []weight {
 		{v1alpha1.RiskMedium, "restarts Pods", func(t *v1alpha1.Target) bool {
 			return t.Action == v1alpha1.ActionPatch && group(t) == "apps" && (t.Withheld != "" || strings.Contains(t.Patch, `"path":"/spec/template`))
 		}},
+		{v1alpha1.RiskMedium, "cannot be changed back by Holdfast", func(t *v1alpha1.Target) bool { return t.Withheld != "" }},
 		{v1alpha1.RiskMedium, "changes values of Secrets", func(t *v1alpha1.Target) bool { return t.Withheld == v1alpha1.WithheldSecret }},
 		{v1alpha1.RiskMedium, "changes what the network lets through", func(t *v1alpha1.Target) bool {
 			return group(t) == "networking.k8s.io" || t.APIVersion == "v1" && t.Kind == "Service"

@@ -62,14 +62,28 @@ func newBook(opts *Options, m *metrics, changed func()) *book {
 	_ = b.informer.SetWatchErrorHandlerWithContext(func(_ context.Context, _ *cache.Reflector, err error) {
 		opts.Logger.Debug("Watching Remediations was interrupted", "error", err)
 	})
-	_, _ = b.informer.AddEventHandler(cache.ResourceEventHandlerFuncs{DeleteFunc: func(any) { changed() }})
+	_, _ = b.informer.AddEventHandler(cache.ResourceEventHandlerFuncs{
+		UpdateFunc: func(was, is any) {
+			if acting(was) && !acting(is) {
+				changed() // what it was about is free to be planned for again
+			}
+		},
+		DeleteFunc: func(any) { changed() },
+	})
 	return b
 }
 
-// brief leaves of a Remediation what counts here: plans may have a megabyte.
+// brief leaves of a Remediation what counts here: plans may have a megabyte. Of one that is being carried out the names of its
+// targets stay.
 func brief(object any) (any, error) {
 	if u, ok := object.(*unstructured.Unstructured); ok {
+		names := targetNames(u)
 		unstructured.RemoveNestedField(u.Object, "spec", "plan")
+		if names != nil {
+			if err := unstructured.SetNestedSlice(u.Object, names, "spec", "plan", "targets"); err != nil {
+				return nil, fmt.Errorf("the targets of Remediation %s: %w", u.GetName(), err)
+			}
+		}
 		unstructured.RemoveNestedField(u.Object, "status", "results")
 		u.SetManagedFields(nil)
 	}
@@ -113,7 +127,7 @@ func (b *book) entries() []entry {
 
 // write makes the Remediations of the cluster those of the items.
 func (b *book) write(ctx context.Context, items []plan.Item, digest string) error {
-	wanted, err := plan.Remediations(items, digest)
+	wanted, err := plan.Remediations(idle(items, b.busy()), digest, b.opts.Strategy)
 	if err != nil {
 		return err
 	}

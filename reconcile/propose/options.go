@@ -43,6 +43,8 @@ type Options struct {
 	Patience time.Duration
 	// Mode is how far anything may go. Default: Propose.
 	Mode v1alpha1.Mode
+	// Strategy is in which steps plans are carried out, at most: policies can only narrow it. Default: plan.DefaultStrategy.
+	Strategy v1alpha1.Strategy
 	// Others says what becomes of changes that rules want of other objects.
 	Others plan.Others
 	// Part is the part of the objects that this Proposer plans for, where several share them; empty for all. It lets
@@ -105,6 +107,9 @@ func (o *Options) Validate() error {
 	}
 	if o.Workers == 0 {
 		o.Workers = 4
+	}
+	if o.Strategy == (v1alpha1.Strategy{}) {
+		o.Strategy = plan.DefaultStrategy()
 	}
 	if o.Mode == "" {
 		o.Mode = v1alpha1.Propose

@@ -264,6 +264,42 @@ func TestWhatIsBeingCarriedOutIsLetBe(t *testing.T) {
 	}
 }
 
+// While one is being carried out, some of its targets are mended already, and some are not: nothing else is proposed for them.
+func TestNothingElseIsProposedForWhatIsBeingChanged(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSite(t)
+		defer s.run(t)()
+		a := s.drift(t, "a")
+		s.drift(t, "b")
+		time.Sleep(2 * s.opts.Quiet)
+		s.setPhase(t, v1alpha1.PhaseRunning)
+		s.find(a, engine.Pass)
+		time.Sleep(2 * s.opts.Quiet)
+		expect(t, "in the middle", s.proposed(t), "a b: Running (propose)")
+		s.drift(t, "c")
+		time.Sleep(2 * s.opts.Quiet)
+		expect(t, "with another object", s.proposed(t), "a b: Running (propose)\nc: Proposed (propose)")
+		list, err := s.client.Resource(v1alpha1.Remediations()).List(t.Context(), metav1.ListOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := range list.Items {
+			u := &list.Items[i]
+			if phase, _, _ := unstructured.NestedString(u.Object, "status", "phase"); phase != string(v1alpha1.PhaseRunning) {
+				continue
+			}
+			if err := unstructured.SetNestedField(u.Object, string(v1alpha1.PhaseFailed), "status", "phase"); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := s.client.Resource(v1alpha1.Remediations()).Update(t.Context(), u, metav1.UpdateOptions{}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		time.Sleep(2 * s.opts.Quiet)
+		expect(t, "at its end", s.proposed(t), "a b: Failed (propose)\nb c: Proposed (propose)\nc: Superseded (propose)")
+	})
+}
+
 func TestNothingIsProposedBeforeAllHasBeenLookedAt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newSite(t)
