@@ -136,6 +136,7 @@ func TestAnOverloadedWebhookShedsByFailurePolicy(t *testing.T) {
 	o := c.options(t, "holdfast", c.writeBundle(t, "bundle", crowded))
 	p := c.serve(t, o)
 	c.judges(t, "strict", "loose")
+	eventually(t, "the audit to be at work, which has goroutines of its own", shows(&o, `holdfast_audit_stale{resource="configmaps.v1"} 0`))
 	before := goroutines(t, &o)
 
 	// A review that does not go on is given up after 30 s, which a busy machine may take to begin as many: then what is
@@ -294,6 +295,7 @@ func TestNoRequestFailsWhileTheCertificateIsRotated(t *testing.T) {
 	o.Args = append(o.Args, "--cert-dir", a.dir)
 	p := c.serve(t, o)
 	c.judges(t, "strict")
+	eventually(t, "the audit to be at work, which has goroutines of its own", shows(&o, `holdfast_audit_stale{resource="configmaps.v1"} 0`))
 	before := goroutines(t, &o)
 
 	ctx, cancel := context.WithCancel(t.Context())
