@@ -213,7 +213,7 @@ func parityCases() map[string]parityCase {
 			policies: vap("p", "variables: [{name: may, expression: \"authorizer.group('').resource('secrets').namespace('$NS').check('get')\"}], matchConditions: [{name: may, expression: \"!authorizer.group('').resource('configmaps').namespace('$NS').name('exempt').check('patch').allowed() || request.userInfo.username != 'jane'\"}], "+
 				"validations: [{expression: \"object == null || object.metadata.name != 'requested' || authorizer.requestResource.check('delete').allowed()\", message: delete}, {expression: \"variables.may.allowed() && !variables.may.errored() && variables.may.error() == ''\", messageExpression: \"'may not: ' + variables.may.reason()\"}, "+
 				"{expression: \"object == null || object.metadata.name != 'paths' || authorizer.path('/metrics').check('get').allowed()\", message: paths}]") + binding("b", "p", "Deny", ""),
-			params: asked,
+			params: duties,
 			requests: []parityRequest{
 				{what: "an administrator", object: cm("a", "")}, {what: "one who may", object: cm("b", ""), as: "jane"}, {what: "one who may not", object: cm("c", ""), as: "joe"},
 				{what: "what is requested", object: cm("requested", "")}, {what: "what is requested by one who may not", object: cm("requested", ""), as: "jane"},
@@ -226,7 +226,7 @@ func parityCases() map[string]parityCase {
 		},
 		"the authorizer in conditions": {
 			policies: vap("p", "matchConditions: [{name: may, expression: \"!authorizer.group('').resource('secrets').namespace('$NS').check('get').allowed()\"}], validations: [{expression: 'false', message: never}]") + binding("b", "p", "Deny", ""),
-			params:   asked,
+			params:   duties,
 			requests: []parityRequest{{what: "one who may", object: cm("a", ""), as: "jane"}, {what: "one who may not", object: cm("b", ""), as: "joe"}},
 		},
 		"the authorizer of accounts": {
@@ -238,7 +238,7 @@ func parityCases() map[string]parityCase {
 		"selectors and subresources of the authorizer": {
 			policies: vap("p", "validations: [{expression: \"authorizer.group('').resource('pods').subresource('log').namespace('$NS').name('a').check('get').allowed()\", message: log}, {expression: \"authorizer.group('').resource('pods').namespace('$NS').fieldSelector('spec.nodeName=a').labelSelector('a in (b,c),!d').check('list').allowed()\", message: list}, "+
 				"{expression: \"authorizer.group('').resource('pods').namespace('$NS').fieldSelector('=').labelSelector('!!').check('list').allowed()\", message: broken}]") + binding("b", "p", "Deny", ""),
-			params:   asked,
+			params:   duties,
 			requests: []parityRequest{{what: "an administrator", object: cm("a", "")}, {what: "one who may", object: cm("b", ""), as: "jane"}, {what: "one who may not", object: cm("c", ""), as: "joe"}},
 		},
 		"the cost of the authorizer": {
@@ -252,8 +252,8 @@ func parityCases() map[string]parityCase {
 	}
 }
 
-// asked are two who may write ConfigMaps of the case; jane may do more.
-const asked = `
+// duties are two who may write ConfigMaps of the case; jane may do more.
+const duties = `
 {apiVersion: rbac.authorization.k8s.io/v1, kind: Role, metadata: {name: writes, namespace: $NS}, rules: [{apiGroups: [''], resources: [configmaps], verbs: [create, update]}]}
 ---
 {apiVersion: rbac.authorization.k8s.io/v1, kind: RoleBinding, metadata: {name: writes, namespace: $NS}, roleRef: {apiGroup: rbac.authorization.k8s.io, kind: Role, name: writes}, subjects: [{apiGroup: rbac.authorization.k8s.io, kind: User, name: jane}, {apiGroup: rbac.authorization.k8s.io, kind: User, name: joe}]}
