@@ -64,9 +64,13 @@ func (o *ServeOptions) executor(p executorParts) (executor, error) {
 	if o.ReconcileMode == Mode(v1alpha1.Report) {
 		return noExecutor{}, nil
 	}
+	settings, err := o.Gates.settings()
+	if err != nil {
+		return nil, err
+	}
 	remediations := act.NewRemediations(p.clients.dynamic, p.part, p.log)
 	g := &gates{
-		settings: gate.DefaultSettings(), mode: v1alpha1.Mode(o.ReconcileMode), part: p.part, snapshots: p.snapshots, remediations: remediations,
+		settings: settings, mode: v1alpha1.Mode(o.ReconcileMode), part: p.part, snapshots: p.snapshots, remediations: remediations,
 		namespaces: p.clients.metadata, keys: p.keys, stopped: p.stopped, now: time.Now,
 		matched: func(policy *v1alpha1.PolicyReference) (int, bool) {
 			if p.matches == nil || !swept(p.auditor()) {

@@ -72,6 +72,8 @@ type ServeOptions struct {
 	// ReconcileStrategy is in which steps plans are carried out, as "canary=1, wave=25%, max-failures=0, pause=30s,
 	// health-timeout=5m" or some of it; policies can only narrow it. Default: that, see plan.DefaultStrategy.
 	ReconcileStrategy string
+	// Gates say how far and how fast objects are changed.
+	Gates GateOptions
 	// Approvals say what an approval of a Remediation takes.
 	Approvals ApprovalOptions
 	// ManagedBy is the value of the label app.kubernetes.io/managed-by on what is generated. Default: kyverno, so
@@ -101,7 +103,7 @@ type ServeOptions struct {
 
 // DefaultServeOptions gives the defaults of all options.
 func DefaultServeOptions() ServeOptions {
-	return ServeOptions{WebhookName: "holdfast", Service: "holdfast", Deployment: "holdfast", BreakGlassUsers: []string{}, BreakGlassGroups: []string{}, Namespace: ownNamespace, Listen: ":9443", MetricsListen: ":8080", Admission: true, Audit: true, Reports: DefaultReportOptions(), Resweep: time.Hour, ClockInterval: 5 * time.Minute, LivePolicies: true, Reconcile: true, ReconcileMode: Mode(v1alpha1.Propose), Approvals: DefaultApprovalOptions(), ManagedBy: engine.DefaultManagedBy, ExceptionNamespaces: []string{}, ClientNames: []string{}, Events: true, Settle: DefaultSettleOptions(), Ledger: DefaultLedgerOptions(), Lookups: DefaultLookupOptions()}
+	return ServeOptions{WebhookName: "holdfast", Service: "holdfast", Deployment: "holdfast", BreakGlassUsers: []string{}, BreakGlassGroups: []string{}, Namespace: ownNamespace, Listen: ":9443", MetricsListen: ":8080", Admission: true, Audit: true, Reports: DefaultReportOptions(), Resweep: time.Hour, ClockInterval: 5 * time.Minute, LivePolicies: true, Reconcile: true, ReconcileMode: Mode(v1alpha1.Propose), Gates: DefaultGateOptions(), Approvals: DefaultApprovalOptions(), ManagedBy: engine.DefaultManagedBy, ExceptionNamespaces: []string{}, ClientNames: []string{}, Events: true, Settle: DefaultSettleOptions(), Ledger: DefaultLedgerOptions(), Lookups: DefaultLookupOptions()}
 }
 
 // Validate names the first option that cannot be used, by its flag.
@@ -151,7 +153,7 @@ func (o *ServeOptions) Validate() error {
 	if _, err := o.strategy(); err != nil {
 		return err
 	}
-	if err := errors.Join(o.Approvals.Validate(), o.Ledger.Validate(), o.Lookups.Validate()); err != nil {
+	if err := errors.Join(o.Gates.Validate(), o.Approvals.Validate(), o.Ledger.Validate(), o.Lookups.Validate()); err != nil {
 		return err
 	}
 	if err := o.Reports.Validate(); err != nil {

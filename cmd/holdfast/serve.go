@@ -74,6 +74,7 @@ at fault is planned, proved and shown as Remediations (--reconcile-mode).`,
 	flags.BoolVar(&opts.Reconcile, "reconcile", opts.Reconcile, "make and keep what generate rules generate, and change the targets of mutate rules; without, the audit only reports them")
 	flags.Var(config.NewChoice(&opts.ReconcileMode, app.Modes()), "reconcile-mode", "how far anything may go with objects that rules find at fault; policies and Namespaces can only narrow it")
 	flags.StringVar(&opts.ReconcileStrategy, "reconcile-strategy", opts.ReconcileStrategy, "in which `STEPS` a Remediation is carried out, which policies can only narrow (default: canary=1, wave=25%, max-failures=0, pause=30s, health-timeout=5m)")
+	gateFlags(cmd, &opts.Gates)
 	flags.DurationVar(&opts.Approvals.Lasts, "approval-lasts", opts.Approvals.Lasts, "longest `DURATION` for which the approval of a Remediation counts")
 	flags.BoolVar(&opts.Approvals.NotByAuthor, "approval-not-by-author", opts.Approvals.NotByAuthor, "demand that whoever approves a Remediation is not the one who edited its policy last")
 	flags.StringVar(&opts.ManagedBy, "managed-by", opts.ManagedBy, "`VALUE` of the label app.kubernetes.io/managed-by on what is generated")
@@ -85,6 +86,15 @@ at fault is planned, proved and shown as Remediations (--reconcile-mode).`,
 	lookupFlags(cmd, &opts.Lookups)
 	flags.BoolVar(&printConfig, "print-config", false, "write the values in force and where each comes from, and end")
 	return cmd
+}
+
+// gateFlags adds the flags of how far and how fast objects are changed.
+func gateFlags(cmd *cobra.Command, o *app.GateOptions) {
+	flags := cmd.Flags()
+	flags.StringVar(&o.Windows, "reconcile-windows", o.Windows, "`TIMES` in which objects are changed, as in the annotation holdfast.dev/windows (default: any time)")
+	flags.StringVar(&o.Limits, "reconcile-limits", o.Limits, "how much may be changed, as in the annotation holdfast.dev/limits: `LIMITS` in the place of share=50%, budget=50, attempts=3, fights=3, failures=50%")
+	flags.IntVar(&o.NamespaceBudget, "reconcile-budget-namespace", o.NamespaceBudget, "`NUMBER` of objects that may be changed in an hour in one Namespace")
+	flags.IntVar(&o.ClusterBudget, "reconcile-budget-cluster", o.ClusterBudget, "`NUMBER` of objects that may be changed in an hour in the cluster")
 }
 
 // reportFlags adds the flags of the reports.

@@ -40,7 +40,7 @@ func served(t *testing.T, args ...string) (*app.ServeOptions, string, error) {
 func TestServeTakesItsOptionsFromFlags(t *testing.T) {
 	got, _, err := served(t, "--kubeconfig", "k", "--webhook-url", "https://127.0.0.1:9443", "--listen", "127.0.0.1:9443",
 		"--metrics-listen", "127.0.0.1:8080", "--state-dir", "s", "--bundle", "a", "--bundle", "b", "--cert-dir", "c", "--namespace", "n", "--service", "v", "--webhook-name", "w", "--webhook-owner", "r", "--client-ca-file", "ca", "--client-name", "api",
-		"--allowed-service-url", "https://x.example", "--lookup-timeout", "3s", "--live-policies=false", "--exception-namespaces", "team-*,legacy", "--reconcile=false", "--reconcile-mode", "enforce", "--approval-lasts", "2h", "--approval-not-by-author", "--managed-by", "m",
+		"--allowed-service-url", "https://x.example", "--lookup-timeout", "3s", "--live-policies=false", "--exception-namespaces", "team-*,legacy", "--reconcile=false", "--reconcile-mode", "enforce", "--reconcile-windows", "deny @daily for 1h", "--reconcile-limits", "share=1%", "--reconcile-budget-namespace", "1", "--reconcile-budget-cluster", "2", "--approval-lasts", "2h", "--approval-not-by-author", "--managed-by", "m",
 		"--deployment", "d", "--break-glass-users", "u", "--break-glass-groups", "g", "--admission=false", "--audit-statefulset", "x", "--pod-name", "x-1", "--resweep", "2h", "--clock-interval", "1m",
 		"--report-api", "openreports.io", "--report-layout", "namespace", "--report-results", "fail,error",
 		"--ledger=false", "--ledger-dsn-file", "f", "--ledger-retention", "24h", "--ledger-max-size", "64Mi",
@@ -52,7 +52,7 @@ func TestServeTakesItsOptionsFromFlags(t *testing.T) {
 		Audit: true, AuditStatefulSet: "x", PodName: "x-1", Resweep: 2 * time.Hour, ClockInterval: time.Minute,
 		Reports:    app.ReportOptions{API: "openreports.io", Layout: "namespace", Results: []string{"fail", "error"}},
 		Deployment: "d", BreakGlassUsers: []string{"u"}, BreakGlassGroups: []string{"g"},
-		ExceptionNamespaces: []string{"team-*", "legacy"}, ManagedBy: "m", ReconcileMode: "enforce", Approvals: app.ApprovalOptions{Lasts: 2 * time.Hour, NotByAuthor: true},
+		ExceptionNamespaces: []string{"team-*", "legacy"}, ManagedBy: "m", ReconcileMode: "enforce", Gates: app.GateOptions{Windows: "deny @daily for 1h", Limits: "share=1%", NamespaceBudget: 1, ClusterBudget: 2}, Approvals: app.ApprovalOptions{Lasts: 2 * time.Hour, NotByAuthor: true},
 		Kubeconfig: "k", Bundle: []string{"a", "b"}, WebhookURL: "https://127.0.0.1:9443", WebhookName: "w", WebhookOwner: "r", ClientCAFile: "ca", ClientNames: []string{"api"}, Service: "v", Namespace: "n",
 		Listen: "127.0.0.1:9443", MetricsListen: "127.0.0.1:8080", StateDir: "s", CertDir: "c",
 		Ledger:  app.LedgerOptions{DSNFile: "f", Retention: 24 * time.Hour, MaxSize: "64Mi"},
