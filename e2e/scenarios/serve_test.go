@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 
@@ -149,8 +150,20 @@ func TestAnEmptyBundleAdmitsAndSaysSo(t *testing.T) {
 	if !strings.Contains(p.Log(), warning) {
 		t.Errorf("the log does not say %q", warning)
 	}
-	if found := c.configurations(t); len(found) > 0 {
-		t.Errorf("the API server was told to ask about nothing: %v", found)
+	// What people decide about Remediations is stamped, whatever the bundle holds.
+	if found := c.configurations(t); !slices.Equal(found, []string{"mutating holdfast"}) {
+		t.Errorf("the API server was told to ask by %v", found)
+	}
+	asked, err := c.kube.AdmissionregistrationV1().MutatingWebhookConfigurations().Get(t.Context(), "holdfast", metav1.GetOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, w := range asked.Webhooks {
+		for _, r := range w.Rules {
+			if !slices.Equal(r.APIGroups, []string{"holdfast.dev"}) || !slices.Equal(r.Resources, []string{"remediations"}) {
+				t.Errorf("%s asks about %v of %v", w.Name, r.Resources, r.APIGroups)
+			}
+		}
 	}
 	stop(t, p)
 }
