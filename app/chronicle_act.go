@@ -131,12 +131,8 @@ func (d deeds) each(ctx context.Context, q ledger.Query, take func(*ledger.Entry
 // entryFor is what all entries of a Remediation have.
 func entryFor(r *v1alpha1.Remediation) ledger.Entry {
 	p := &r.Spec.Plan.Policy
-	name := p.Name
-	if p.Namespace != "" {
-		name = p.Namespace + "/" + p.Name
-	}
 	e := ledger.Entry{
-		Policy: ledger.Policy{Kind: p.Kind, Name: name, Rule: p.Rule, Digest: p.Digest}, Bundle: r.Spec.Plan.BundleDigest,
+		Policy: ledger.Policy{Kind: p.Kind, Name: p.Key(), Rule: p.Rule, Digest: p.Digest}, Bundle: r.Spec.Plan.BundleDigest,
 		Remediation: r.Name, Plan: r.Spec.PlanDigest, Message: r.Spec.Plan.Rationale, Actor: ledger.Actor{Manager: act.FieldManager},
 		Details: map[string]string{"remediationUID": string(r.UID)},
 	}

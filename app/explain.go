@@ -227,7 +227,7 @@ func standsAt(r *v1alpha1.Remediation) string {
 func (f *explainedFinding) pending(d *engine.Decision, list []v1alpha1.Remediation, uid string) {
 	for i := range list {
 		p := &list[i].Spec.Plan
-		if p.Policy.Kind != d.Policy.Kind || policyKey(&p.Policy) != d.Policy.Key() || p.Policy.Rule != plan.AuthorsRule(d.Rule) {
+		if p.Policy.Kind != d.Policy.Kind || p.Policy.Key() != d.Policy.Key() || p.Policy.Rule != plan.AuthorsRule(d.Rule) {
 			continue
 		}
 		for j := range p.Targets {

@@ -154,17 +154,23 @@ func used(r *v1alpha1.Remediation, now time.Time) time.Time {
 	return now
 }
 
-// with gives all Remediations, and of this one what is about to be written.
-func (g *gates) with(r *v1alpha1.Remediation) []v1alpha1.Remediation {
+// all gives all Remediations, which are to be read only. They are read out once for each change.
+func (g *gates) all() []v1alpha1.Remediation {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if changes := g.remediations.Changes(); g.known == nil || changes != g.at {
 		g.known, g.at = g.remediations.All(), changes
 	}
-	out := make([]v1alpha1.Remediation, 0, len(g.known)+1)
-	for i := range g.known {
-		if g.known[i].Name != r.Name {
-			out = append(out, g.known[i])
+	return g.known
+}
+
+// with gives all Remediations, and of this one what is about to be written.
+func (g *gates) with(r *v1alpha1.Remediation) []v1alpha1.Remediation {
+	known := g.all()
+	out := make([]v1alpha1.Remediation, 0, len(known)+1)
+	for i := range known {
+		if known[i].Name != r.Name {
+			out = append(out, known[i])
 		}
 	}
 	return append(out, *r)

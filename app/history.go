@@ -130,17 +130,23 @@ func (o *HistoryOptions) Validate() error {
 	return err
 }
 
+// open gives what is asked and the ledger to ask, which whoever calls it closes.
+func (o *HistoryOptions) open(ctx context.Context) (ledger.Query, *ledger.Store, error) {
+	q, err := o.query(time.Now())
+	if err != nil {
+		return q, nil, err
+	}
+	store, err := o.Place.read(ctx)
+	return q, store, err
+}
+
 // historyPage is how many entries are read at a time.
 const historyPage = 500
 
 // History writes what the ledger knows of what was decided and done, the newest first; with Follow the newest last, and
 // what comes then.
 func History(ctx context.Context, opts HistoryOptions, streams IO) (Exit, error) {
-	q, err := opts.query(time.Now())
-	if err != nil {
-		return Failed, err
-	}
-	store, err := opts.Place.read(ctx)
+	q, store, err := opts.open(ctx)
 	if err != nil {
 		return Failed, err
 	}
@@ -316,11 +322,7 @@ func verifyWhat(ctx context.Context, opts *VerifyOptions, anchors []ledger.Recei
 // HistoryExport writes all entries that the options ask for, the oldest first. As JSONL each has its hash and the one
 // before, so that the export can be verified by itself.
 func HistoryExport(ctx context.Context, opts HistoryOptions, streams IO) (Exit, error) {
-	q, err := opts.query(time.Now())
-	if err != nil {
-		return Failed, err
-	}
-	store, err := opts.Place.read(ctx)
+	q, store, err := opts.open(ctx)
 	if err != nil {
 		return Failed, err
 	}

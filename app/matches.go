@@ -132,11 +132,7 @@ func (m *matches) Listed(t audit.Type, seen func(uid string) bool) {
 
 // of gives how many objects a rule is about.
 func (m *matches) of(p *v1alpha1.PolicyReference) int {
-	policy := p.Name
-	if p.Namespace != "" {
-		policy = p.Namespace + "/" + p.Name
-	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return m.counts[matchedRule{p.Kind, policy, p.Rule}]
+	return m.counts[matchedRule{p.Kind, p.Key(), p.Rule}]
 }

@@ -60,7 +60,7 @@ func (p *planPrinter) paint(code, text string) string {
 func (p *planPrinter) remediation(r *v1alpha1.Remediation) {
 	plan := &r.Spec.Plan
 	p.printf("%s  %s\n", p.paint(bold, r.Name), p.paint(phaseColour(r.Status.Phase), string(cmp.Or(r.Status.Phase, v1alpha1.PhaseProposed))))
-	p.printf("  %s/%s, risk %s, mode %s\n", policyKey(&plan.Policy), plan.Policy.Rule, riskText(&plan.Risk), r.Status.Mode)
+	p.printf("  %s/%s, risk %s, mode %s\n", plan.Policy.Key(), plan.Policy.Rule, riskText(&plan.Risk), r.Status.Mode)
 	if plan.Rationale != "" {
 		p.printf("  %s\n", plan.Rationale)
 	}
@@ -77,7 +77,7 @@ func (p *planPrinter) remediation(r *v1alpha1.Remediation) {
 }
 
 func (p *planPrinter) target(t *v1alpha1.Target, indent string) {
-	p.printf("%s%s\n", indent, p.paint(bold, strings.ToLower(string(t.Action))+" "+targetName(t)))
+	p.printf("%s%s\n", indent, p.paint(bold, strings.ToLower(string(t.Action))+" "+t.String()))
 	for line := range strings.Lines(t.Diff) {
 		line = strings.TrimSuffix(line, "\n")
 		switch {
@@ -150,20 +150,6 @@ func riskText(r *v1alpha1.Risk) string {
 		return string(r.Level)
 	}
 	return string(r.Level) + " (" + strings.Join(r.Reasons, "; ") + ")"
-}
-
-func policyKey(p *v1alpha1.PolicyReference) string {
-	if p.Namespace == "" {
-		return p.Name
-	}
-	return p.Namespace + "/" + p.Name
-}
-
-func targetName(t *v1alpha1.Target) string {
-	if t.Namespace == "" {
-		return t.Kind + " " + t.Name
-	}
-	return t.Kind + " " + t.Namespace + "/" + t.Name
 }
 
 func originText(o *v1alpha1.Origin) string {

@@ -54,7 +54,7 @@ func (s *standings) Collect(out chan<- prometheus.Metric) {
 		return // another replica carries out
 	}
 	now := g.now()
-	all := g.remediations.All()
+	all := g.all()
 	phases := map[v1alpha1.Phase]int{}
 	type stop struct{ gate, reason string }
 	stops := map[stop]int32{}

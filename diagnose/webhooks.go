@@ -35,39 +35,39 @@ func (a *Archive) webhooks(ctx context.Context, opts Options) {
 		a.Missed("the mutating webhook configurations", err)
 		return
 	}
-	var others []string
-	ours := 0
+	var all []configuration
 	for i := range validating.Items {
 		c := &validating.Items[i]
-		if !own(c.Labels) {
-			others = append(others, "validating "+c.Name)
-			continue
-		}
-		ours++
-		tidy(&c.ObjectMeta)
+		doors := make([]door, len(c.Webhooks))
 		for j := range c.Webhooks {
 			w := &c.Webhooks[j]
-			a.door(ctx, opts, door{c.Name, w.Name, &w.ClientConfig, w.FailurePolicy})
-			w.ClientConfig.CABundle = nil // authorities.txt says which it is
+			doors[j] = door{c.Name, w.Name, &w.ClientConfig, w.FailurePolicy}
 		}
-		a.addYAML("webhooks/validating-"+c.Name+".yaml", c)
+		all = append(all, configuration{"validating", &c.ObjectMeta, doors, c})
 	}
 	for i := range mutating.Items {
 		c := &mutating.Items[i]
-		if !own(c.Labels) {
-			others = append(others, "mutating "+c.Name)
-			continue
-		}
-		ours++
-		tidy(&c.ObjectMeta)
+		doors := make([]door, len(c.Webhooks))
 		for j := range c.Webhooks {
 			w := &c.Webhooks[j]
-			a.door(ctx, opts, door{c.Name, w.Name, &w.ClientConfig, w.FailurePolicy})
-			w.ClientConfig.CABundle = nil
+			doors[j] = door{c.Name, w.Name, &w.ClientConfig, w.FailurePolicy}
 		}
-		a.addYAML("webhooks/mutating-"+c.Name+".yaml", c)
+		all = append(all, configuration{"mutating", &c.ObjectMeta, doors, c})
 	}
-	if ours == 0 {
+	var others []string
+	for _, c := range all {
+		if !own(c.meta.Labels) {
+			others = append(others, c.kind+" "+c.meta.Name)
+			continue
+		}
+		tidy(c.meta)
+		for _, d := range c.doors {
+			a.door(ctx, opts, d)
+			d.client.CABundle = nil // authorities.txt says which it is
+		}
+		a.addYAML("webhooks/"+c.kind+"-"+c.meta.Name+".yaml", c.object)
+	}
+	if len(others) == len(all) {
 		a.Found("the cluster has no webhook configuration of holdfast: no write is judged at admission (runbook registration.md)")
 	}
 	slices.Sort(others)
@@ -77,6 +77,14 @@ func (a *Archive) webhooks(ctx context.Context, opts Options) {
 func own(labels map[string]string) bool {
 	key, value, _ := strings.Cut(ownWebhooks, "=")
 	return labels[key] == value
+}
+
+// configuration is one of either kind.
+type configuration struct {
+	kind   string // validating or mutating
+	meta   *metav1.ObjectMeta
+	doors  []door
+	object any
 }
 
 // door is an entry of a configuration.

@@ -237,19 +237,25 @@ func (w *Wanted) policies() ([]admissionregistrationv1.MutatingWebhook, error) {
 	if err != nil {
 		return nil, err
 	}
-	return []admissionregistrationv1.MutatingWebhook{{
-		Name:                    "policies.validate.holdfast.dev",
+	entry := everywhere(client, wanted)
+	entry.Name = "policies.validate.holdfast.dev"
+	entry.FailurePolicy = ptr(admissionregistrationv1.Ignore)
+	entry.MatchConditions = w.Spared.conditions(wanted)
+	return []admissionregistrationv1.MutatingWebhook{entry}, nil
+}
+
+// everywhere is an entry about objects of our own, in all namespaces.
+func everywhere(client admissionregistrationv1.WebhookClientConfig, of places) admissionregistrationv1.MutatingWebhook {
+	return admissionregistrationv1.MutatingWebhook{
 		ClientConfig:            client,
-		Rules:                   wanted.rules(),
-		FailurePolicy:           ptr(admissionregistrationv1.Ignore),
+		Rules:                   of.rules(),
 		MatchPolicy:             ptr(admissionregistrationv1.Equivalent),
 		NamespaceSelector:       &metav1.LabelSelector{},
 		ObjectSelector:          &metav1.LabelSelector{},
 		SideEffects:             ptr(admissionregistrationv1.SideEffectClassNone),
 		TimeoutSeconds:          ptr(int32(DefaultTimeoutSeconds)),
 		AdmissionReviewVersions: []string{"v1"},
-		MatchConditions:         w.Spared.conditions(wanted),
-	}}, nil
+	}
 }
 
 func validating(entries []admissionregistrationv1.MutatingWebhook) []admissionregistrationv1.ValidatingWebhook {

@@ -4,7 +4,6 @@ import (
 	"slices"
 
 	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/holdfast-io/holdfast/engine"
@@ -39,20 +38,12 @@ func (w *Wanted) guards() ([]admissionregistrationv1.MutatingWebhook, error) {
 		if err != nil {
 			return nil, err
 		}
-		out = append(out, admissionregistrationv1.MutatingWebhook{
-			Name:                    g.Name + guardSuffix,
-			ClientConfig:            client,
-			Rules:                   places{w.Resources[at].place(): setOf([]engine.Operation{engine.Create, engine.Update})}.rules(),
-			FailurePolicy:           ptr(admissionregistrationv1.Fail),
-			MatchPolicy:             ptr(admissionregistrationv1.Equivalent),
-			NamespaceSelector:       &metav1.LabelSelector{},
-			ObjectSelector:          &metav1.LabelSelector{},
-			SideEffects:             ptr(admissionregistrationv1.SideEffectClassNone),
-			TimeoutSeconds:          ptr(int32(DefaultTimeoutSeconds)),
-			AdmissionReviewVersions: []string{"v1"},
-			ReinvocationPolicy:      ptr(admissionregistrationv1.NeverReinvocationPolicy),
-			MatchConditions:         []admissionregistrationv1.MatchCondition{{Name: g.Name, Expression: g.Condition}},
-		})
+		entry := everywhere(client, places{w.Resources[at].place(): setOf([]engine.Operation{engine.Create, engine.Update})})
+		entry.Name = g.Name + guardSuffix
+		entry.FailurePolicy = ptr(admissionregistrationv1.Fail)
+		entry.ReinvocationPolicy = ptr(admissionregistrationv1.NeverReinvocationPolicy)
+		entry.MatchConditions = []admissionregistrationv1.MatchCondition{{Name: g.Name, Expression: g.Condition}}
+		out = append(out, entry)
 	}
 	return out, nil
 }

@@ -60,6 +60,14 @@ type PolicyReference struct {
 	Digest string `json:"digest,omitempty"`
 }
 
+// Key is how people call a policy: NAME, or NAMESPACE/NAME.
+func (p *PolicyReference) Key() string {
+	if p.Namespace == "" {
+		return p.Name
+	}
+	return p.Namespace + "/" + p.Name
+}
+
 // RiskLevel is how much could go wrong.
 // +kubebuilder:validation:Enum=low;medium;high
 type RiskLevel string
@@ -167,6 +175,14 @@ type Target struct {
 	Proof Proof `json:"proof"`
 	// Obstacle is why nothing is done with this target, whatever is approved.
 	Obstacle *Obstacle `json:"obstacle,omitempty"`
+}
+
+// String names a target in a sentence: Deployment shop/web.
+func (t *Target) String() string {
+	if t.Namespace == "" {
+		return t.Kind + " " + t.Name
+	}
+	return t.Kind + " " + t.Namespace + "/" + t.Name
 }
 
 // Withheld is why a patch is not kept.

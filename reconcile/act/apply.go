@@ -29,7 +29,7 @@ func (w *working) apply(targets []int) (time.Duration, bool, error) {
 		}
 		v, err := w.opts.Gates.Apply(w.ctx, w.r, i, object)
 		if err != nil {
-			return 0, false, fmt.Errorf("asking the gates for %s: %w", describe(w.target(i)), err)
+			return 0, false, fmt.Errorf("asking the gates for %s: %w", w.target(i), err)
 		}
 		if v.Way == End {
 			return w.end(v)
@@ -191,7 +191,7 @@ func (w *working) carryOut(ready []prepared) (time.Duration, bool, error) {
 			ResourceVersion: metaText(p.object, "resourceVersion"), Patch: p.ops,
 		})
 		if err != nil && !errors.Is(err, ErrChanged) && !errors.Is(err, ErrRefused) {
-			unknown = fmt.Errorf("changing %s: %w", describe(t), err)
+			unknown = fmt.Errorf("changing %s: %w", t, err)
 			continue
 		}
 		if err := w.wrote(p, stored, err); err != nil {
@@ -222,7 +222,7 @@ func (w *working) wrote(p *prepared, stored map[string]any, failed error) error 
 		if state == v1alpha1.TargetFailed {
 			w.opts.Tell(t, ChangeFailed, w.about(failed.Error()))
 		}
-		w.opts.Logger.Warn("could not change an object", "object", describe(t), "remediation", w.r.Name, "error", failed)
+		w.opts.Logger.Warn("could not change an object", "object", t.String(), "remediation", w.r.Name, "error", failed)
 		return nil
 	}
 	after, err := fingerprint(stored, p.ops)
@@ -239,7 +239,7 @@ func (w *working) landed(target int, after, version string) {
 	res.After, res.ResourceVersionAfter, res.Applied = after, version, res.Time
 	w.metrics.applies.WithLabelValues("done").Inc()
 	w.opts.Tell(w.target(target), Changed, w.about(w.target(target).Diff))
-	w.opts.Logger.Info("changed an object", "object", describe(w.target(target)), "remediation", w.r.Name, "attempt", res.Attempts)
+	w.opts.Logger.Info("changed an object", "object", w.target(target).String(), "remediation", w.r.Name, "attempt", res.Attempts)
 }
 
 // about says by which plan something is done.

@@ -27,7 +27,7 @@ func (w *working) find(targets []int) (time.Duration, bool, error) {
 		}
 		known, err := w.opts.Journal.Recall(w.ctx, d)
 		if err != nil {
-			return 0, false, fmt.Errorf("asking what is on record of %s: %w", describe(d.Target), err)
+			return 0, false, fmt.Errorf("asking what is on record of %s: %w", d.Target, err)
 		}
 		if known.Intended && !known.Settled {
 			outcomes = append(outcomes, Outcome{d, became})

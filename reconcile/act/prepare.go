@@ -24,14 +24,6 @@ type prepared struct {
 
 func (w *working) target(i int) *v1alpha1.Target { return &w.r.Spec.Plan.Targets[i] }
 
-// describe names a target in a sentence: Deployment shop/web.
-func describe(t *v1alpha1.Target) string {
-	if t.Namespace == "" {
-		return t.Kind + " " + t.Name
-	}
-	return t.Kind + " " + t.Namespace + "/" + t.Name
-}
-
 func kindOf(t *v1alpha1.Target) schema.GroupVersionKind {
 	return schema.FromAPIVersionAndKind(t.APIVersion, t.Kind)
 }
@@ -40,10 +32,10 @@ func kindOf(t *v1alpha1.Target) schema.GroupVersionKind {
 func (e *Executor) read(ctx context.Context, t *v1alpha1.Target) (map[string]any, error) {
 	object, err := e.opts.Objects.Get(ctx, kindOf(t), t.Namespace, t.Name)
 	if err != nil {
-		return nil, fmt.Errorf("reading %s: %w", describe(t), err)
+		return nil, fmt.Errorf("reading %s: %w", t, err)
 	}
 	if uid := metaText(object, "uid"); uid != t.UID {
-		return nil, fmt.Errorf("%s has been deleted, and another has its name (UID %s): %w", describe(t), uid, engine.ErrNotFound)
+		return nil, fmt.Errorf("%s has been deleted, and another has its name (UID %s): %w", t, uid, engine.ErrNotFound)
 	}
 	return object, nil
 }
@@ -80,10 +72,10 @@ func (w *working) prepare(i int, object map[string]any) (p prepared, why string,
 	}
 	item := same(items, &w.r.Spec.Plan, t)
 	if item == nil {
-		return p, fmt.Sprintf("%s: the rule finds nothing wrong there any more, or is not the one that it was", describe(t)), nil
+		return p, fmt.Sprintf("%s: the rule finds nothing wrong there any more, or is not the one that it was", t), nil
 	}
 	if o := item.Target.Obstacle; o != nil {
-		return p, fmt.Sprintf("%s: %s: %s", describe(t), o.Reason, o.Message), nil
+		return p, fmt.Sprintf("%s: %s: %s", t, o.Reason, o.Message), nil
 	}
 	planned, err := digestOf(w.r, t)
 	if err != nil {
@@ -95,7 +87,7 @@ func (w *working) prepare(i int, object map[string]any) (p prepared, why string,
 	}
 	change, outcome := server.of(item.Planned)
 	if planned != again || change == nil {
-		return p, fmt.Sprintf("%s has changed, and another change would mend it now", describe(t)), nil
+		return p, fmt.Sprintf("%s has changed, and another change would mend it now", t), nil
 	}
 	return prepared{i, object, change.Patch, outcome}, "", nil
 }

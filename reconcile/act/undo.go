@@ -76,7 +76,7 @@ func (w *working) wayBack(i int) (*prepared, error) {
 	keep := func(why string) (*prepared, error) {
 		w.put(w.r, i, v1alpha1.TargetKept, why)
 		w.metrics.rollbacks.WithLabelValues("refused").Inc()
-		w.opts.Logger.Warn("did not change an object back", "object", describe(t), "remediation", w.r.Name, "reason", why)
+		w.opts.Logger.Warn("did not change an object back", "object", t.String(), "remediation", w.r.Name, "reason", why)
 		return nil, nil
 	}
 	if t.Withheld != "" || t.Inverse == "" {
@@ -150,7 +150,7 @@ func (w *working) goBack(ready []prepared) error {
 			w.put(w.r, p.target, v1alpha1.TargetKept, err.Error())
 			w.metrics.rollbacks.WithLabelValues("failed").Inc()
 		default:
-			unknown = fmt.Errorf("changing %s back: %w", describe(t), err)
+			unknown = fmt.Errorf("changing %s back: %w", t, err)
 			continue
 		}
 		outcomes = append(outcomes, Outcome{deeds[k], err})
@@ -182,7 +182,7 @@ func (w *working) returned(i int) {
 	res = w.put(w.r, i, v1alpha1.TargetRolledBack, why)
 	w.metrics.rollbacks.WithLabelValues("done").Inc()
 	w.opts.Tell(w.target(i), ChangedBack, w.about(res.Message))
-	w.opts.Logger.Info("changed an object back", "object", describe(w.target(i)), "remediation", w.r.Name)
+	w.opts.Logger.Info("changed an object back", "object", w.target(i).String(), "remediation", w.r.Name)
 }
 
 // conflict says why a target is not changed back.

@@ -35,7 +35,7 @@ func (w *working) verify(targets []int) (time.Duration, bool, error) {
 			w.metrics.duration.Observe(max(w.now().Sub(w.r.CreationTimestamp.Time), 0).Seconds())
 		case v1alpha1.TargetFailed:
 			w.opts.Tell(t, ChangeFailed, w.about(message))
-			w.opts.Logger.Warn("what was changed has not come good", "object", describe(t), "remediation", w.r.Name, "reason", message)
+			w.opts.Logger.Warn("what was changed has not come good", "object", t.String(), "remediation", w.r.Name, "reason", message)
 		}
 	}
 	w.stopIfFailed(w.r)
@@ -63,7 +63,7 @@ func (w *working) verified(t *v1alpha1.Target, res *v1alpha1.TargetResult) (v1al
 	}
 	health, err := healthOf(object)
 	if err != nil {
-		return "", "", fmt.Errorf("the health of %s: %w", describe(t), err)
+		return "", "", fmt.Errorf("the health of %s: %w", t, err)
 	}
 	limit := w.r.Spec.Plan.Strategy.HealthTimeout.Duration
 	switch {
@@ -104,7 +104,7 @@ func (w *working) finding(t *v1alpha1.Target, object map[string]any) (found, err
 		Operation: engine.Create, Kind: kindOf(t), Resource: resource, Namespace: t.Namespace, Name: t.Name, Object: object,
 	}, w.opts.Inputs())
 	if err != nil {
-		return unsure, fmt.Errorf("evaluating %s: %w", describe(t), err)
+		return unsure, fmt.Errorf("evaluating %s: %w", t, err)
 	}
 	for i := range judged.Decisions {
 		d := &judged.Decisions[i]

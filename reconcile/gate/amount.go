@@ -43,7 +43,7 @@ func budget(f *Facts) Verdict {
 		most  int
 		count []write
 	}{
-		{"policy " + policyKey(&f.Remediation.Spec.Plan.Policy), b.Policy, policy.writes},
+		{"policy " + f.Remediation.Spec.Plan.Policy.Key(), b.Policy, policy.writes},
 		{"Namespace " + f.Target.Namespace, b.Namespace, f.Memory.namespaces[f.Target.Namespace]},
 		{"the cluster", b.Cluster, f.Memory.writes},
 	} {

@@ -143,11 +143,11 @@ func breaker(f *Facts) Verdict {
 	policy := &f.Remediation.Spec.Plan.Policy
 	switch state, until := f.Memory.Breaker(policy, f.Settings.Breaker, f.Now); state {
 	case Open:
-		return stop(BreakerOpen, fmt.Sprintf("more than %d%% of the changes of policy %s have failed: none is made until %s", f.Settings.Breaker.Failures, policyKey(policy), moment(until))).until(until)
+		return stop(BreakerOpen, fmt.Sprintf("more than %d%% of the changes of policy %s have failed: none is made until %s", f.Settings.Breaker.Failures, policy.Key(), moment(until))).until(until)
 	case HalfOpen:
 		own := f.own()
 		if slices.ContainsFunc(f.Memory.policy(policy).busy, func(k ownKey) bool { return k != own }) {
-			return stop(BreakerHalfOpen, fmt.Sprintf("changes of policy %s have failed: one is tried at a time, and another is under way", policyKey(policy)))
+			return stop(BreakerHalfOpen, fmt.Sprintf("changes of policy %s have failed: one is tried at a time, and another is under way", policy.Key()))
 		}
 	}
 	return pass()

@@ -182,14 +182,6 @@ func policyID(p *v1alpha1.PolicyReference) string {
 	return strings.Join([]string{p.Kind, p.Namespace, p.Name}, "\x00")
 }
 
-// policyKey is how people call a policy: NAME, or NAMESPACE/NAME.
-func policyKey(p *v1alpha1.PolicyReference) string {
-	if p.Namespace == "" {
-		return p.Name
-	}
-	return p.Namespace + "/" + p.Name
-}
-
 func objectName(t *v1alpha1.Target) string {
 	if t.UID != "" {
 		return t.UID

@@ -51,7 +51,7 @@ func waitingOf(r *v1alpha1.Remediation, now time.Time) *waiting {
 	if r.Status.Phase.Ended() || !r.Status.Mode.Allows(v1alpha1.Approve) {
 		return nil
 	}
-	w := &waiting{name: r.Name, policy: policyKey(&r.Spec.Plan.Policy)}
+	w := &waiting{name: r.Name, policy: r.Spec.Plan.Policy.Key()}
 	ended := map[int32]bool{}
 	for i := range r.Status.Results {
 		switch res := &r.Status.Results[i]; res.State {
@@ -82,7 +82,7 @@ func order(f *Facts) Verdict {
 	if f.Memory == nil {
 		return stop(NotKnown, "it is not known what else is to be done")
 	}
-	own := policyKey(&f.Remediation.Spec.Plan.Policy)
+	own := f.Remediation.Spec.Plan.Policy.Key()
 	before := behind(f.Settings.After, own)
 	if before[own] {
 		return stop(Circle, fmt.Sprintf("policy %s is to come after itself: the annotations %s of some policies lead in a circle", own, v1alpha1.AnnotationAfter))
