@@ -161,16 +161,25 @@ func (g *controllerGroup) extract(rule *Rule) {
 func ValidatingAutogen(src policiesv1beta1.ValidatingPolicyLike) (map[string]policiesv1beta1.ValidatingPolicyAutogen, error) {
 	spec := src.GetValidatingPolicySpec()
 	groups, _ := podControllers(spec.MatchConstraints, validatingControllers(spec))
-	var out map[string]policiesv1beta1.ValidatingPolicyAutogen
+	return byGroup(groups, func(g *controllerGroup) (made policiesv1beta1.ValidatingPolicyAutogen, err error) {
+		made.Targets = g.targets
+		made.Spec, err = g.validating(spec)
+		return made, err
+	})
+}
+
+// byGroup makes something of a policy for each group, by the group's name; nil if there are none.
+func byGroup[A any](groups []controllerGroup, of func(*controllerGroup) (A, error)) (map[string]A, error) {
+	var out map[string]A
 	for i := range groups {
-		made, err := groups[i].validating(spec)
+		made, err := of(&groups[i])
 		if err != nil {
 			return nil, err
 		}
 		if out == nil {
-			out = make(map[string]policiesv1beta1.ValidatingPolicyAutogen, len(groups))
+			out = make(map[string]A, len(groups))
 		}
-		out[groups[i].name] = policiesv1beta1.ValidatingPolicyAutogen{Targets: groups[i].targets, Spec: made}
+		out[groups[i].name] = made
 	}
 	return out, nil
 }

@@ -16,14 +16,10 @@ func (cc *Compiler) CompileImageValidating(src policiesv1beta1.ImageValidatingPo
 	if !c.compileMode(spec.EvaluationMode()) {
 		return nil, c.error()
 	}
-	p.Admission, p.Background = spec.AdmissionEnabled(), spec.BackgroundEnabled()
-	c.compileFailurePolicy(spec.FailurePolicy)
-	if w := spec.WebhookConfiguration; w != nil {
-		c.compileTimeout(w.TimeoutSeconds, []any{"spec", "webhookConfiguration", "timeoutSeconds"})
-	}
+	c.compileDoors(spec, spec.FailurePolicy, spec.WebhookConfiguration)
 	c.warn([]any{"spec"}, imagesUnverified("the policy"))
 	if p.JudgesPayloads() {
-		p.Admission, p.Background = false, false
+		p.Admission, p.Background = false, false // it stands at no door of a cluster
 		c.addImageValidating(spec, nil)
 		return c.finish(spec)
 	}
@@ -63,18 +59,11 @@ func (c *compiler) addImageValidating(spec *policiesv1beta1.ImageValidatingPolic
 func ImageValidatingAutogen(src policiesv1beta1.ImageValidatingPolicyLike) (map[string]policiesv1beta1.ImageValidatingPolicyAutogen, error) {
 	spec := src.GetSpec()
 	groups, _ := podControllers(spec.MatchConstraints, imageValidatingControllers(spec))
-	var out map[string]policiesv1beta1.ImageValidatingPolicyAutogen
-	for i := range groups {
-		made, err := groups[i].imageValidating(spec)
-		if err != nil {
-			return nil, err
-		}
-		if out == nil {
-			out = make(map[string]policiesv1beta1.ImageValidatingPolicyAutogen, len(groups))
-		}
-		out[groups[i].name] = policiesv1beta1.ImageValidatingPolicyAutogen{Targets: groups[i].targets, Spec: made}
-	}
-	return out, nil
+	return byGroup(groups, func(g *controllerGroup) (made policiesv1beta1.ImageValidatingPolicyAutogen, err error) {
+		made.Targets = g.targets
+		made.Spec, err = g.imageValidating(spec)
+		return made, err
+	})
 }
 
 // imageValidatingControllers are those that the policy names, nil where it names none.

@@ -17,12 +17,7 @@ import (
 func (cc *Compiler) CompileMutating(src policiesv1beta1.MutatingPolicyLike) (*Policy, error) {
 	spec := src.GetSpec()
 	c := cc.celPolicy(src, src.GetKind())
-	p := c.policy
-	p.Admission, p.Background = spec.AdmissionEnabled(), spec.BackgroundEnabled()
-	c.compileFailurePolicy(spec.FailurePolicy)
-	if w := spec.WebhookConfiguration; w != nil {
-		c.compileTimeout(w.TimeoutSeconds, []any{"spec", "webhookConfiguration", "timeoutSeconds"})
-	}
+	c.compileDoors(spec, spec.FailurePolicy, spec.WebhookConfiguration)
 	if mode := spec.EvaluationMode(); mode != "Kubernetes" {
 		c.problem([]any{"spec", "evaluation", "mode"}, fmt.Sprintf("is %q: expected Kubernetes, as a mutation is of an object", mode))
 	}

@@ -15,13 +15,9 @@ import (
 func MutatingAutogen(src policiesv1beta1.MutatingPolicyLike) map[string]policiesv1beta1.MutatingPolicyAutogen {
 	spec := src.GetSpec()
 	groups, _ := mutatingControllers(spec)
-	var out map[string]policiesv1beta1.MutatingPolicyAutogen
-	for i := range groups {
-		if out == nil {
-			out = make(map[string]policiesv1beta1.MutatingPolicyAutogen, len(groups))
-		}
-		out[groups[i].name] = policiesv1beta1.MutatingPolicyAutogen{Targets: groups[i].targets, Spec: groups[i].mutating(spec)}
-	}
+	out, _ := byGroup(groups, func(g *controllerGroup) (policiesv1beta1.MutatingPolicyAutogen, error) { // none of which fails
+		return policiesv1beta1.MutatingPolicyAutogen{Targets: g.targets, Spec: g.mutating(spec)}, nil
+	})
 	return out
 }
 

@@ -22,11 +22,7 @@ func (cc *Compiler) CompileValidating(src policiesv1beta1.ValidatingPolicyLike) 
 	if !c.compileMode(spec.EvaluationMode()) {
 		return nil, c.error()
 	}
-	p.Admission, p.Background = spec.AdmissionEnabled(), spec.BackgroundEnabled()
-	c.compileFailurePolicy(spec.FailurePolicy)
-	if w := spec.WebhookConfiguration; w != nil {
-		c.compileTimeout(w.TimeoutSeconds, []any{"spec", "webhookConfiguration", "timeoutSeconds"})
-	}
+	c.compileDoors(spec, spec.FailurePolicy, spec.WebhookConfiguration)
 	if p.JudgesPayloads() {
 		return c.compilePayloadPolicy(spec)
 	}
@@ -44,6 +40,21 @@ func (cc *Compiler) CompileValidating(src policiesv1beta1.ValidatingPolicyLike) 
 		c.addValidating(made, made.MatchConstraints, &groups[i])
 	}
 	return c.finish(spec)
+}
+
+// atDoors says at which doors a policy in CEL stands.
+type atDoors interface {
+	AdmissionEnabled() bool
+	BackgroundEnabled() bool
+}
+
+// compileDoors takes over at which doors a policy stands, and what happens there when it fails.
+func (c *compiler) compileDoors(doors atDoors, f *admissionregistrationv1.FailurePolicyType, w *policiesv1beta1.WebhookConfiguration) {
+	c.policy.Admission, c.policy.Background = doors.AdmissionEnabled(), doors.BackgroundEnabled()
+	c.compileFailurePolicy(f)
+	if w != nil {
+		c.compileTimeout(w.TimeoutSeconds, []any{"spec", "webhookConfiguration", "timeoutSeconds"})
+	}
 }
 
 // warnOfControllers tells of names in spec.autogen that stand for nothing.
