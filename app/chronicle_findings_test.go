@@ -11,13 +11,12 @@ import (
 	"testing/synctest"
 	"time"
 
-	kyvernov1 "github.com/kyverno/kyverno/api/kyverno/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
-	"sigs.k8s.io/yaml"
 
 	"github.com/holdfast-io/holdfast/audit"
 	"github.com/holdfast-io/holdfast/bundle"
 	"github.com/holdfast-io/holdfast/engine"
+	"github.com/holdfast-io/holdfast/engine/enginetest"
 	"github.com/holdfast-io/holdfast/ledger"
 )
 
@@ -67,8 +66,7 @@ func (r *remembered) failing(err error) {
 // twoRules is a policy in force, with the rules a and b.
 func twoRules(t *testing.T) *engine.Snapshot {
 	t.Helper()
-	var source kyvernov1.ClusterPolicy
-	if err := yaml.UnmarshalStrict([]byte(`
+	return enginetest.Snapshot(t, `
 apiVersion: kyverno.io/v1
 kind: ClusterPolicy
 metadata: {name: p}
@@ -76,22 +74,7 @@ spec:
   rules:
   - {name: a, match: {any: [{resources: {kinds: [ConfigMap]}}]}, validate: {message: m, pattern: {data: {a: "?*"}}}}
   - {name: b, match: {any: [{resources: {kinds: [ConfigMap]}}]}, validate: {message: m, pattern: {data: {b: "?*"}}}}
-`), &source); err != nil {
-		t.Fatal(err)
-	}
-	compiler, err := engine.NewCompiler()
-	if err != nil {
-		t.Fatal(err)
-	}
-	p, err := compiler.Compile(&source, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	s, err := engine.NewSnapshot([]*engine.Policy{p})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return s
+`)
 }
 
 // findingScene is a record of findings that runs on a ledger in memory.

@@ -12,19 +12,7 @@ import (
 // While a sweep reads thousands of objects, what happens is seen by the watch, and not undone by what the sweep read before.
 func TestWhatHappensDuringASweep(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var c *cluster
-		first := true
-		c = newStreamingCluster(t, func(stream *watch.FakeWatcher) error {
-			if !first {
-				return nil // the test sends them
-			}
-			first = false
-			for _, uid := range []string{"a", "b", "c"} {
-				stream.Add(c.object(podType, "n", uid, nil))
-			}
-			stream.Action(watch.Bookmark, bookmark("7", true))
-			return nil
-		}, policyFor("p", "Pod"))
+		c := newClusterOfThree(t, nil)
 		c.run(t)
 		c.expect(t, "the first sweep", "a fail, b fail, c fail, pods.v1: 3")
 		following := c.stream()

@@ -7,7 +7,6 @@ import (
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/apimachinery/pkg/watch"
 	clienttesting "k8s.io/client-go/testing"
 )
 
@@ -81,19 +80,7 @@ func TestWhatWasToBeReadIsReadBesideTheNextWatch(t *testing.T) {
 // happened: what the watch tells after it is known.
 func TestASweepThatIsAheadOfTheWatchTellsNews(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var c *cluster
-		first := true
-		c = newStreamingCluster(t, func(stream *watch.FakeWatcher) error {
-			if !first {
-				return nil // the test sends them
-			}
-			first = false
-			for _, uid := range []string{"a", "b", "c"} {
-				stream.Add(c.object(podType, "n", uid, team))
-			}
-			stream.Action(watch.Bookmark, bookmark("7", true))
-			return nil
-		}, policyFor("p", "Pod"))
+		c := newClusterOfThree(t, team)
 		c.run(t)
 		c.expect(t, "the first sweep", "a pass, b pass, c pass, pods.v1: 3")
 		if got := c.newsOf(); got != "" {

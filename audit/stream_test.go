@@ -45,6 +45,25 @@ func newStreamingCluster(t *testing.T, initial func(*watch.FakeWatcher) error, p
 	return c
 }
 
+// newClusterOfThree is one whose server tells of the Pods a, b and c, with these labels, to who asks first. To who asks later
+// the test sends what is to be told.
+func newClusterOfThree(t *testing.T, labels map[string]string) *cluster {
+	var c *cluster
+	first := true
+	c = newStreamingCluster(t, func(stream *watch.FakeWatcher) error {
+		if !first {
+			return nil
+		}
+		first = false
+		for _, uid := range []string{"a", "b", "c"} {
+			stream.Add(c.object(podType, "n", uid, labels))
+		}
+		stream.Action(watch.Bookmark, bookmark("7", true))
+		return nil
+	}, policyFor("p", "Pod"))
+	return c
+}
+
 func bookmark(version string, last bool) *unstructured.Unstructured {
 	u := &unstructured.Unstructured{Object: map[string]any{"apiVersion": "v1", "kind": "Pod"}}
 	u.SetResourceVersion(version)

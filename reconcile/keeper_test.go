@@ -11,7 +11,6 @@ import (
 	"testing/synctest"
 	"time"
 
-	kyvernov1 "github.com/kyverno/kyverno/api/kyverno/v1"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -21,9 +20,9 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/dynamic/fake"
 	clienttesting "k8s.io/client-go/testing"
-	"sigs.k8s.io/yaml"
 
 	"github.com/holdfast-io/holdfast/engine"
+	"github.com/holdfast-io/holdfast/engine/enginetest"
 )
 
 // What the API server does right is tested on a real one (e2e/scenarios); here is what it does not do at will.
@@ -66,8 +65,7 @@ func (r reading) Get(ctx context.Context, _ schema.GroupVersionKind, namespace, 
 
 func newSite(t *testing.T, generate string) *site {
 	t.Helper()
-	var source kyvernov1.ClusterPolicy
-	if err := yaml.UnmarshalStrict([]byte(`
+	snapshot := enginetest.Snapshot(t, `
 apiVersion: kyverno.io/v1
 kind: ClusterPolicy
 metadata: {name: p}
@@ -76,21 +74,7 @@ spec:
   - name: r
     match: {any: [{resources: {kinds: [ConfigMap], names: [web]}}]}
     generate: {apiVersion: v1, kind: ConfigMap, name: twin, namespace: shop, `+generate+`, data: {data: {a: b}}}
-`), &source); err != nil {
-		t.Fatal(err)
-	}
-	compiler, err := engine.NewCompiler()
-	if err != nil {
-		t.Fatal(err)
-	}
-	p, err := compiler.Compile(&source, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	snapshot, err := engine.NewSnapshot([]*engine.Policy{p})
-	if err != nil {
-		t.Fatal(err)
-	}
+`)
 	s := &site{log: &bytes.Buffer{}}
 	s.client = fake.NewSimpleDynamicClientWithCustomListKinds(runtime.NewScheme(), map[schema.GroupVersionResource]string{maps: "ConfigMapList"})
 	for _, verb := range []string{"create", "update", "delete", "patch"} {
@@ -106,6 +90,7 @@ spec:
 			return true, nil, err
 		})
 	}
+	var err error
 	s.Keeper, err = New(Options{
 		Client: s.client, Snapshots: fixed{snapshot}, Logger: slog.New(slog.NewTextHandler(s.log, nil)), Metrics: prometheus.NewPedanticRegistry(),
 		Resource: func(k schema.GroupVersionKind) (schema.GroupVersionResource, bool) { return maps, k == mapsKind },

@@ -4,8 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
-	"net/http"
 	"os"
 	"os/exec"
 	"strings"
@@ -256,15 +254,6 @@ func (c *cluster) runs(t *testing.T, args ...string) string {
 
 // statusText is what /status says.
 func (c *cluster) statusText(ctx context.Context, port int) (string, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, fmt.Sprintf("http://127.0.0.1:%d/status", port), http.NoBody)
-	if err != nil {
-		return "", err
-	}
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return "", err
-	}
-	defer func() { _ = resp.Body.Close() }()
-	raw, err := io.ReadAll(resp.Body)
+	raw, _, err := fetch(ctx, fmt.Sprintf("http://127.0.0.1:%d/status", port))
 	return string(raw), err
 }

@@ -381,18 +381,9 @@ func (s *served) covered(ctx context.Context, kept string) error {
 
 // get asks for a path beside /metrics.
 func (s *served) get(ctx context.Context, path string) ([]byte, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, s.url+path, http.NoBody)
-	if err != nil {
-		return nil, err
-	}
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = resp.Body.Close() }() // it was read to its end
-	answer, err := io.ReadAll(resp.Body)
-	if err == nil && resp.StatusCode != http.StatusOK {
-		err = fmt.Errorf("%s answers %s: %s", path, resp.Status, answer)
+	answer, status, err := fetch(ctx, s.url+path)
+	if err == nil && status != http.StatusOK {
+		err = fmt.Errorf("%s answers %d: %s", path, status, answer)
 	}
 	return answer, err
 }

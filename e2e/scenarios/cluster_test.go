@@ -6,6 +6,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -273,4 +275,19 @@ func (c *cluster) audited(t *testing.T, args ...string) verdicts {
 		out[verdictKey(o.Kind, o.Namespace, o.Name, r.Policy, r.Rule)] = r.Result
 	}
 	return out
+}
+
+// fetch gets what is at a URL, whatever its status.
+func fetch(ctx context.Context, url string) (body []byte, status int, err error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, http.NoBody)
+	if err != nil {
+		return nil, 0, err
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return nil, 0, err
+	}
+	defer func() { _ = resp.Body.Close() }() // it was read to its end
+	body, err = io.ReadAll(resp.Body)
+	return body, resp.StatusCode, err
 }

@@ -5,8 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"net/http"
 	"net/url"
 	"os"
 	"os/exec"
@@ -261,16 +259,7 @@ scrape_configs: [{job_name: holdfast, static_configs: [{targets: ["127.0.0.1:%d"
 func (s prometheusServer) answers(ctx context.Context, query string) error {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, string(s)+"/api/v1/query?query="+url.QueryEscape(query), http.NoBody)
-	if err != nil {
-		return err
-	}
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = resp.Body.Close() }() // it was read to its end
-	text, err := io.ReadAll(resp.Body)
+	text, _, err := fetch(ctx, string(s)+"/api/v1/query?query="+url.QueryEscape(query))
 	if err != nil {
 		return err
 	}

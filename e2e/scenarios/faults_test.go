@@ -3,8 +3,6 @@ package scenarios
 import (
 	"context"
 	"fmt"
-	"io"
-	"net/http"
 	"os"
 	"slices"
 	"strconv"
@@ -117,16 +115,7 @@ func goroutines(t *testing.T, o *serving.Options) int {
 
 // metric reads a metric without labels.
 func metric(ctx context.Context, o *serving.Options, name string) (float64, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, fmt.Sprintf("http://127.0.0.1:%d/metrics", o.MetricsPort), http.NoBody)
-	if err != nil {
-		return 0, fmt.Errorf("read the metrics: %w", err)
-	}
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return 0, fmt.Errorf("read the metrics: %w", err)
-	}
-	defer func() { _ = resp.Body.Close() }() // it was read to its end
-	body, err := io.ReadAll(resp.Body)
+	body, _, err := fetch(ctx, fmt.Sprintf("http://127.0.0.1:%d/metrics", o.MetricsPort))
 	if err != nil {
 		return 0, fmt.Errorf("read the metrics: %w", err)
 	}

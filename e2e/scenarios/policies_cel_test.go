@@ -5,8 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"net/http"
 	"slices"
 	"strings"
 	"sync"
@@ -604,16 +602,7 @@ spec:
 
 // coverageOf gives the kind that the coverage has of an API version, and why nothing of it was seen.
 func coverageOf(ctx context.Context, o *serving.Options, apiVersion string) (string, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, fmt.Sprintf("http://127.0.0.1:%d/status", o.MetricsPort), http.NoBody)
-	if err != nil {
-		return "", err
-	}
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return "", err
-	}
-	defer func() { _ = resp.Body.Close() }() // it was read to its end
-	body, err := io.ReadAll(resp.Body)
+	body, _, err := fetch(ctx, fmt.Sprintf("http://127.0.0.1:%d/status", o.MetricsPort))
 	if err != nil {
 		return "", err
 	}

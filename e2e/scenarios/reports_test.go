@@ -4,8 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
-	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -64,16 +62,7 @@ type replicaStatus struct {
 
 // status asks a replica how it is.
 func (c *cluster) status(ctx context.Context, port int) (*replicaStatus, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, fmt.Sprintf("http://127.0.0.1:%d/status", port), http.NoBody)
-	if err != nil {
-		return nil, err
-	}
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = resp.Body.Close() }() // it was read to its end
-	raw, err := io.ReadAll(resp.Body)
+	raw, _, err := fetch(ctx, fmt.Sprintf("http://127.0.0.1:%d/status", port))
 	if err != nil {
 		return nil, err
 	}

@@ -3,8 +3,6 @@ package scenarios
 import (
 	"context"
 	"fmt"
-	"io"
-	"net/http"
 	"slices"
 	"strings"
 	"testing"
@@ -219,17 +217,7 @@ func TestOfTwoServesBothAdmitAndOneAudits(t *testing.T) {
 // shows gives an empty string when /metrics has a line that begins so.
 func shows(o *serving.Options, line string) func(context.Context) string {
 	return func(ctx context.Context) string {
-		url := fmt.Sprintf("http://127.0.0.1:%d/metrics", o.MetricsPort)
-		req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, http.NoBody)
-		if err != nil {
-			return err.Error()
-		}
-		resp, err := http.DefaultClient.Do(req)
-		if err != nil {
-			return err.Error()
-		}
-		defer func() { _ = resp.Body.Close() }() // it was read to its end
-		body, err := io.ReadAll(resp.Body)
+		body, _, err := fetch(ctx, fmt.Sprintf("http://127.0.0.1:%d/metrics", o.MetricsPort))
 		if err != nil {
 			return err.Error()
 		}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/holdfast-io/holdfast/api/v1alpha1"
 	"github.com/holdfast-io/holdfast/engine"
+	"github.com/holdfast-io/holdfast/engine/enginetest"
 	"github.com/holdfast-io/holdfast/engine/mutate"
 )
 
@@ -94,7 +95,7 @@ func TestWhatComesOfATarget(t *testing.T) {
 		}, "a lead, b lead", "RolledBack: 1 of 2 targets were changed back: the rule finds the same again after the change: nobody says who has written it since\na RolledBack: the rule finds the same again after the change: nobody says who has written it since"},
 		"the policy changes": {func(t *testing.T, w *world) {
 			w.onWrite = func(string) error {
-				w.snapshot = compile(t, `
+				w.snapshot = enginetest.Snapshot(t, `
 apiVersion: kyverno.io/v1
 kind: ClusterPolicy
 metadata: {name: tier}
@@ -281,7 +282,7 @@ func TestAProcessMayDieAnywhere(t *testing.T) {
 			w.ask("r", func(s *v1alpha1.RemediationSpec) { s.Rollback = &v1alpha1.Rollback{} })
 		}},
 	}
-	snapshot := compile(t, bundleText)
+	snapshot := enginetest.Snapshot(t, bundleText)
 	for name, scene := range scenes {
 		t.Run(name, func(t *testing.T) {
 			play := func(dieAt int, how death) *world {

@@ -12,15 +12,14 @@ import (
 	"testing"
 	"time"
 
-	kyvernov1 "github.com/kyverno/kyverno/api/kyverno/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/intstr"
-	"sigs.k8s.io/yaml"
 
 	"github.com/holdfast-io/holdfast/api/v1alpha1"
 	"github.com/holdfast-io/holdfast/engine"
+	"github.com/holdfast-io/holdfast/engine/enginetest"
 	"github.com/holdfast-io/holdfast/engine/mutate"
 	"github.com/holdfast-io/holdfast/reconcile/plan"
 )
@@ -98,27 +97,6 @@ spec:
     validate: {message: gold, pattern: {spec: {tier: gold}}}
 `
 
-func compile(t testing.TB, text string) *engine.Snapshot {
-	t.Helper()
-	var source kyvernov1.ClusterPolicy
-	if err := yaml.UnmarshalStrict([]byte(text), &source); err != nil {
-		t.Fatal(err)
-	}
-	compiler, err := engine.NewCompiler()
-	if err != nil {
-		t.Fatal(err)
-	}
-	p, err := compiler.Compile(&source, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	s, err := engine.NewSnapshot([]*engine.Policy{p})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return s
-}
-
 // thing is an object with a tier, which is to be gold.
 func thing(name, tier string) map[string]any {
 	return map[string]any{
@@ -131,7 +109,7 @@ func thing(name, tier string) map[string]any {
 // newWorld has things of tier lead, and a Remediation for all of them.
 func newWorld(t testing.TB, names ...string) *world {
 	t.Helper()
-	return newWorldUnder(t, compile(t, bundleText), names...)
+	return newWorldUnder(t, enginetest.Snapshot(t, bundleText), names...)
 }
 
 func newWorldUnder(t testing.TB, snapshot *engine.Snapshot, names ...string) *world {

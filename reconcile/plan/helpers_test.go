@@ -8,7 +8,6 @@ import (
 	"testing"
 	"time"
 
-	kyvernov1 "github.com/kyverno/kyverno/api/kyverno/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/yaml"
 
@@ -24,32 +23,6 @@ func object(t testing.TB, text string) map[string]any {
 		t.Fatalf("%v in:\n%s", err, text)
 	}
 	return m
-}
-
-// snapshot compiles ClusterPolicies, each in YAML.
-func snapshot(t testing.TB, texts ...string) *engine.Snapshot {
-	t.Helper()
-	compiler, err := engine.NewCompiler()
-	if err != nil {
-		t.Fatal(err)
-	}
-	var policies []*engine.Policy
-	for _, text := range texts {
-		var src kyvernov1.ClusterPolicy
-		if err := yaml.UnmarshalStrict([]byte(text), &src); err != nil {
-			t.Fatalf("%v in:\n%s", err, text)
-		}
-		p, err := compiler.Compile(&src, object(t, text))
-		if err != nil {
-			t.Fatalf("%v in:\n%s", err, text)
-		}
-		policies = append(policies, p)
-	}
-	s, err := engine.NewSnapshot(policies)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return s
 }
 
 // policy writes a ClusterPolicy with one rule r, in flow style; annotations is like "a: b, c: d".

@@ -9,6 +9,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"github.com/holdfast-io/holdfast/api/v1alpha1"
+	"github.com/holdfast-io/holdfast/engine/enginetest"
 )
 
 const (
@@ -107,7 +108,7 @@ func TestWhatIsPlanned(t *testing.T) {
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			opts := Options{Snapshot: snapshot(t, test.policies...), Others: test.others, Mode: test.mode}
+			opts := Options{Snapshot: enginetest.Snapshot(t, test.policies...), Others: test.others, Mode: test.mode}
 			if got := lines(planned(t, opts, subject(t, test.subject))); got != test.want {
 				t.Errorf("got\n%s\nwant\n%s", got, test.want)
 			}
@@ -116,7 +117,7 @@ func TestWhatIsPlanned(t *testing.T) {
 }
 
 func TestAnOwnedObjectIsMendedAtItsOwner(t *testing.T) {
-	opts := Options{Snapshot: snapshot(t, policy("no-root", "", "Pod", validating(`{spec: {containers: [{=(securityContext): {=(privileged): "false"}}]}}`)))}
+	opts := Options{Snapshot: enginetest.Snapshot(t, policy("no-root", "", "Pod", validating(`{spec: {containers: [{=(securityContext): {=(privileged): "false"}}]}}`)))}
 	const fixed = `no-root/r Deployment/shop: [{"op":"replace","path":"/spec/template/spec/containers/0/securityContext/privileged","value":false}]`
 	ofPod := `no-root/r Pod/shop-1: [{"op":"replace","path":"/spec/containers/0/securityContext/privileged","value":false}]`
 	tests := map[string]struct {
@@ -167,7 +168,7 @@ func TestWhatTheServerSaysOfAPlan(t *testing.T) {
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			opts := Options{Snapshot: snapshot(t, policy("tin", "", "ConfigMap", validating("{data: {tier: lead}}"))), Server: test.server}
+			opts := Options{Snapshot: enginetest.Snapshot(t, policy("tin", "", "ConfigMap", validating("{data: {tier: lead}}"))), Server: test.server}
 			items, err := planner(t, opts).Object(t.Context(), subject(t, shop))
 			if (err == nil && test.err != "") || (err != nil && err.Error() != test.err) {
 				t.Fatalf("got error %v, want %s", err, test.err)
@@ -188,7 +189,7 @@ func TestWhatTheServerSaysOfAPlan(t *testing.T) {
 
 func TestATargetSaysWhatItWasMadeOn(t *testing.T) {
 	s := subject(t, shop)
-	snap := snapshot(t, policy("team", "", "ConfigMap", mutating("{metadata: {labels: {team: a}}}")))
+	snap := enginetest.Snapshot(t, policy("team", "", "ConfigMap", mutating("{metadata: {labels: {team: a}}}")))
 	s.Origins = map[string]v1alpha1.Origin{RuleKey(snap.Policies()[0].Rules[0]): {User: "jane", Manager: "kubectl"}}
 	got := planned(t, Options{Snapshot: snap}, s)[0].Target
 	if got.UID != "u1" || got.ResourceVersion != "7" || got.Generation != 3 || got.DriftedBy == nil || got.DriftedBy.User != "jane" ||
@@ -205,7 +206,7 @@ func TestValuesOfSecretsStandNowhere(t *testing.T) {
 		"a label is added":    {mutating("{metadata: {labels: {a: b}}}"), `[{"op":"add","path":"/metadata/labels","value":{"a":"b"}}]`, "+ /metadata/labels: {\"a\":\"b\"}\n"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got := planned(t, Options{Snapshot: snapshot(t, policy("p", "", "Secret", test.rule))}, subject(t, secret))[0].Target
+			got := planned(t, Options{Snapshot: enginetest.Snapshot(t, policy("p", "", "Secret", test.rule))}, subject(t, secret))[0].Target
 			if got.Patch != test.patch || got.Diff != test.diff || (got.Withheld == v1alpha1.WithheldSecret) != (test.patch == "") {
 				t.Errorf("got patch %s, withheld %q, diff\n%s", got.Patch, got.Withheld, got.Diff)
 			}
@@ -220,7 +221,7 @@ func TestALongPatchIsWithheld(t *testing.T) {
 		long[i] = 'x'
 	}
 	s.Object["data"].(map[string]any)["tier"] = string(long)
-	got := planned(t, Options{Snapshot: snapshot(t, policy("p", "", "ConfigMap", validating("{data: {tier: iron}}")))}, s)[0].Target
+	got := planned(t, Options{Snapshot: enginetest.Snapshot(t, policy("p", "", "ConfigMap", validating("{data: {tier: iron}}")))}, s)[0].Target
 	if got.Withheld != v1alpha1.WithheldTooLong || got.Patch != "" || got.Inverse != "" || len(got.Diff) > v1alpha1.MaxDiffBytes {
 		t.Errorf("got withheld %q, patch of %d, inverse of %d, diff of %d bytes", got.Withheld, len(got.Patch), len(got.Inverse), len(got.Diff))
 	}
@@ -230,7 +231,7 @@ func TestPlannerOptionsAreChecked(t *testing.T) {
 	if _, err := New(Options{}); err == nil || err.Error() != "planner options: Snapshot is missing" {
 		t.Errorf("got %v", err)
 	}
-	if _, err := New(Options{Snapshot: snapshot(t)}); err == nil || err.Error() != "planner options: Inputs is missing" {
+	if _, err := New(Options{Snapshot: enginetest.Snapshot(t)}); err == nil || err.Error() != "planner options: Inputs is missing" {
 		t.Errorf("got %v", err)
 	}
 }

@@ -9,12 +9,13 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/holdfast-io/holdfast/api/v1alpha1"
+	"github.com/holdfast-io/holdfast/engine/enginetest"
 )
 
 // many are items of one policy for n objects.
 func many(t testing.TB, n int, text string) []Item {
 	t.Helper()
-	p := planner(t, Options{Snapshot: snapshot(t, policy("team", "policies.kyverno.io/description: Somebody has to answer for it.", "ConfigMap", mutating("{data: {team: "+text+"}}")))})
+	p := planner(t, Options{Snapshot: enginetest.Snapshot(t, policy("team", "policies.kyverno.io/description: Somebody has to answer for it.", "ConfigMap", mutating("{data: {team: "+text+"}}")))})
 	var out []Item
 	for i := range n {
 		items, err := p.Object(t.Context(), subject(t, fmt.Sprintf(`{apiVersion: v1, kind: ConfigMap, metadata: {name: c-%d, namespace: web, uid: u%d}, data: {}}`, i, i)))
@@ -151,7 +152,7 @@ func TestTheDigestIsOverWhatIsToBeDone(t *testing.T) {
 // The laws of planning: what is planned repairs its finding and breaks nothing, its inverse leads back, the same twice is
 // the same, and what is planned for what is mended is nothing.
 func TestLawsOfPlanning(t *testing.T) {
-	s := snapshot(t,
+	s := enginetest.Snapshot(t,
 		policy("size", "", "ConfigMap", validating(`{=(data): {=(size): "1-5"}}`)),
 		policy("tier", "", "ConfigMap", validating(`{data: {tier: "gold | silver"}}`)),
 		policy("no-debug", "", "ConfigMap", validating(`{=(data): {"X(debug)": "null"}}`)),
@@ -228,7 +229,7 @@ func TestAPolicySaysInWhichSteps(t *testing.T) {
 		"'holdfast.dev/strategy': 'wave=10%'": "1 10% 0 30s 5m0s",
 		"'holdfast.dev/strategy': 'canary=5, wave=100%, pause=1s, health-timeout=1m'": "1 25% 0 30s 1m0s",
 	} {
-		p := snapshot(t, policy("p", annotation, "ConfigMap", mutating("{metadata: {labels: {a: b}}}"))).Policies()[0]
+		p := enginetest.Snapshot(t, policy("p", annotation, "ConfigMap", mutating("{metadata: {labels: {a: b}}}"))).Policies()[0]
 		s := strategyOf(p, most, 20)
 		if got := fmt.Sprintf("%d %s %s %s %s", s.Canary, s.Wave.String(), s.MaxFailures.String(), s.Pause.Duration, s.HealthTimeout.Duration); got != want {
 			t.Errorf("%q: got %s, want %s", annotation, got, want)

@@ -10,7 +10,6 @@ import (
 	"testing/synctest"
 	"time"
 
-	kyvernov1 "github.com/kyverno/kyverno/api/kyverno/v1"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -19,10 +18,10 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/dynamic/fake"
 	clienttesting "k8s.io/client-go/testing"
-	"sigs.k8s.io/yaml"
 
 	"github.com/holdfast-io/holdfast/api/v1alpha1"
 	"github.com/holdfast-io/holdfast/engine"
+	"github.com/holdfast-io/holdfast/engine/enginetest"
 	"github.com/holdfast-io/holdfast/reconcile/plan"
 )
 
@@ -51,8 +50,7 @@ func (s *site) Allowed(context.Context, string, schema.GroupResource) (bool, err
 
 func newSite(t *testing.T) *site {
 	t.Helper()
-	var source kyvernov1.ClusterPolicy
-	if err := yaml.UnmarshalStrict([]byte(`
+	snapshot := enginetest.Snapshot(t, `
 apiVersion: kyverno.io/v1
 kind: ClusterPolicy
 metadata: {name: team}
@@ -61,22 +59,8 @@ spec:
   - name: label
     match: {any: [{resources: {kinds: [ConfigMap]}}]}
     mutate: {patchStrategicMerge: {metadata: {labels: {team: a}}}}
-`), &source); err != nil {
-		t.Fatal(err)
-	}
-	compiler, err := engine.NewCompiler()
-	if err != nil {
-		t.Fatal(err)
-	}
-	p, err := compiler.Compile(&source, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	snapshot, err := engine.NewSnapshot([]*engine.Policy{p})
-	if err != nil {
-		t.Fatal(err)
-	}
-	s := &site{swept: true, allowed: true, rule: p.Rules[0]}
+`)
+	s := &site{swept: true, allowed: true, rule: snapshot.Policies()[0].Rules[0]}
 	s.client = fake.NewSimpleDynamicClientWithCustomListKinds(runtime.NewScheme(), map[schema.GroupVersionResource]string{
 		maps: "ConfigMapList", namespaces: "NamespaceList", v1alpha1.Remediations(): "RemediationList",
 	})
@@ -94,6 +78,7 @@ spec:
 		u.SetLabels(map[string]string{"team": "a"})
 		return true, u, nil
 	})
+	var err error
 	s.Proposer, err = New(Options{
 		Server: ServerOptions{
 			Client: s.client, Access: s, Namespaced: func(schema.GroupVersionKind) bool { return true },
