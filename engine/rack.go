@@ -20,6 +20,7 @@ type rack struct {
 	behind map[handle][]placed
 	// waiting are those of them that are behind labels of namespaces: they are asked where these are not at hand.
 	waiting []placed
+	patient []*Rule // what is in open and waiting
 	facts   [facts]bool // of the handles
 	// starts are the lengths of the beginnings of names among the handles, by fact.
 	starts [facts][]int
@@ -66,14 +67,14 @@ func newRack(rules []*Rule, use usage) *rack {
 	for i, r := range rules {
 		handles := r.handles(use)
 		if handles == nil {
-			s.open, s.plain = append(s.open, placed{r, i}), append(s.plain, r)
+			s.open, s.plain, s.patient = append(s.open, placed{r, i}), append(s.plain, r), append(s.patient, r)
 			continue
 		}
 		if s.behind == nil {
 			s.behind = map[handle][]placed{}
 		}
 		if slices.ContainsFunc(handles, func(h handle) bool { return h.fact.mayWait() }) {
-			s.waiting = append(s.waiting, placed{r, i})
+			s.waiting, s.patient = append(s.waiting, placed{r, i}), append(s.patient, r)
 		}
 		for _, h := range handles {
 			s.behind[h] = append(s.behind[h], placed{r, i})
@@ -93,9 +94,14 @@ func (s *rack) rules(e *evaluation) []*Rule {
 	if len(s.behind) == 0 {
 		return s.plain
 	}
-	found := s.find(e)
-	if len(found) == 0 {
+	found, wait := s.find(e)
+	switch {
+	case len(found) == 0 && wait:
+		return s.patient
+	case len(found) == 0:
 		return s.plain
+	case wait:
+		found = append(found, s.waiting...)
 	}
 	found = append(found, s.open...)
 	slices.SortFunc(found, func(a, b placed) int { return cmp.Compare(a.at, b.at) })
@@ -107,8 +113,8 @@ func (s *rack) rules(e *evaluation) []*Rule {
 	return out
 }
 
-func (s *rack) find(e *evaluation) []placed {
-	var found []placed
+// find takes the handles that fit. It says to wait where those of labels of namespaces cannot be told.
+func (s *rack) find(e *evaluation) (found []placed, wait bool) {
 	if s.facts[ofNamespace] {
 		own := e.namespace()
 		found = s.named(found, ofNamespace, own)
@@ -131,22 +137,22 @@ func (s *rack) find(e *evaluation) []placed {
 		found = s.labelled(found, ofAnnotation, e.metadata("annotations"))
 	}
 	if len(s.waiting) > 0 {
-		found = s.inNamespace(found, e)
+		return s.inNamespace(found, e)
 	}
-	return found
+	return found, false
 }
 
 // inNamespace finds rules by the labels of the namespace.
-func (s *rack) inNamespace(found []placed, e *evaluation) []placed {
+func (s *rack) inNamespace(found []placed, e *evaluation) (more []placed, wait bool) {
 	if e.isNamespace() {
-		return s.labelled(found, ofNamespaceOrOwn, e.metadata("labels"))
+		return s.labelled(found, ofNamespaceOrOwn, e.metadata("labels")), false
 	}
 	labels, known := e.namespaceLabelsAtHand()
 	if !known || e.req.Namespace == "" {
-		return append(found, s.waiting...)
+		return found, true
 	}
 	found = s.labelled(found, ofNamespaceLabel, labels)
-	return s.labelled(found, ofNamespaceOrOwn, labels)
+	return s.labelled(found, ofNamespaceOrOwn, labels), false
 }
 
 func (s *rack) named(found []placed, of fact, value string) []placed {
