@@ -20,7 +20,7 @@ type rack struct {
 	behind map[handle][]placed
 	// waiting are those of them that are behind labels of namespaces: they are asked where these are not at hand.
 	waiting []placed
-	patient []*Rule // what is in open and waiting
+	patient []*Rule     // what is in open and waiting
 	facts   [facts]bool // of the handles
 	// starts are the lengths of the beginnings of names among the handles, by fact.
 	starts [facts][]int
