@@ -26,6 +26,9 @@ type Options struct {
 	// a matter of chance.
 	Rate    int
 	Changes time.Duration
+	// KeepPolicies leaves out the phases that apply a policy while holdfast runs: with 100,000 objects, writing each report
+	// anew takes an hour.
+	KeepPolicies bool
 	// Profiles is the folder for profiles of holdfast in each phase; empty takes none.
 	Profiles string
 	// Env is added to holdfast's environment, such as GOGC=50.

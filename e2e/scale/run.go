@@ -29,9 +29,11 @@ func Run(ctx context.Context, options Options) (_ *Result, err error) {
 	if r.result.Policies = "shipped"; len(options.Policies) > 0 {
 		r.result.Policies = strings.Join(options.Policies, " ")
 	}
-	for _, step := range []func(context.Context) error{
-		r.base, r.load, r.firstSweep, r.weigh, r.nothing, r.heartbeats, r.writes, r.policyOnServices, r.policyOnEverything, r.restart,
-	} {
+	steps := []func(context.Context) error{r.base, r.load, r.firstSweep, r.weigh, r.nothing, r.heartbeats, r.writes}
+	if !options.KeepPolicies {
+		steps = append(steps, r.policyOnServices, r.policyOnEverything)
+	}
+	for _, step := range append(steps, r.restart) {
 		if err := step(ctx); err != nil {
 			return r.result, err
 		}

@@ -61,6 +61,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	flags.Var(&policies, "bundle", "`file` or folder of policies, repeatable (default $"+policiesVariable+", else the shipped bundle)")
 	flags.IntVar(&options.Rate, "rate", 0, "so many writes a `second` (default 50)")
 	flags.DurationVar(&options.Changes, "changes", 0, "write for this `time` (default 30s)")
+	flags.BoolVar(&options.KeepPolicies, "keep-policies", false, "leave out the phases that apply a policy, which has all reports written anew")
 	flags.StringVar(&options.Profiles, "profiles", "", "`folder` for profiles of holdfast in each phase")
 	flags.Var(&env, "env", "`NAME=VALUE` for holdfast's environment, repeatable")
 	flags.Var(&serve, "serve-arg", "further `argument` of holdfast serve, repeatable")
