@@ -21,8 +21,9 @@ type Target struct{ APIVersion, Kind, Namespace, Name, UID string }
 
 // WriterOptions are what a Writer needs.
 type WriterOptions struct {
+	// Client reads reports.
 	Client dynamic.Interface
-	// Metadata reads which reports there are, without what they say.
+	// Metadata reads which reports there are, without what they say, and writes them: what comes back is not all of it.
 	Metadata metadata.Interface
 	Logger   *slog.Logger
 	// API is the group of the reports' types. Default PolicyReports, which most viewers know.

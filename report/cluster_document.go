@@ -6,14 +6,13 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/kyverno/kyverno/api/policyreport/v1alpha2"
 	openreports "github.com/openreports/reports-api/apis/openreports.io/v1alpha1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
 )
 
@@ -38,6 +37,7 @@ const maxResults = 960 << 10
 // row is one result as a report has it, in either API: they differ in nothing that is set here.
 type row struct {
 	v1alpha2.PolicyReportResult
+	encoded json.RawMessage // by fit
 }
 
 func (r *row) object() corev1.ObjectReference {
@@ -54,7 +54,7 @@ func policyResults(t Target, apiVersion string, f *fresh) []row {
 	stamp := metav1.Timestamp{Seconds: f.at.Unix(), Nanos: int32(f.at.Nanosecond())}
 	for i := range f.results {
 		r := &f.results[i]
-		out[i] = row{v1alpha2.PolicyReportResult{
+		out[i] = row{PolicyReportResult: v1alpha2.PolicyReportResult{
 			Source: r.Source, Policy: r.Policy, Rule: r.Rule, Message: shorten(r.Message),
 			Result: v1alpha2.PolicyResult(r.Result), Scored: r.Scored, Properties: r.Since.with(r.Properties),
 			Timestamp: stamp, Category: r.Category, Severity: v1alpha2.PolicySeverity(r.Severity),
@@ -75,61 +75,65 @@ type content struct {
 	index   []indexed
 }
 
-// document writes a report as server-side apply takes it.
-func (o *WriterOptions) document(j *job, c *content) (*unstructured.Unstructured, error) {
+// document is a report as server-side apply takes it. The types of both APIs would do, but for the results, which are encoded
+// already when they are weighed.
+type document struct {
+	metav1.TypeMeta   `json:",inline"`
+	metav1.ObjectMeta `json:"metadata"`
+	Source            string                       `json:"source,omitempty"`
+	Configuration     *reportConfiguration         `json:"configuration,omitempty"`
+	Scope             *corev1.ObjectReference      `json:"scope,omitempty"`
+	Summary           v1alpha2.PolicyReportSummary `json:"summary"`
+	Results           []json.RawMessage            `json:"results,omitempty"`
+}
+
+// reportConfiguration says to readers of an openreports report which results are spelled out in it. The API's own type would
+// say of how many results, too: none.
+type reportConfiguration struct {
+	Limits struct {
+		StatusFilter []openreports.StatusFilter `json:"statusFilter"`
+	} `json:"limits"`
+}
+
+// document gives a report in the place of the version that was read, if one was, and how many results had no room in it.
+func (o *WriterOptions) document(j *job, c *content, version string) (_ *document, omitted int, _ error) {
 	kept, err := fit(c.rows, c.spelled)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	kind := o.API.kind(j.namespace)
-	meta := metav1.ObjectMeta{
-		Name: j.name, Namespace: j.namespace,
-		Labels:      map[string]string{LabelManagedBy: ManagedBy},
-		Annotations: map[string]string{AnnotationIndex: writeIndex(c.index)},
+	d := &document{
+		TypeMeta: metav1.TypeMeta{APIVersion: kind.GroupVersion().String(), Kind: kind.Kind},
+		ObjectMeta: metav1.ObjectMeta{
+			Name: j.name, Namespace: j.namespace, ResourceVersion: version,
+			Labels:      map[string]string{LabelManagedBy: ManagedBy},
+			Annotations: map[string]string{AnnotationIndex: writeIndex(c.index)},
+		},
+		Summary: summaryOf(c.counts), Results: make([]json.RawMessage, len(kept)),
 	}
-	if omitted := c.spelled - len(kept); omitted > 0 {
-		meta.Annotations[AnnotationOmitted] = fmt.Sprint(omitted)
+	for i := range kept {
+		d.Results[i] = kept[i].encoded
 	}
-	var scope *corev1.ObjectReference
+	if omitted = c.spelled - len(kept); omitted > 0 {
+		d.Annotations[AnnotationOmitted] = strconv.Itoa(omitted)
+	}
 	if o.Layout == PerResource {
 		// One version names the object, always the same one.
 		t := j.parts[0].entry.target
 		apiVersion := c.index[0].apiVersion
-		scope = &corev1.ObjectReference{APIVersion: apiVersion, Kind: t.Kind, Namespace: t.Namespace, Name: t.Name, UID: types.UID(t.UID)}
-		meta.OwnerReferences = []metav1.OwnerReference{{APIVersion: apiVersion, Kind: t.Kind, Name: t.Name, UID: types.UID(t.UID)}}
+		d.Scope = &corev1.ObjectReference{APIVersion: apiVersion, Kind: t.Kind, Namespace: t.Namespace, Name: t.Name, UID: types.UID(t.UID)}
+		d.OwnerReferences = []metav1.OwnerReference{{APIVersion: apiVersion, Kind: t.Kind, Name: t.Name, UID: types.UID(t.UID)}}
 	}
-	content, err := runtime.DefaultUnstructuredConverter.ToUnstructured(&v1alpha2.PolicyReport{
-		TypeMeta: metav1.TypeMeta{APIVersion: kind.GroupVersion().String(), Kind: kind.Kind}, ObjectMeta: meta, Scope: scope,
-		Summary: summaryOf(c.counts), Results: resultsOf(kept),
-	})
-	if err != nil {
-		return nil, fmt.Errorf("writing the report: %w", err)
-	}
-	unstructured.RemoveNestedField(content, "metadata", "creationTimestamp")
 	if o.API == OpenReports {
-		content["source"] = Source
+		d.Source = Source
 		if len(o.Results) < len(Statuses()) {
-			content["configuration"] = map[string]any{"limits": map[string]any{"statusFilter": filterOf(o.Results)}}
+			d.Configuration = &reportConfiguration{}
+			for _, s := range o.Results {
+				d.Configuration.Limits.StatusFilter = append(d.Configuration.Limits.StatusFilter, openreports.StatusFilter(s))
+			}
 		}
 	}
-	return &unstructured.Unstructured{Object: content}, nil
-}
-
-func resultsOf(rows []row) []v1alpha2.PolicyReportResult {
-	out := make([]v1alpha2.PolicyReportResult, len(rows))
-	for i := range rows {
-		out[i] = rows[i].PolicyReportResult
-	}
-	return out
-}
-
-// filterOf says to readers of an openreports report which results are spelled out in it.
-func filterOf(statuses []Status) []any {
-	out := make([]any, len(statuses))
-	for i, s := range statuses {
-		out[i] = string(openreports.StatusFilter(s))
-	}
-	return out
+	return d, omitted, nil
 }
 
 func summaryOf(counts [5]int) v1alpha2.PolicyReportSummary {
@@ -146,12 +150,11 @@ func fit(rows []row, all int) ([]row, error) {
 	size := 0
 	kept := make([]row, 0, len(rows))
 	for i := range rows {
-		raw, err := json.Marshal(&rows[i].PolicyReportResult)
-		if err != nil {
-			return nil, fmt.Errorf("writing a result of policy %s, rule %s: %w", rows[i].Policy, rows[i].Rule, err)
+		if err := rows[i].encode(); err != nil {
+			return nil, err
 		}
-		if size+len(raw)+1 <= maxResults {
-			size += len(raw) + 1
+		if size+len(rows[i].encoded)+1 <= maxResults {
+			size += len(rows[i].encoded) + 1
 			kept = append(kept, rows[i])
 		}
 	}
@@ -163,8 +166,18 @@ func fit(rows []row, all int) ([]row, error) {
 		}
 		properties[PropertyOmitted] = fmt.Sprintf("%d of %d results do not fit into the report", omitted, all)
 		kept[0].Properties = properties
+		if err := kept[0].encode(); err != nil {
+			return nil, err
+		}
 	}
 	return kept, nil
+}
+
+func (r *row) encode() (err error) {
+	if r.encoded, err = json.Marshal(&r.PolicyReportResult); err != nil {
+		return fmt.Errorf("writing a result of policy %s, rule %s: %w", r.Policy, r.Rule, err)
+	}
+	return nil
 }
 
 // byGravity puts what needs somebody first.

@@ -75,8 +75,21 @@ func (s *server) clients() (dynamic.Interface, metadata.Interface) {
 		panic(err)
 	}
 	brief := metadatafake.NewSimpleMetadataClient(scheme)
-	brief.PrependReactor("*", "*", react)
+	brief.PrependReactor("*", "*", func(a clienttesting.Action) (bool, runtime.Object, error) {
+		handled, out, err := react(a)
+		if r, ok := out.(*unstructured.Unstructured); ok {
+			out = briefly(r)
+		}
+		return handled, out, err
+	})
 	return whole, brief
+}
+
+// briefly gives the metadata of a report.
+func briefly(r *unstructured.Unstructured) *metav1.PartialObjectMetadata {
+	return &metav1.PartialObjectMetadata{ObjectMeta: metav1.ObjectMeta{
+		Name: r.GetName(), Namespace: r.GetNamespace(), Labels: r.GetLabels(), Annotations: r.GetAnnotations(), OwnerReferences: r.GetOwnerReferences(),
+	}}
 }
 
 func (s *server) react(a clienttesting.Action) (bool, runtime.Object, error) {
@@ -96,10 +109,7 @@ func (s *server) react(a clienttesting.Action) (bool, runtime.Object, error) {
 			if gvk := r.GroupVersionKind(); strings.ToLower(gvk.Kind)+"s" != a.GetResource().Resource || gvk.Group != a.GetResource().Group {
 				continue
 			}
-			m := &metav1.PartialObjectMetadata{ObjectMeta: metav1.ObjectMeta{
-				Name: r.GetName(), Namespace: r.GetNamespace(), Labels: r.GetLabels(), Annotations: r.GetAnnotations(), OwnerReferences: r.GetOwnerReferences(),
-			}}
-			list.Items = append(list.Items, runtime.RawExtension{Object: m})
+			list.Items = append(list.Items, runtime.RawExtension{Object: briefly(r)})
 		}
 		return true, list, nil
 	case clienttesting.PatchAction:
