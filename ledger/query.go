@@ -60,19 +60,28 @@ func (q *Query) Validate() error {
 	return nil
 }
 
-// where gives the conditions of the query, and their arguments.
+// where gives the conditions of the query, and their arguments. The column with an index that tells entries apart best leads:
+// SQLite knows nothing of how many entries have one value, and is kept from the indexes of the others.
 func (q *Query) where() (conditions string, args []any) {
 	var parts []string
 	add := func(condition string, values ...any) {
 		parts = append(parts, condition)
 		args = append(args, values...)
 	}
+	led := false
+	of := func(column string) string {
+		if led {
+			return column + " || ''" // an expression, which has no index
+		}
+		led = true
+		return column
+	}
 	for _, c := range []struct{ column, value string }{
-		{"object_name", q.ObjectName}, {"lower(object_kind)", strings.ToLower(q.ObjectKind)}, {"namespace", q.Namespace}, {"uid", q.UID},
-		{"policy", q.Policy}, {"rule", q.Rule}, {"actor", q.Actor}, {"remediation", q.Remediation},
+		{"remediation", q.Remediation}, {"object_name", q.ObjectName}, {"actor", q.Actor}, {"namespace", q.Namespace}, {"policy", q.Policy},
+		{"lower(object_kind)", strings.ToLower(q.ObjectKind)}, {"uid", q.UID}, {"rule", q.Rule},
 	} {
 		if c.value != "" {
-			add(c.column+" = ?", c.value)
+			add(of(c.column)+" = ?", c.value)
 		}
 	}
 	if len(q.Kinds) > 0 {
@@ -81,7 +90,7 @@ func (q *Query) where() (conditions string, args []any) {
 		for i, k := range q.Kinds {
 			kinds[i] = string(k)
 		}
-		add("kind IN ("+marks+")", kinds...)
+		add(of("kind")+" IN ("+marks+")", kinds...)
 	}
 	if !q.Since.IsZero() {
 		add("at >= ?", q.Since.UnixMicro())
@@ -144,10 +153,9 @@ type asker interface {
 
 // openFindings gives the open findings, or of them only those that were last told of up to a place in the chain.
 func (s *Store) openFindings(ctx context.Context, db asker, through int64) ([]Entry, error) {
-	query := `SELECT entry FROM (
-		SELECT seq, kind, entry, row_number() OVER (PARTITION BY uid, policy_kind, policy, rule ORDER BY seq DESC) AS age
-		FROM holdfast_entries WHERE kind IN (?, ?, ?)
-	) latest WHERE age = 1 AND kind <> ? AND (? = 0 OR seq <= ?) ORDER BY seq`
+	query := `SELECT entry FROM holdfast_entries WHERE seq IN (
+		SELECT max(seq) FROM holdfast_entries WHERE kind IN (?, ?, ?) GROUP BY uid, policy_kind, policy, rule
+	) AND kind <> ? AND (? = 0 OR seq <= ?) ORDER BY seq`
 	rows, err := db.QueryContext(ctx, s.dialect.bind(query),
 		string(FindingOpened), string(FindingStanding), string(FindingClosed), string(FindingClosed), through, through)
 	if err != nil {

@@ -268,8 +268,13 @@ func (r *rig) policyOnEverything(ctx context.Context) error {
 	return err
 }
 
-// restart ends holdfast in order and starts it again: nothing has changed.
+// restart ends holdfast in order, once nothing is left to be written of the last writes, and starts it again: nothing has
+// changed.
 func (r *rig) restart(ctx context.Context) error {
+	err := r.subject.until(ctx, "findings to settle", func(m samples) bool { return settled(m) && m.sum("holdfast_audit_settling") == 0 })
+	if err != nil {
+		return err
+	}
 	if err := r.subject.stop(ctx); err != nil {
 		return err
 	}
