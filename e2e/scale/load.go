@@ -109,9 +109,15 @@ func create(ctx context.Context, client rest.Interface, o fleet.Object) (object,
 	body, err := json.Marshal(o.Content)
 	if err == nil {
 		var raw []byte
-		raw, err = client.Post().AbsPath(path(resource, namespace)).SetHeader("Content-Type", "application/json").Body(body).Do(ctx).Raw()
+		post := client.Post().AbsPath(path(resource, namespace)).SetHeader("Content-Type", "application/json").Body(body)
+		raw, err = post.Do(ctx).Raw()
 		if apierrors.IsAlreadyExists(err) && kind == "Namespace" {
 			return object{}, nil
+		}
+		if apierrors.IsTimeout(err) { // among many writes one may be late, and may have been carried out
+			if raw, err = post.Do(ctx).Raw(); apierrors.IsAlreadyExists(err) {
+				raw, err = client.Get().AbsPath(path(resource, namespace, name)).Do(ctx).Raw()
+			}
 		}
 		if err == nil {
 			err = json.Unmarshal(raw, &answer)
