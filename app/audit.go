@@ -28,6 +28,8 @@ type AuditOptions struct {
 	Cluster ClusterAuditor
 	// Bundle are the bundle's paths; none means the shipped one.
 	Bundle []string
+	// Packs say which of its policies are in force, and how.
+	Packs  PackOptions
 	Output Format
 	// Baseline is the file of an earlier audit as JSON: what it has is counted, and is no finding any more. Empty for none.
 	Baseline string
@@ -61,7 +63,7 @@ type ClusterAuditor interface {
 // Audit judges files, or a cluster, by the bundle and writes what it found. What cannot be read does not
 // keep the rest from being judged, but makes the exit code Failed.
 func Audit(ctx context.Context, opts AuditOptions, streams IO) (Exit, error) {
-	snapshot, _, err := load(ctx, opts.Bundle, streams)
+	snapshot, _, err := load(ctx, opts.Bundle, opts.Packs, streams)
 	if err != nil {
 		return Failed, err
 	}
@@ -227,7 +229,7 @@ func (o *AuditOptions) Validate() error {
 	case usesStdin(o.Paths) && usesStdin(o.Payloads):
 		return errors.New("standard input cannot be both manifests and payloads")
 	}
-	return nil
+	return o.Packs.Validate()
 }
 
 func usesStdin(paths []string) bool {

@@ -16,10 +16,12 @@ import (
 	"github.com/holdfast-io/holdfast/engine"
 )
 
-// BundleOptions are what `holdfast bundle check` and `digest` take.
+// BundleOptions are what `holdfast bundle check`, `digest` and `packs` take.
 type BundleOptions struct {
 	// Paths are the bundle's; none means the shipped one.
-	Paths  []string
+	Paths []string
+	// Packs say which of its policies are in force, and how.
+	Packs  PackOptions
 	Output Format // Table or JSON
 }
 
@@ -71,7 +73,11 @@ type checkedRule struct {
 
 // BundleCheck loads a bundle and says what it holds, or all that is wrong with it.
 func BundleCheck(ctx context.Context, opts BundleOptions, streams IO) (Exit, error) {
-	snapshot, sum, err := bundle.Load(ctx, BundleSources(opts.Paths, streams))
+	sources, err := chosenSources(opts.Paths, opts.Packs, streams)
+	if err != nil {
+		return Failed, err
+	}
+	snapshot, sum, err := bundle.Load(ctx, sources)
 	var wrong *bundle.Error
 	if err != nil && !errors.As(err, &wrong) {
 		return Failed, err
@@ -143,7 +149,7 @@ func checkedOf(snapshot *engine.Snapshot, sum *bundle.Summary) checked {
 
 // BundleDigest writes the bundle's digest.
 func BundleDigest(ctx context.Context, opts BundleOptions, streams IO) (Exit, error) {
-	snapshot, _, err := load(ctx, opts.Paths, streams)
+	snapshot, _, err := load(ctx, opts.Paths, opts.Packs, streams)
 	if err != nil {
 		return Failed, err
 	}
@@ -176,7 +182,7 @@ func BundleDiff(ctx context.Context, opts DiffOptions, streams IO) (Exit, error)
 	var digests [2]string
 	var sums [2]*bundle.Summary
 	for i, p := range paths {
-		snapshot, sum, err := load(ctx, p, streams)
+		snapshot, sum, err := load(ctx, p, PackOptions{}, streams)
 		if err != nil {
 			return Failed, err
 		}

@@ -31,6 +31,8 @@ type ExplainOptions struct {
 	Namespace string
 	// Bundle are the bundle's paths; none means the shipped one.
 	Bundle []string
+	// Packs say which of its policies are in force, and how.
+	Packs PackOptions
 	// Kubeconfig leads to the cluster; empty means the usual places.
 	Kubeconfig string
 	// Output is Table, JSON or YAML.
@@ -44,7 +46,7 @@ func (o *ExplainOptions) Validate() error {
 	if kind, name, ok := strings.Cut(o.Object, "/"); !ok || kind == "" || name == "" || strings.Contains(name, "/") {
 		return fmt.Errorf("%q: expected KIND/NAME, such as deployment/shop", o.Object)
 	}
-	return o.Lookups.Validate()
+	return errors.Join(o.Packs.Validate(), o.Lookups.Validate())
 }
 
 // explanation is what there is to say of one object.
@@ -76,7 +78,7 @@ type explainedFinding struct {
 // Explain says of one object of a cluster why it drifts, who brought it about and since when, what would mend it, and what
 // stands in the way. Findings make the exit code Findings.
 func Explain(ctx context.Context, opts ExplainOptions, streams IO) (Exit, error) {
-	snapshot, _, err := load(ctx, opts.Bundle, streams)
+	snapshot, _, err := load(ctx, opts.Bundle, opts.Packs, streams)
 	if err != nil {
 		return Failed, err
 	}

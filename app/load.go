@@ -17,10 +17,22 @@ func BundleSources(paths []string, streams IO) bundle.Sources {
 	return bundle.Sources{Paths: paths, Stdin: streams.In}
 }
 
-// load loads a bundle and tells its warnings.
-func load(ctx context.Context, paths []string, streams IO) (*engine.Snapshot, *bundle.Summary, error) {
+// chosenSources are the same with what is chosen of them.
+func chosenSources(paths []string, packs PackOptions, streams IO) (bundle.Sources, error) {
+	choice, err := packs.choice()
+	sources := BundleSources(paths, streams)
+	sources.Choice = choice
+	return sources, err
+}
+
+// load loads a bundle, as far as its policies are chosen, and tells its warnings.
+func load(ctx context.Context, paths []string, packs PackOptions, streams IO) (*engine.Snapshot, *bundle.Summary, error) {
 	started := time.Now()
-	snapshot, sum, err := bundle.Load(ctx, BundleSources(paths, streams))
+	sources, err := chosenSources(paths, packs, streams)
+	if err != nil {
+		return nil, nil, err
+	}
+	snapshot, sum, err := bundle.Load(ctx, sources)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -19,6 +19,8 @@ type ServeOptions struct {
 	Kubeconfig string
 	// Bundle are the bundle's paths; none means the shipped one.
 	Bundle []string
+	// Packs say which of its policies are in force, and how.
+	Packs PackOptions
 	// WebhookURL is where the API server reaches the webhook from outside of the cluster; empty means
 	// through the Service in Namespace.
 	WebhookURL string
@@ -153,7 +155,7 @@ func (o *ServeOptions) Validate() error {
 	if _, err := o.strategy(); err != nil {
 		return err
 	}
-	if err := errors.Join(o.Gates.Validate(), o.Approvals.Validate(), o.Ledger.Validate(), o.Lookups.Validate()); err != nil {
+	if err := errors.Join(o.Packs.Validate(), o.Gates.Validate(), o.Approvals.Validate(), o.Ledger.Validate(), o.Lookups.Validate()); err != nil {
 		return err
 	}
 	if err := o.Reports.Validate(); err != nil {

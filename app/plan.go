@@ -22,6 +22,8 @@ type PlanOptions struct {
 	Paths []string
 	// Bundle are the bundle's paths; none means the shipped one.
 	Bundle []string
+	// Packs say which of its policies are in force, and how.
+	Packs PackOptions
 	// Namespace is where an object in a file is taken to be that names none.
 	Namespace string
 	// Output is Table, JSON or YAML.
@@ -50,7 +52,7 @@ func (o *PlanOptions) Validate() error {
 	case o.Watch && o.Output != Table:
 		return errors.New("--watch writes a table")
 	}
-	return nil
+	return o.Packs.Validate()
 }
 
 // Plan shows what would be proposed for the objects of files, or what is pending in a cluster. With something to do the exit
@@ -59,7 +61,7 @@ func Plan(ctx context.Context, opts PlanOptions, streams IO) (Exit, error) {
 	if opts.Cluster {
 		return planCluster(ctx, opts, streams)
 	}
-	snapshot, _, err := load(ctx, opts.Bundle, streams)
+	snapshot, _, err := load(ctx, opts.Bundle, opts.Packs, streams)
 	if err != nil {
 		return Failed, err
 	}

@@ -27,7 +27,7 @@ import (
 // two, and divide the second among several.
 func Serve(ctx context.Context, opts ServeOptions, streams IO) (exit Exit, err error) {
 	log := streams.Log
-	snapshot, sum, err := load(ctx, opts.Bundle, streams)
+	snapshot, sum, err := load(ctx, opts.Bundle, opts.Packs, streams)
 	if err != nil {
 		return Failed, err
 	}

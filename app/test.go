@@ -29,6 +29,8 @@ type TestOptions struct {
 	OnlyFailed bool
 	// Run is a regular expression over policy/rule/resource; empty runs all cases.
 	Run string
+	// Parameters are values of policies' parameters as NAME=VALUE, in the place of their own.
+	Parameters []string
 	// Watch runs the tests again whenever one of their files changes, until the context ends.
 	Watch bool
 	// Version of the program, for formats that name the tool.
@@ -43,7 +45,8 @@ func (o *TestOptions) Validate() error {
 	if _, err := regexp.Compile(o.Run); err != nil {
 		return fmt.Errorf("run: %w", err)
 	}
-	return nil
+	_, err := parseParameters(o.Parameters)
+	return err
 }
 
 // Test runs test files and writes how they went. Failed tests make the exit code Findings, test files that
@@ -67,7 +70,11 @@ func testOnce(ctx context.Context, opts TestOptions, streams IO) (Exit, []string
 	if err != nil {
 		return Failed, nil, err
 	}
-	report, err := clitest.Run(ctx, clitest.Options{Paths: opts.Paths, FileName: opts.FileName, Run: only})
+	parameters, err := parseParameters(opts.Parameters)
+	if err != nil {
+		return Failed, nil, err
+	}
+	report, err := clitest.Run(ctx, clitest.Options{Paths: opts.Paths, FileName: opts.FileName, Run: only, Parameters: parameters})
 	if err != nil {
 		return Failed, nil, err
 	}

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"testing/fstest"
+
+	"github.com/holdfast-io/holdfast/bundle/pack"
 )
 
 type groupKind struct{ group, kind string }
@@ -137,7 +139,7 @@ func TestEveryKindLoadsInEachVersion(t *testing.T) {
 }
 
 func TestReaderReadsAll(t *testing.T) {
-	r, err := NewReader()
+	r, err := NewReader(pack.Choice{})
 	if err != nil {
 		t.Fatal(err)
 	}

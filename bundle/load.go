@@ -14,6 +14,7 @@ import (
 	kyvernov1 "github.com/kyverno/kyverno/api/kyverno/v1"
 
 	"github.com/holdfast-io/holdfast/bundle/manifest"
+	"github.com/holdfast-io/holdfast/bundle/pack"
 	"github.com/holdfast-io/holdfast/engine"
 )
 
@@ -29,6 +30,9 @@ type Sources struct {
 	// FS is walked in addition, unless it is nil. The names of its files begin with FSName.
 	FS     fs.FS
 	FSName string
+	// Choice says which of the policies are in force, how far they go, and with which values. Its zero value leaves all as
+	// they are written.
+	Choice pack.Choice
 }
 
 // Summary says what a snapshot was made of.
@@ -38,6 +42,8 @@ type Summary struct {
 	// Policies are in the order of the snapshot, and so are exceptions, bindings and global context entries. A policy of
 	// the API server is here without its bindings.
 	Policies, Exceptions, Bindings, GlobalContexts []Loaded
+	// Choices say of each policy, those that are off among them, what there was to choose and what was chosen; by name.
+	Choices []pack.Policy
 	// Skipped counts the documents that are no policies, by apiVersion and kind.
 	Skipped map[string]int
 	// Warnings do not keep the bundle from working.
@@ -92,7 +98,8 @@ func (l *Loaded) Digest() string {
 }
 
 // Load reads, checks and compiles a bundle. Everything that is wrong with it comes back in one *Error;
-// other errors mean that a source could not be read. A bundle without policies is a warning.
+// other errors mean that a source could not be read, or that something was chosen that the bundle does not have. A bundle
+// without policies is a warning.
 func Load(ctx context.Context, src Sources) (*engine.Snapshot, *Summary, error) {
 	files, err := manifest.Find(src.Paths, src.Stdin)
 	if err != nil {
@@ -109,7 +116,7 @@ func Load(ctx context.Context, src Sources) (*engine.Snapshot, *Summary, error) 
 	if err != nil {
 		return nil, nil, err
 	}
-	l := loader{compiler: compiler, summary: Summary{Files: len(files), Skipped: map[string]int{}}}
+	l := loader{compiler: compiler, chooser: pack.NewChooser(src.Choice), summary: Summary{Files: len(files), Skipped: map[string]int{}}}
 	for i := range files {
 		data, err := files[i].Read(ctx)
 		if err != nil {
@@ -122,6 +129,7 @@ func Load(ctx context.Context, src Sources) (*engine.Snapshot, *Summary, error) 
 
 type loader struct {
 	compiler *engine.Compiler
+	chooser  *pack.Chooser
 	summary  Summary
 	problems []Problem
 }
@@ -178,8 +186,15 @@ func (l *loader) compile(d *manifest.Document, shape reflect.Type) {
 	for _, w := range warnings {
 		l.warn(d, w)
 	}
+	stays := true
+	if len(problems) == 0 {
+		stays, problems = l.chooser.Apply(d.Object)
+	}
 	if len(problems) > 0 {
 		l.engineProblems(d, problems)
+		return
+	}
+	if !stays {
 		return
 	}
 	loaded, err := compile(l.compiler, d)
@@ -251,6 +266,10 @@ func (l *loader) finish() (*engine.Snapshot, *Summary, error) {
 	if len(l.problems) > 0 {
 		return nil, nil, &Error{sortProblems(l.problems)}
 	}
+	if err := l.chooser.Unknown(); err != nil {
+		return nil, nil, err
+	}
+	l.summary.Choices = l.chooser.Policies()
 	snapshot, err := engine.Assemble(contents)
 	if err != nil {
 		return nil, nil, fmt.Errorf("making the snapshot: %w", err)

@@ -5,21 +5,28 @@ import (
 	"slices"
 
 	"github.com/holdfast-io/holdfast/bundle/manifest"
+	"github.com/holdfast-io/holdfast/bundle/pack"
 	"github.com/holdfast-io/holdfast/engine"
 )
 
 // Reader reads policies one by one, for who wants to go on with the good ones where others cannot be
-// loaded. It is immutable and safe for concurrent use.
-type Reader struct{ compiler *engine.Compiler }
+// loaded. It is safe for concurrent use.
+type Reader struct {
+	compiler *engine.Compiler
+	chooser  *pack.Chooser
+}
 
-// NewReader makes a reader. Share it: making its compiler takes milliseconds.
-func NewReader() (*Reader, error) {
+// NewReader makes a reader of policies, changed to what is chosen. Share it: making its compiler takes milliseconds.
+func NewReader(choice pack.Choice) (*Reader, error) {
 	compiler, err := engine.NewCompiler()
 	if err != nil {
 		return nil, err
 	}
-	return &Reader{compiler}, nil
+	return &Reader{compiler, pack.NewChooser(choice)}, nil
 }
+
+// Unknown says what was chosen that none of the policies has that were read so far.
+func (r *Reader) Unknown() error { return r.chooser.Unknown() }
 
 // Refused is a policy that cannot be loaded.
 type Refused struct {
@@ -41,7 +48,7 @@ func (r *Reader) ReadAll(file string, data []byte) (loaded []Loaded, refused []R
 		return nil, nil, fmt.Errorf("reading policies: %w", errs[0])
 	}
 	for _, d := range documents {
-		l := loader{compiler: r.compiler, summary: Summary{Skipped: map[string]int{}}}
+		l := loader{compiler: r.compiler, chooser: r.chooser, summary: Summary{Skipped: map[string]int{}}}
 		l.document(d)
 		loaded = slices.Concat(loaded, l.summary.Policies, l.summary.Exceptions, l.summary.Bindings, l.summary.GlobalContexts)
 		if len(l.problems) == 0 {

@@ -9,6 +9,7 @@ import (
 	"sync"
 
 	"github.com/holdfast-io/holdfast/bundle"
+	"github.com/holdfast-io/holdfast/bundle/pack"
 	"github.com/holdfast-io/holdfast/engine"
 )
 
@@ -19,8 +20,8 @@ type library struct {
 	files  map[[sha256.Size]byte]*policyFile
 }
 
-func newLibrary() (*library, error) {
-	reader, err := bundle.NewReader()
+func newLibrary(parameters map[string][]string) (*library, error) {
+	reader, err := bundle.NewReader(pack.Choice{Parameters: parameters})
 	if err != nil {
 		return nil, err
 	}

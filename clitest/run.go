@@ -25,6 +25,8 @@ type Options struct {
 	FileName string
 	// Run keeps the cases whose policy/rule/resource it matches; nil keeps all.
 	Run *regexp.Regexp
+	// Parameters take the place of the values that policies have for theirs.
+	Parameters map[string][]string
 }
 
 // Run runs the tests, as many files at a time as there are processors. What is wrong with a test is in the
@@ -40,7 +42,7 @@ func Run(ctx context.Context, opts Options) (*Report, error) {
 	if len(paths) == 0 {
 		return nil, fmt.Errorf("no %s in %v", opts.FileName, opts.Paths)
 	}
-	lib, err := newLibrary()
+	lib, err := newLibrary(opts.Parameters)
 	if err != nil {
 		return nil, err
 	}
@@ -59,6 +61,9 @@ func Run(ctx context.Context, opts Options) (*Report, error) {
 		})
 	}
 	if err := g.Wait(); err != nil {
+		return nil, err
+	}
+	if err := lib.reader.Unknown(); err != nil {
 		return nil, err
 	}
 	report := &Report{Files: []File{}}

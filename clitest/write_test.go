@@ -155,7 +155,7 @@ func FuzzTestFile(f *testing.F) {
 	f.Add([]byte("policies: [policy.yaml]\nresources: [test/resources.yaml]\nresults: [{policy: require-ingress-tls, rule: tls-for-every-host, resource: no-tls, status: fail, patchedResource: test/resources.yaml}]"))
 	f.Add([]byte(head + `values: {globalValues: {request.object.a."b.c": {d: 1}, x: [1]}, subresources: [{subresource: {name: a/b}}]}` + "\nresults: [{}]"))
 	f.Add([]byte(head + "apiCallResponses: [{urlPath: /a, response: {body: 1}}]\nglobalContextEntries: [{name: a, data: {b: c}, fieldPath: b, projections: [{name: x, path: '@'}]}]\nresults: [{}]"))
-	lib, err := newLibrary()
+	lib, err := newLibrary(nil)
 	if err != nil {
 		f.Fatal(err)
 	}

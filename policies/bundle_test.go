@@ -13,11 +13,15 @@ import (
 	kyvernov1 "github.com/kyverno/kyverno/api/kyverno/v1"
 	"sigs.k8s.io/yaml"
 
+	"github.com/holdfast-io/holdfast/bundle/pack"
 	"github.com/holdfast-io/holdfast/policies"
 )
 
 // systemNamespaces hold what the cluster and Holdfast themselves run.
 var systemNamespaces = []string{"kube-system", "kube-node-lease", "kube-public", "holdfast"}
+
+// packs are those that the policies belong to.
+var packs = []string{"access", "baseline", "best-practices", "defaults", "images", "network", "restricted", "secrets"}
 
 // clusterScoped are the kinds to which a namespace does not apply.
 var clusterScoped = []string{"Namespace", "rbac.authorization.k8s.io/v1/ClusterRoleBinding"}
@@ -123,7 +127,7 @@ func TestEveryPolicySaysWhatItIs(t *testing.T) {
 			}
 			for _, key := range []string{
 				"policies.kyverno.io/title", "policies.kyverno.io/category", "policies.kyverno.io/severity",
-				"policies.kyverno.io/subject", "policies.kyverno.io/description", "holdfast.dev/patch",
+				"policies.kyverno.io/subject", "policies.kyverno.io/description", pack.PacksAnnotation, "holdfast.dev/patch",
 			} {
 				if strings.TrimSpace(p.Annotations[key]) == "" {
 					t.Errorf("lacks the annotation %s", key)
@@ -131,6 +135,14 @@ func TestEveryPolicySaysWhatItIs(t *testing.T) {
 			}
 			if s := severity(p); !slices.Contains([]string{"low", "medium", "high", "critical"}, s) {
 				t.Errorf("its severity is %q", s)
+			}
+			for _, name := range packsOf(p) {
+				if !slices.Contains(packs, name) {
+					t.Errorf("is in the pack %q, which there is not", name)
+				}
+			}
+			if slices.Contains(packsOf(p), "baseline") && !slices.Contains(packsOf(p), "restricted") {
+				t.Error("is in the pack baseline and not in restricted, which includes it")
 			}
 			for _, r := range p.Spec.Rules {
 				if !kebab.MatchString(r.Name) {
@@ -212,6 +224,9 @@ func TestWhatIsDangerousCanBeEnforcedAndNothingElseIs(t *testing.T) {
 		}
 	}
 }
+
+// packsOf are the packs of a policy.
+func packsOf(p shipped) []string { return strings.Split(p.Annotations[pack.PacksAnnotation], ", ") }
 
 func severity(p shipped) string { return p.Annotations["policies.kyverno.io/severity"] }
 

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/holdfast-io/holdfast/bundle/pack"
 )
 
 func TestTheReadmeListsEveryPolicyAsItIs(t *testing.T) {
@@ -32,7 +34,7 @@ func TestTheReadmeListsEveryPolicyAsItIs(t *testing.T) {
 			}
 		}
 		want = append(want, fmt.Sprintf("| [%[1]s](%[1]s/policy.yaml) | %[2]s | %[3]s | %[4]s",
-			p.Name, p.Annotations["policies.kyverno.io/category"], severity(p), strings.Join(actions, "; ")))
+			p.Name, p.Annotations[pack.PacksAnnotation], severity(p), strings.Join(actions, "; ")))
 	}
 	for i := range max(len(got), len(want)) {
 		switch {

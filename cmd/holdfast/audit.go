@@ -39,6 +39,9 @@ object) is skipped as not auditable; -v shows those results.`,
   # judge what a chart renders by policies of your own, for code scanning
   helm template my-app ./chart | holdfast audit - --bundle policies/ -o sarif > holdfast.sarif
 
+  # leave out a pack, and name your own registries
+  holdfast audit deploy/ --pack best-practices=off --parameter 'allowedRegistries=registry.example.com/*'
+
   # fail a pipeline on grave findings only
   holdfast audit deploy/ --fail-on high
 
@@ -75,7 +78,7 @@ object) is skipped as not auditable; -v shows those results.`,
 		},
 	}
 	flags := cmd.Flags()
-	bundleFlag(cmd, &opts.Bundle)
+	bundleFlags(cmd, &opts.Bundle, &opts.Packs)
 	flags.StringArrayVar(&opts.Payloads, "payload", nil, "judge this `FILE` of JSON or YAML by the policies of the mode JSON: a file, a folder or - (repeatable)")
 	flags.VarP(config.NewChoice(&opts.Output, app.AuditFormats()), "output", "o", "form of the answer")
 	flags.StringVar(&opts.Baseline, "baseline", "", "leave out the findings of an earlier audit, written to this `FILE` with -o json; say how many they are")
@@ -89,7 +92,20 @@ object) is skipped as not auditable; -v shows those results.`,
 	return cmd
 }
 
-// bundleFlag adds --bundle.
-func bundleFlag(cmd *cobra.Command, paths *[]string) {
+// bundleFlags adds --bundle, and what is chosen of it.
+func bundleFlags(cmd *cobra.Command, paths *[]string, packs *app.PackOptions) {
 	cmd.Flags().StringArrayVarP(paths, "bundle", "b", nil, "policies from this `PATH`: a file, a folder or - (repeatable; default: the shipped bundle)")
+	packFlags(cmd, packs)
+}
+
+// packFlags adds the flags that choose of a bundle.
+func packFlags(cmd *cobra.Command, o *app.PackOptions) {
+	flags := cmd.Flags()
+	flags.StringSliceVar(&o.Packs, "pack", nil, "how far the policies of a pack go, as `NAME=MODE`: off, audit or enforce (repeatable; default: as they are written)")
+	flags.StringSliceVar(&o.Policies, "policy", nil, "the same of one policy as `NAME=MODE`, before its packs (repeatable)")
+	parameterFlag(cmd, &o.Parameters)
+}
+
+func parameterFlag(cmd *cobra.Command, values *[]string) {
+	cmd.Flags().StringArrayVar(values, "parameter", nil, "value of a policy's parameter as `NAME=VALUE`, in the place of its own (repeatable, with the name before each value of a list)")
 }

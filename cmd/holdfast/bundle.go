@@ -10,17 +10,18 @@ import (
 func (c *cli) bundle() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "bundle",
-		Short: "Check, name, compare and translate bundles of policies",
+		Short: "Check, name, choose from, compare and translate bundles of policies",
 		Long: `A bundle is what a set of policy files compiles to. Its digest names what the policies say: the order
 of files, comments and formatting do not change it.`,
 		Example: `  holdfast bundle check policies/
   holdfast bundle digest policies/
+  holdfast bundle packs
   holdfast bundle diff before/ after/
   holdfast bundle migrate policies/`,
 		Args: noCommand,
 		RunE: help,
 	}
-	cmd.AddCommand(c.bundleCheck(), c.bundleDigest(), c.bundleDiff(), c.bundleMigrate())
+	cmd.AddCommand(c.bundleCheck(), c.bundleDigest(), c.bundlePacks(), c.bundleDiff(), c.bundleMigrate())
 	return cmd
 }
 
@@ -45,10 +46,14 @@ the exit code 1.`,
 		Args: cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			opts.Paths = args
+			if err := opts.Packs.Validate(); err != nil {
+				return &usageError{cmd.CommandPath(), err}
+			}
 			return c.done(app.BundleCheck(cmd.Context(), opts, c.streams))
 		},
 	}
 	outputFlag(cmd, &opts.Output)
+	packFlags(cmd, &opts.Packs)
 	return cmd
 }
 
@@ -64,10 +69,38 @@ or without any of the shipped bundle.`,
 		Args: cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			opts.Paths = args
+			if err := opts.Packs.Validate(); err != nil {
+				return &usageError{cmd.CommandPath(), err}
+			}
 			return c.done(app.BundleDigest(cmd.Context(), opts, c.streams))
 		},
 	}
 	outputFlag(cmd, &opts.Output)
+	packFlags(cmd, &opts.Packs)
+	return cmd
+}
+
+func (c *cli) bundlePacks() *cobra.Command {
+	var opts app.BundleOptions
+	cmd := &cobra.Command{
+		Use:   "packs [PATH...]",
+		Short: "List a bundle's packs, their policies and what can be set in them",
+		Long: `Packs lists which packs the policies of files, folders or standard input (-) belong to, or without any
+those of the shipped bundle, how far each goes with the flags or the configuration given, and the
+parameters of policies with their values.`,
+		Example: `  holdfast bundle packs
+  holdfast bundle packs --pack baseline=enforce --policy disallow-host-ports=audit`,
+		Args: cobra.ArbitraryArgs,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			opts.Paths = args
+			if err := opts.Packs.Validate(); err != nil {
+				return &usageError{cmd.CommandPath(), err}
+			}
+			return c.done(app.BundlePacks(cmd.Context(), opts, c.streams))
+		},
+	}
+	outputFlag(cmd, &opts.Output)
+	packFlags(cmd, &opts.Packs)
 	return cmd
 }
 

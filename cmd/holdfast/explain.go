@@ -31,7 +31,7 @@ is written.`,
 		},
 	}
 	flags := cmd.Flags()
-	bundleFlag(cmd, &opts.Bundle)
+	bundleFlags(cmd, &opts.Bundle, &opts.Packs)
 	flags.StringVar(&opts.Namespace, "namespace", "default", "`NAMESPACE` of the object")
 	flags.StringVar(&opts.Kubeconfig, "kubeconfig", "", "`FILE` that leads to the cluster (default: $KUBECONFIG or ~/.kube/config)")
 	flags.VarP(config.NewChoice(&opts.Output, app.PlanFormats()), "output", "o", "form of the answer")

@@ -37,7 +37,7 @@ changes.`,
 		},
 	}
 	flags := cmd.Flags()
-	bundleFlag(cmd, &opts.Bundle)
+	bundleFlags(cmd, &opts.Bundle, &opts.Packs)
 	flags.VarP(config.NewChoice(&opts.Output, app.PlanFormats()), "output", "o", "form of the answer")
 	flags.StringVar(&opts.Namespace, "namespace", "default", "`NAMESPACE` of objects that name none")
 	flags.BoolVar(&opts.Cluster, "cluster", false, "show what is pending in a live cluster")

@@ -47,7 +47,7 @@ at fault is planned, proved and shown as Remediations (--reconcile-mode).`,
 		},
 	}
 	flags := cmd.Flags()
-	bundleFlag(cmd, &opts.Bundle)
+	bundleFlags(cmd, &opts.Bundle, &opts.Packs)
 	flags.StringVar(&opts.Kubeconfig, "kubeconfig", opts.Kubeconfig, "`FILE` that leads to the cluster (default: the cluster that this runs in)")
 	flags.StringVar(&opts.WebhookURL, "webhook-url", opts.WebhookURL, "`URL` where the API server reaches the webhook from outside of the cluster")
 	flags.StringVar(&opts.WebhookName, "webhook-name", opts.WebhookName, "`NAME` of the webhook configurations (two programs outside of one cluster need two)")

@@ -158,6 +158,17 @@ var variations = map[string]struct {
 			t.Errorf("the policies became %q: want %q", got, want)
 		}
 	}},
+	"packs and parameters": {`
+packs: {baseline: enforce, best-practices: off, images: "audit"}
+policyModes: {disallow-host-ports: "off"}
+parameters: {allowedRegistries: [registry.example.com/*, "quay.io/*"], requiredLabels: []}
+`, func(t *testing.T, rendered string) {
+		configured(t, rendered, `pack: ["baseline=enforce","best-practices=off","images=audit"]`, `policy: ["disallow-host-ports=off"]`,
+			"parameter:\n  - \"allowedRegistries=registry.example.com/*\"\n  - \"allowedRegistries=quay.io/*\"\n  - \"requiredLabels=\"")
+	}},
+	"packs of policies of one's own": {"{bundle: {configMap: ours}, packs: {house: enforce}, parameters: {depth: 3}}", func(t *testing.T, rendered string) {
+		configured(t, rendered, `pack: ["house=enforce"]`, "parameter:\n  - \"depth=3\"")
+	}},
 	"rights on what the bundle matches alone": {"audit: {readAll: false}", func(t *testing.T, rendered string) {
 		if reads(t, rendered, "*", "*") || reads(t, rendered, "", "secrets") {
 			t.Error("more may be read than was given")

@@ -37,6 +37,11 @@ func TestChartRefusesWrongValues(t *testing.T) {
 		"a peer that is none":               {"networkPolicy: {metricsFrom: [{pods: {}}]}", "additional properties 'pods' not allowed"},
 		"an alert of somebody else":         {"metrics: {prometheusRule: {disabled: [KubePodCrashLooping]}}", "does not match pattern"},
 		"a dashboard's label as a number":   {"metrics: {dashboards: {labels: {grafana_dashboard: 1}}}", "got number, want string"},
+		"a mode that there is none of":      {"packs: {baseline: warn}", "value must be one of 'off', 'audit', 'enforce', false"},
+		"a pack that there is none of":      {"packs: {basline: audit}", "value must be one of 'access', 'baseline'"},
+		"a policy in a mode of none":        {"policyModes: {disallow-host-ports: Enforce}", "value must be one of 'off', 'audit', 'enforce', false"},
+		"a parameter of no policy":          {"parameters: {registries: [a]}", "value must be one of 'allowedIngressHosts'"},
+		"a parameter of no kind":            {"parameters: {allowedRegistries: {a: b}}", "got object, want"},
 		"two places for policies":           {"bundle: {configMap: ours, policies: {a.yaml: x}}", "maxProperties: got 1, want 0"},
 	} {
 		t.Run(name, func(t *testing.T) {

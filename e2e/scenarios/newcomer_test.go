@@ -13,10 +13,11 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/holdfast-io/holdfast/e2e/controlplane"
+	"github.com/holdfast-io/holdfast/e2e/serving"
 )
 
 // The way of a newcomer, from helm install to a first refused Pod and a first report, by the commands of the README as they
-// stand there. No container runs here: in the place of the chart's Pods the program runs beside the API server, with the
+// stand there, and on to whole packs of policies. No container runs here: in the place of the chart's Pods the program runs beside the API server, with the
 // configuration that the chart wrote. The chart's own rights have a test of theirs.
 func TestANewcomerGetsThereByTheREADMEAlone(t *testing.T) {
 	c := newClusterOf(t, controlplane.Options{Progress: t.Output(), Components: controlplane.Everything()})
@@ -32,6 +33,7 @@ func TestANewcomerGetsThereByTheREADMEAlone(t *testing.T) {
 		t.Fatalf("the README has %d blocks for a cluster, or does not begin with helm install", len(steps))
 	}
 	env := c.newcomer(t)
+	var served *serving.Process
 	for i, step := range steps {
 		commands, prints := step[1], step[2]
 		try := func(ctx context.Context) string {
@@ -50,9 +52,11 @@ func TestANewcomerGetsThereByTheREADMEAlone(t *testing.T) {
 			t.Fatal(problem)
 		}
 		if i == 0 {
-			c.serveForTheChart(t)
+			served = c.serveForTheChart(t)
 		}
 	}
+	stop(t, served)
+	c.choosesPacks(t, env)
 }
 
 // clusterBlocks are the blocks of a document that a cluster is for, each with what it prints.
@@ -82,7 +86,7 @@ func (c *cluster) newcomer(t *testing.T) []string {
 }
 
 // serveForTheChart does what the chart's Pods would do, until the test ends.
-func (c *cluster) serveForTheChart(t *testing.T) {
+func (c *cluster) serveForTheChart(t *testing.T) *serving.Process {
 	t.Helper()
 	config, err := c.kube.CoreV1().ConfigMaps("holdfast").Get(t.Context(), "holdfast", metav1.GetOptions{})
 	if err != nil {
@@ -94,5 +98,5 @@ func (c *cluster) serveForTheChart(t *testing.T) {
 	}
 	options := c.options(t, "chart", "")
 	options.Args = []string{"--config", path}
-	c.serve(t, options)
+	return c.serve(t, options)
 }

@@ -81,6 +81,15 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- if and (include "holdfast.ledgerFile" .) .Values.ledger.persistence.enabled -}}claim{{- end -}}
 {{- end }}
 
+{{/* Modes as NAME=MODE. In YAML an off without quotes is false. */}}
+{{- define "holdfast.modes" -}}
+{{- $modes := list -}}
+{{- range $name, $mode := . -}}
+{{- $modes = append $modes (printf "%s=%s" $name (ternary "off" (toString $mode) (eq (toString $mode) "false"))) -}}
+{{- end -}}
+{{- toJson $modes -}}
+{{- end }}
+
 {{/* The file that `holdfast serve --config` reads. */}}
 {{- define "holdfast.config" -}}
 webhook-name: {{ include "holdfast.webhookName" . }}
@@ -135,6 +144,26 @@ state-dir: /var/lib/holdfast
 {{- end }}
 {{- if include "holdfast.bundle" . }}
 bundle: [/etc/holdfast/bundle]
+{{- end }}
+{{- with .Values.packs }}
+pack: {{ include "holdfast.modes" . }}
+{{- end }}
+{{- with .Values.policyModes }}
+policy: {{ include "holdfast.modes" . }}
+{{- end }}
+{{- with .Values.parameters }}
+parameter:
+{{- range $name, $value := . }}
+{{- if not (kindIs "slice" $value) }}
+  - {{ printf "%s=%v" $name $value | quote }}
+{{- else }}
+{{- range $value }}
+  - {{ printf "%s=%v" $name . | quote }}
+{{- else }}
+  - {{ printf "%s=" $name | quote }}
+{{- end }}
+{{- end }}
+{{- end }}
 {{- end }}
 {{- if include "holdfast.certificateSecret" . }}
 cert-dir: /etc/holdfast/certs
