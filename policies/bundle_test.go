@@ -33,8 +33,8 @@ type shipped struct {
 	kyvernov1.ClusterPolicy
 }
 
-// bundle reads all policies, strictly: an unknown field fails the test.
-func bundle(t *testing.T) []shipped {
+// everyPolicy reads all policies, strictly: an unknown field fails the test.
+func everyPolicy(t *testing.T) []shipped {
 	t.Helper()
 	paths, err := fs.Glob(policies.FS(), "*/policy.yaml")
 	if err != nil {
@@ -107,7 +107,7 @@ func TestEveryFolderHasItsTest(t *testing.T) {
 func TestEveryPolicySaysWhatItIs(t *testing.T) {
 	kebab := regexp.MustCompile(`^[a-z0-9]+(-[a-z0-9]+)*$`)
 	seen := map[string]string{}
-	for _, p := range bundle(t) {
+	for _, p := range everyPolicy(t) {
 		t.Run(p.folder, func(t *testing.T) {
 			if p.APIVersion != "kyverno.io/v1" || p.Kind != "ClusterPolicy" {
 				t.Errorf("is a %s of %s, want a ClusterPolicy of kyverno.io/v1", p.Kind, p.APIVersion)
@@ -157,7 +157,7 @@ func TestEveryPolicySaysWhatItIs(t *testing.T) {
 }
 
 func TestNoPolicyUsesWhatTheEngineRefuses(t *testing.T) {
-	for _, p := range bundle(t) {
+	for _, p := range everyPolicy(t) {
 		for _, r := range p.Spec.Rules {
 			unbuilt := map[string]bool{
 				"generate": r.HasGenerate(), "verifyImages": r.HasVerifyImages(), "celPreconditions": len(r.CELPreconditions) > 0,
@@ -187,7 +187,7 @@ func TestNoPolicyUsesWhatTheEngineRefuses(t *testing.T) {
 }
 
 func TestInstallingTheBundleBreaksNoCluster(t *testing.T) {
-	for _, p := range bundle(t) {
+	for _, p := range everyPolicy(t) {
 		t.Run(p.folder, func(t *testing.T) {
 			if w := p.Spec.WebhookConfiguration; w == nil || w.FailurePolicy == nil || *w.FailurePolicy != kyvernov1.Ignore {
 				t.Error("does not fail open: spec.webhookConfiguration.failurePolicy is not Ignore")
@@ -212,7 +212,7 @@ func TestInstallingTheBundleBreaksNoCluster(t *testing.T) {
 }
 
 func TestWhatIsDangerousCanBeEnforcedAndNothingElseIs(t *testing.T) {
-	for _, p := range bundle(t) {
+	for _, p := range everyPolicy(t) {
 		dangerous := severity(p) == "high" || severity(p) == "critical"
 		for _, r := range p.Spec.Rules {
 			if !r.HasValidate() {

@@ -174,7 +174,7 @@ func (l *loaded) mutated(t *testing.T, object map[string]any) map[string]any {
 }
 
 func TestEveryPolicyDecidesAsItsTestSays(t *testing.T) {
-	for _, p := range bundle(t) {
+	for _, p := range everyPolicy(t) {
 		t.Run(p.folder, func(t *testing.T) {
 			l := load(t, p)
 			for _, want := range l.Results {
@@ -229,7 +229,7 @@ func (l *loaded) leaves(t *testing.T, name, rule string, object map[string]any) 
 }
 
 func TestEveryRuleIsTriedOnGoodAndBad(t *testing.T) {
-	for _, p := range bundle(t) {
+	for _, p := range everyPolicy(t) {
 		l := load(t, p)
 		autogen := p.Annotations["pod-policies.kyverno.io/autogen-controllers"] == ""
 		for _, r := range p.Spec.Rules {

@@ -35,7 +35,7 @@ func TestWhereTheWholeBundleRefuses(t *testing.T) {
 		t.Fatalf("making a compiler: %v", err)
 	}
 	var compiled []*engine.Policy
-	for _, p := range bundle(t) {
+	for _, p := range everyPolicy(t) {
 		c, err := compiler.Compile(&p.ClusterPolicy, nil)
 		if err != nil {
 			t.Fatalf("compiling %s: %v", p.folder, err)

@@ -26,10 +26,11 @@ func TestParametersDecide(t *testing.T) {
 			"spec": map[string]any{"storageClassName": class},
 		}
 	}
+	template := map[string]any{"spec": map[string]any{"containers": []any{map[string]any{"name": "app", "image": "quay.io/acme/shop:1"}}}}
 	set := func(class string) map[string]any {
 		return map[string]any{
 			"apiVersion": "apps/v1", "kind": "StatefulSet", "metadata": map[string]any{"name": "p", "namespace": "shop"},
-			"spec": map[string]any{"volumeClaimTemplates": []any{map[string]any{"spec": map[string]any{"storageClassName": class}}}},
+			"spec": map[string]any{"template": template, "volumeClaimTemplates": []any{map[string]any{"spec": map[string]any{"storageClassName": class}}}},
 		}
 	}
 	ingress := func(host string) map[string]any {
@@ -41,6 +42,7 @@ func TestParametersDecide(t *testing.T) {
 	workload := func(labels map[string]any) map[string]any {
 		return map[string]any{
 			"apiVersion": "apps/v1", "kind": "Deployment", "metadata": map[string]any{"name": "p", "namespace": "shop", "labels": labels},
+			"spec": map[string]any{"template": template},
 		}
 	}
 	tested := map[string]bool{}

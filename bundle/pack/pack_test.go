@@ -137,27 +137,27 @@ func TestWhatCannotBeChosen(t *testing.T) {
 		},
 		"an audit of what deletes": {
 			audit, `{kind: ClusterCleanupPolicy, metadata: {name: p}}`,
-			"metadata.annotations['holdfast.dev/packs']: a ClusterCleanupPolicy cannot be put into the mode audit: expected off or enforce",
+			"metadata.annotations.holdfast.dev/packs: a ClusterCleanupPolicy cannot be put into the mode audit: expected off or enforce",
 		},
 		"a parameter without a variable": {
 			pack.Choice{}, `{kind: ClusterPolicy, metadata: {name: p, annotations: {holdfast.dev/parameters: allowed}}}`,
-			"metadata.annotations['holdfast.dev/parameters']: no rule has a variable allowed with a value in its context",
+			"metadata.annotations.holdfast.dev/parameters: no rule has a variable allowed with a value in its context",
 		},
 		"a parameter of two values": {
 			pack.Choice{}, policy(rule("") + "," + strings.ReplaceAll(rule(""), "[a]", "[b]")),
-			"metadata.annotations['holdfast.dev/parameters']: allowed has not the same value in all rules",
+			"metadata.annotations.holdfast.dev/parameters: allowed has not the same value in all rules",
 		},
 		"two values for a text": {
 			values("b", "c"), strings.ReplaceAll(policy(rule("")), "[a]", "a"),
-			"metadata.annotations['holdfast.dev/parameters']: the parameter allowed has 2 values: expected one",
+			"metadata.annotations.holdfast.dev/parameters: the parameter allowed has 2 values: expected one",
 		},
 		"a word for a number": {
 			values("few"), strings.ReplaceAll(policy(rule("")), "[a]", "2"),
-			"metadata.annotations['holdfast.dev/parameters']: the parameter allowed is \"few\": expected a number",
+			"metadata.annotations.holdfast.dev/parameters: the parameter allowed is \"few\": expected a number",
 		},
 		"a word for a switch": {
 			values("on"), strings.ReplaceAll(policy(rule("")), "[a]", "true"),
-			"metadata.annotations['holdfast.dev/parameters']: the parameter allowed is \"on\": expected true or false",
+			"metadata.annotations.holdfast.dev/parameters: the parameter allowed is \"on\": expected true or false",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -49,6 +49,7 @@ Exit codes: 0 nothing failed, 1 tests failed, 2 a test file cannot be read or th
 	flags.BoolVar(&opts.OnlyFailed, "fail-only", false, "leave out what passed or was skipped")
 	flags.StringVar(&opts.Run, "run", "", "run only cases whose policy/rule/resource matches this `REGEX`")
 	parameterFlag(cmd, &opts.Parameters)
+	config.Once(flags, "parameter") // those of the configuration are the bundle's
 	flags.BoolVar(&opts.Watch, "watch", false, "run again whenever one of the files changes")
 	return cmd
 }
