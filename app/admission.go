@@ -124,11 +124,10 @@ func (o *ServeOptions) admission(ctx context.Context, p admissionParts) (made *d
 		d.server.TLS = asksForCertificates(d.server.TLS)
 	}
 	if o.WebhookURL == "" {
-		host := o.serviceHost()
-		mux.Handle(writesPath, recall{p.seen.memory, d.certificates, host})
+		mux.Handle(writesPath, recall{p.seen.memory, d.certificates, o.serviceHost()})
 		d.server.TLS = asksForCertificates(d.server.TLS)
 		d.neighbours = newNeighbours(p.clients.kube, o.Namespace, o.Service, log)
-		if p.seen.peers, err = newPeers(d.certificates, host, d.neighbours.addresses, p.metrics); err != nil {
+		if p.seen.peers, err = newPeers(d.certificates, o.serviceHost(), d.neighbours.addresses, p.metrics); err != nil {
 			return nil, err
 		}
 	}

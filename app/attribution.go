@@ -10,15 +10,16 @@ import (
 	"k8s.io/client-go/kubernetes"
 
 	"github.com/holdfast-io/holdfast/audit"
+	"github.com/holdfast-io/holdfast/engine"
 	"github.com/holdfast-io/holdfast/report"
 	"github.com/holdfast-io/holdfast/webhook"
 )
 
 // writes tells the auditor of the writes that admission let pass.
 type writes struct {
-	// memory is this process's; nil without admission.
+	// memory is this process's; nil where it does not admit.
 	memory *webhook.Memory
-	// peers are the others that admit; nil where they cannot be asked.
+	// peers are those that admit, this process too if it does; nil where they cannot be asked.
 	peers *peers
 	// alone says that no other process admits.
 	alone      bool
@@ -31,11 +32,10 @@ const clocks = 2 * time.Second
 
 // Of asks the memory, and then the other replicas'.
 func (w *writes) Of(ctx context.Context, t audit.Trace) (*audit.Admitted, bool) {
-	if w.memory == nil {
-		return nil, false
-	}
-	if r, ok := w.memory.Recall(webhook.Trace(t)); ok {
-		return admittedOf(&r), true
+	if w.memory != nil {
+		if r, ok := w.memory.Recall(webhook.Trace(t)); ok {
+			return admittedOf(&r), true
+		}
 	}
 	stamp := t.Stamp
 	if stamp == "" {
@@ -67,7 +67,7 @@ func (w *writes) Registered() time.Time {
 
 // writes makes what the auditor asks.
 func (o *ServeOptions) writes(now time.Time) *writes {
-	w := &writes{alone: o.WebhookURL != "", known: make(chan struct{})}
+	w := &writes{alone: o.Admission && o.WebhookURL != "", known: make(chan struct{})}
 	if o.Admission {
 		w.memory = webhook.NewMemory(now)
 	}
@@ -160,12 +160,18 @@ func sincesOf(f *audit.Finding) []*report.Since {
 	return out
 }
 
-// resultsOf are the results of a finding, with what is known of how each came about.
-func resultsOf(f *audit.Finding) []report.Result {
+// resultsOf are the results of a finding, with what is known of how each came about. Of those that are nobody's business, which
+// are the most, they have the outcome alone.
+func resultsOf(f *audit.Finding, spelled func(report.Status) bool) []report.Result {
 	subject := subjectOf(f)
 	results := make([]report.Result, len(f.Result.Decisions))
 	for i := range f.Result.Decisions {
-		results[i] = report.FromDecision(&f.Result.Decisions[i], subject)
+		d := &f.Result.Decisions[i]
+		if s := report.Status(d.Status.String()); d.Status == engine.Pass && !spelled(s) {
+			results[i].Result = s
+			continue
+		}
+		results[i] = report.FromDecision(d, subject)
 		if f.Origins == nil || f.Origins[i].Slip == "" {
 			continue
 		}

@@ -28,7 +28,7 @@ type findingRecord struct {
 
 	mu sync.Mutex
 	// open is what the ledger has, by UID; nil until it was asked. It holds what is open and no more.
-	open map[string]*openFindings
+	open map[string]openFindings
 	// waiting are the objects of which the auditor has said something that is not compared yet.
 	waiting map[string]*judged
 	// listed are full lists of types, told before the ledger was asked.
@@ -80,13 +80,12 @@ func newFindingRecord(l findingLedger, snapshots *bundle.Store, mine func(namesp
 	return &findingRecord{ledger: l, snapshots: snapshots, mine: mine, log: log, wake: make(chan struct{}, 1), waiting: map[string]*judged{}}
 }
 
-// Found takes what the rules say of an object.
-func (r *findingRecord) Found(f *audit.Finding) {
+// Found takes what the rules say of an object. results are those of its decisions, without values of Secrets.
+func (r *findingRecord) Found(f *audit.Finding, results []report.Result) {
 	if r == nil {
 		return
 	}
 	j := &judged{object: auditedObject(f.Object), bundle: f.Digest, at: f.Seen}
-	subject := subjectOf(f)
 	for i := range f.Result.Decisions {
 		d := &f.Result.Decisions[i]
 		key := findingKey{d.Policy.Kind, d.Policy.Key(), d.Rule.Name}
@@ -99,7 +98,7 @@ func (r *findingRecord) Found(f *audit.Finding) {
 			if j.found == nil {
 				j.found = map[findingKey]ledger.Entry{}
 			}
-			j.found[key] = opened(f, i, subject)
+			j.found[key] = opened(f, i, &results[i])
 		case engine.Error:
 			j.leave(key)
 		}
@@ -108,9 +107,8 @@ func (r *findingRecord) Found(f *audit.Finding) {
 }
 
 // opened is the entry of a finding.
-func opened(f *audit.Finding, i int, subject report.Subject) ledger.Entry {
+func opened(f *audit.Finding, i int, result *report.Result) ledger.Entry {
 	d := &f.Result.Decisions[i]
-	result := report.FromDecision(d, subject) // without values of Secrets
 	e := ledger.Entry{
 		Kind: ledger.FindingOpened, Time: f.Seen, Object: auditedObject(f.Object), Policy: policyOf(d), Bundle: f.Digest,
 		Message: result.Message, Outcome: string(result.Result), Diff: result.Properties[report.PropertyPatch],
@@ -145,7 +143,7 @@ func (r *findingRecord) put(j *judged) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	uid := j.object.UID
-	if r.open != nil && r.open[uid] == nil && r.waiting[uid] == nil && len(j.found) == 0 {
+	if _, open := r.open[uid]; r.open != nil && !open && r.waiting[uid] == nil && len(j.found) == 0 {
 		return // it was well, and is
 	}
 	r.waiting[uid] = j
@@ -245,26 +243,26 @@ func (r *findingRecord) load(ctx context.Context) error {
 			inForce[findingKey{p.Kind, p.Key(), rule.Name}] = true
 		}
 	}
-	open := map[string]*openFindings{}
+	objects, keys := map[string]ledger.Object{}, map[string][]findingKey{}
 	abandoned := map[string]*judged{}
 	for i := range entries {
 		e := &entries[i]
-		if r.mine != nil && !r.mine(e.Object.Namespace, e.Object.UID) {
+		uid := e.Object.UID
+		if r.mine != nil && !r.mine(e.Object.Namespace, uid) {
 			continue
 		}
 		key := findingKey{e.Policy.Kind, e.Policy.Name, e.Policy.Rule}
-		o := open[e.Object.UID]
-		if o == nil {
-			o = &openFindings{object: shared(e.Object)}
-			open[e.Object.UID] = o
-		}
-		o.keys.add(key)
+		objects[uid], keys[uid] = e.Object, append(keys[uid], key)
 		if !inForce[key] {
-			abandoned[e.Object.UID] = nil
+			abandoned[uid] = nil
 		}
 	}
+	open := make(map[string]openFindings, len(objects))
+	for uid, o := range objects {
+		open[uid] = newOpenFindings(o, keysOf(keys[uid]))
+	}
 	for uid := range abandoned {
-		j := &judged{object: open[uid].object, bundle: r.snapshots.Current().Digest(), at: time.Now(), unsure: map[findingKey]bool{}}
+		j := &judged{object: objects[uid], bundle: r.snapshots.Current().Digest(), at: time.Now(), unsure: map[findingKey]bool{}}
 		for _, key := range open[uid].keys.sorted() {
 			j.unsure[key] = inForce[key] // the auditor will tell of these
 		}
@@ -290,8 +288,8 @@ func (r *findingRecord) take() []*judged {
 	defer r.mu.Unlock()
 	for _, list := range r.listed {
 		for uid, o := range r.open {
-			if o.object.APIVersion == list.apiVersion && o.object.Kind == list.kind && r.waiting[uid] == nil && !list.seen(uid) {
-				r.waiting[uid] = &judged{object: o.object, at: time.Now(), gone: true}
+			if in := o.in.Value(); in.apiVersion == list.apiVersion && in.kind == list.kind && r.waiting[uid] == nil && !list.seen(uid) {
+				r.waiting[uid] = &judged{object: o.object(uid), at: time.Now(), gone: true}
 			}
 		}
 	}
@@ -303,6 +301,9 @@ func (r *findingRecord) take() []*judged {
 		if len(out) == findingBatch {
 			break
 		}
+	}
+	if len(r.waiting) == 0 {
+		r.waiting = map[string]*judged{} // one that was full keeps its size
 	}
 	slices.SortFunc(out, func(a, b *judged) int {
 		return cmp.Or(cmp.Compare(a.object.String(), b.object.String()), cmp.Compare(a.object.UID, b.object.UID))
@@ -323,17 +324,14 @@ func (r *findingRecord) putBack(batch []*judged) {
 
 // changes are the entries that lead from what the ledger has to what was found. Only run's goroutine changes open.
 func (r *findingRecord) changes(j *judged) []ledger.Entry {
-	var before openKeys
-	if o := r.open[j.object.UID]; o != nil {
-		before = o.keys
-	}
+	before := r.open[j.object.UID].keys.sorted()
 	var out []ledger.Entry
 	for _, key := range slices.SortedFunc(maps.Keys(j.found), compareKeys) {
-		if !before.has(key) {
+		if !slices.Contains(before, key) {
 			out = append(out, j.found[key])
 		}
 	}
-	for _, key := range before.sorted() {
+	for _, key := range before {
 		if _, found := j.found[key]; found || j.unsure[key] {
 			continue
 		}
@@ -359,22 +357,17 @@ func (r *findingRecord) recorded(batch []*judged) {
 	defer r.mu.Unlock()
 	for _, j := range batch {
 		uid := j.object.UID
-		keys := make(openKeys, 0, len(j.found))
-		for key := range j.found {
-			keys.add(key)
-		}
-		if o := r.open[uid]; o != nil {
-			for _, key := range o.keys.sorted() {
-				if j.unsure[key] {
-					keys.add(key)
-				}
+		keys := slices.Collect(maps.Keys(j.found))
+		for _, key := range r.open[uid].keys.sorted() {
+			if j.unsure[key] {
+				keys = append(keys, key)
 			}
 		}
 		if len(keys) == 0 {
 			delete(r.open, uid)
 			continue
 		}
-		r.open[uid] = &openFindings{object: shared(j.object), keys: keys}
+		r.open[uid] = newOpenFindings(j.object, keysOf(keys))
 	}
 }
 

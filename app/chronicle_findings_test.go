@@ -18,6 +18,7 @@ import (
 	"github.com/holdfast-io/holdfast/engine"
 	"github.com/holdfast-io/holdfast/engine/enginetest"
 	"github.com/holdfast-io/holdfast/ledger"
+	"github.com/holdfast-io/holdfast/report"
 )
 
 // remembered is a ledger in memory, that fails on demand.
@@ -114,7 +115,7 @@ func (s *findingScene) say(name string, verdicts ...engine.Status) {
 	for i, v := range verdicts {
 		f.Result.Decisions = append(f.Result.Decisions, engine.Decision{Policy: s.policy, Rule: s.policy.Rules[i], Status: v})
 	}
-	s.Found(&f)
+	s.Found(&f, resultsOf(&f, func(report.Status) bool { return false }))
 }
 
 func wants(t *testing.T, what, got, want string) {

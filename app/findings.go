@@ -20,7 +20,7 @@ type findings struct {
 }
 
 func (s findings) Found(f audit.Finding) {
-	results := resultsOf(&f)
+	results := resultsOf(&f, s.writer.Spells)
 	put := s.writer.Put
 	if f.News {
 		put = s.writer.PutNews
@@ -31,7 +31,7 @@ func (s findings) Found(f audit.Finding) {
 	}
 	s.keeper.Found(triggerOf(f.Object), f.Result.Decisions)
 	s.proposer.Found(proposal(&f))
-	s.record.Found(&f)
+	s.record.Found(&f, results)
 	s.matches.Found(&f)
 }
 

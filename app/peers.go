@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 
@@ -18,8 +19,8 @@ import (
 	"github.com/holdfast-io/holdfast/webhook"
 )
 
-// The replica that audits asks the others which write left a trace, because each remembers only the writes that it was
-// asked about itself. They ask each other on the webhook's port, by its certificate on both sides: whoever has the key can
+// Who audits asks the replicas that admit which write left a trace, because each remembers only the writes that it was asked
+// about itself. They ask each other on the webhook's port, by its certificate on both sides: whoever has the key can
 // answer the API server in Holdfast's name, and may know who wrote what.
 
 // writesPath is where replicas are asked.
@@ -97,7 +98,7 @@ func asksForCertificates(c *tls.Config) *tls.Config {
 	return c
 }
 
-// peers are the other replicas.
+// peers are the replicas that admit.
 type peers struct {
 	of   identity
 	host string
@@ -110,6 +111,10 @@ type peers struct {
 	bundle string // that client trusts
 	// silent are those that did not answer, until they are asked again.
 	silent map[string]time.Time
+	// last are those that there were at the last question, and left is when one of them was found gone, or when the first
+	// question could have been: what it remembered of writes before that, nobody knows any more.
+	last []string
+	left time.Time
 }
 
 const (
@@ -125,7 +130,7 @@ const (
 )
 
 func newPeers(of identity, host string, addresses func() ([]string, bool), reg prometheus.Registerer) (*peers, error) {
-	p := &peers{of: of, host: host, addresses: addresses, silent: map[string]time.Time{}, metrics: prometheus.NewCounterVec(prometheus.CounterOpts{
+	p := &peers{of: of, host: host, addresses: addresses, silent: map[string]time.Time{}, left: time.Now(), metrics: prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "holdfast_audit_replicas_asked_total",
 		Help: "Questions to other replicas about who wrote what, by outcome: known, unknown, failed.",
 	}, []string{"outcome"})}
@@ -166,7 +171,7 @@ func (p *peers) recall(ctx context.Context, t webhook.Trace, at time.Time) (writ
 		})
 	}
 	asked.Wait()
-	complete = true
+	complete = len(addresses) > 0 && at.After(p.leaving(addresses).Add(clocks))
 	for _, a := range answers {
 		switch {
 		case a == nil:
@@ -210,6 +215,17 @@ func (p *peers) talks(address string) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return time.Now().After(p.silent[address])
+}
+
+// leaving gives when the last of the replicas went that are no more.
+func (p *peers) leaving(now []string) time.Time {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if slices.ContainsFunc(p.last, func(address string) bool { return !slices.Contains(now, address) }) {
+		p.left = time.Now()
+	}
+	p.last = now
+	return p.left
 }
 
 func (p *peers) count(address string, answer *recollection, err error) {

@@ -68,6 +68,7 @@ func TestReplicasAskEachOther(t *testing.T) {
 		"one is none of ours":             {[]string{first, stranger}, true, at, false, "unknown 1 failed 1"},
 		"one is not there":                {[]string{first, "127.0.0.1:1"}, true, at, false, "unknown 1 failed 1"},
 		"where they are is not known yet": {nil, false, at, false, ""},
+		"there is none":                   {nil, true, at, false, ""},
 		"a write of long ago":             {[]string{first}, true, at.Add(-time.Hour), false, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -76,6 +77,7 @@ func TestReplicasAskEachOther(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer p.close()
+			p.left = at.Add(-time.Minute)
 			write, complete := p.recall(t.Context(), trace, test.at)
 			if write != nil || complete != test.complete {
 				t.Errorf("they know %v, complete: %v; want nothing, %v", write, complete, test.complete)
@@ -91,6 +93,35 @@ func TestReplicasAskEachOther(t *testing.T) {
 			}
 		})
 	}
+}
+
+// What a replica remembered that is no more, nobody knows: that no other one remembers a write does not say that admission was
+// not asked about it.
+func TestWhatAReplicaRememberedGoesWithIt(t *testing.T) {
+	ours := certified(t, peerHost)
+	old := webhook.NewMemory(time.Now().Add(-time.Hour))
+	first, second := peer(t, ours, old), peer(t, ours, old)
+	addresses := []string{first, second}
+	p, err := newPeers(ours, peerHost, func() ([]string, bool) { return addresses, true }, prometheus.NewPedanticRegistry())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.close()
+	at := time.Now().Add(-time.Minute)
+	asked := func(when string, want bool) {
+		t.Helper()
+		if _, complete := p.recall(t.Context(), webhook.Trace{UID: "u"}, at); complete != want {
+			t.Errorf("%s: complete is %v, want %v", when, complete, want)
+		}
+	}
+	asked("of a write from before anybody could ask", false)
+	p.left = at.Add(-time.Minute)
+	asked("with both there all the while", true)
+	addresses = addresses[:1]
+	asked("with one gone", false)
+	asked("with one gone, the next time", false)
+	p.left = at.Add(-time.Minute)
+	asked("of a write from after it went", true)
 }
 
 func TestWhoMayAskAReplica(t *testing.T) {

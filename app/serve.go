@@ -91,6 +91,10 @@ func Serve(ctx context.Context, opts ServeOptions, streams IO) (exit Exit, err e
 		return Failed, err
 	}
 	defer door.close()
+	inquirer, err := opts.inquirer(clients, seen, streams, metrics)
+	if err != nil {
+		return Failed, err
+	}
 	division, err := opts.division(clients.kube, log, metrics)
 	if err != nil {
 		return Failed, err
@@ -156,6 +160,7 @@ func Serve(ctx context.Context, opts ServeOptions, streams IO) (exit Exit, err e
 	parts.start("record of bundles", bundles.run)
 	ready := func(ctx context.Context) bool { return ready(ctx, door, lookups, policies) }
 	door.start(parts, ready)
+	inquirer.start(parts)
 	parts.start("news of the bundle", func(ctx context.Context) error {
 		follow(ctx, news, door.poke, auditor.BundleChanged, replaced(snapshots, keeper), bundles.changed)
 		return nil

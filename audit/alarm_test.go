@@ -153,7 +153,7 @@ func TestManyVerdictsThatEndAtOnce(t *testing.T) {
 
 func TestAlarms(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		a := newAlarm()
+		a := newAlarm(time.Now)
 		now := time.Now()
 		if a.wait() != longestAlarm || a.take() {
 			t.Error("an alarm rings that nobody has set")

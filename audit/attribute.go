@@ -27,7 +27,7 @@ func (e *evidence) attribute(ctx context.Context, l *look, writes Writes) {
 		return
 	}
 	e.registered = writes.Registered()
-	e.admitted, e.complete = writes.Of(ctx, trace)
+	e.admitted, e.complete = l.ask(ctx, writes, trace)
 	switch {
 	case e.admitted == nil:
 	case e.contradicts(l.rests):
@@ -35,4 +35,24 @@ func (e *evidence) attribute(ctx context.Context, l *look, writes Writes) {
 	default:
 		e.write = e.admitted.Write
 	}
+}
+
+// answer is what admission remembers of a write.
+type answer struct {
+	trace    Trace
+	admitted *Admitted
+	complete bool
+}
+
+// ask asks admission once about each write: the rules that an object fails are mostly about one, and other replicas may have
+// to be asked.
+func (l *look) ask(ctx context.Context, writes Writes, t Trace) (w *Admitted, complete bool) {
+	for i := range l.answers {
+		if l.answers[i].trace == t {
+			return l.answers[i].admitted, l.answers[i].complete
+		}
+	}
+	w, complete = writes.Of(ctx, t)
+	l.answers = append(l.answers, answer{t, w, complete})
+	return w, complete
 }

@@ -205,6 +205,9 @@ func (a *Auditor) drop(s subject) {
 	a.history.forget(s)
 }
 
+// wall is the clock that rules go by, which somebody may set.
+func (a *Auditor) wall() time.Time { return a.opts.Inputs().Now() }
+
 // mine reports whether this auditor judges the object.
 func (a *Auditor) mine(namespace, uid string) bool {
 	return a.opts.Mine == nil || a.opts.Mine(namespace, uid)

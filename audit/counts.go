@@ -32,15 +32,19 @@ func (c *counts) remove(p *past) {
 }
 
 func (c *counts) change(p *past, by int) {
-	for i := range p.failing {
+	namespace := p.namespace.Value()
+	for i := range p.lapses {
+		if p.lapses[i].origin == nil {
+			continue
+		}
 		at := 1
-		if p.failing[i].origin.State() == Transient {
+		if p.lapses[i].origin.state() == Transient {
 			at = 0
 		}
-		policy := p.failing[i].rule.Value().policy
+		policy := p.lapses[i].rule.Value().policy
 		c.policies.change(pair{policy: policy}, at, by)
-		c.namespaces.change(pair{namespace: p.namespace}, at, by)
-		c.pairs.change(pair{p.namespace, policy}, at, by)
+		c.namespaces.change(pair{namespace: namespace}, at, by)
+		c.pairs.change(pair{namespace, policy}, at, by)
 	}
 }
 

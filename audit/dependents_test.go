@@ -16,11 +16,15 @@ func TestDependents(t *testing.T) {
 	nodes := schema.GroupVersionKind{Version: "v1", Kind: "Node"}
 	d := newDependents()
 	w := newWatcher(nil, podType)
+	names := map[uid]string{}
+	for _, name := range []string{"one", "like", "all", "node"} {
+		names[uidOf(name)] = name
+	}
 	judgedAnew := func() string {
 		some, _ := w.takeDirty(10)
 		var uids []string
 		for _, d := range some {
-			uids = append(uids, d.id.String())
+			uids = append(uids, names[d.id])
 		}
 		slices.Sort(uids)
 		return strings.Join(uids, " ")

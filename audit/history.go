@@ -3,6 +3,7 @@ package audit
 import (
 	"context"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 	"unique"
@@ -15,6 +16,8 @@ import (
 type history struct {
 	opts *Options
 	tell *findingMetrics
+	// began is when it did. Times to wait are counted from there, so that they go on as they did when somebody sets the clock.
+	began time.Time
 
 	mu       sync.Mutex
 	known    map[subject]*past
@@ -26,17 +29,15 @@ type history struct {
 
 // past is what is known of one object.
 type past struct {
-	namespace string
-	failing   []lapse
-	// excused are the IDs of the rules that exceptions excuse it from.
-	excused []string
+	namespace unique.Handle[string]
+	lapses    []lapse
 }
 
-// lapse is a rule that an object fails. Rules that it came to fail alike share what is known of that: most do, and there is
-// one of these for each finding of the cluster.
+// lapse is a rule that an object fails, or without an origin, one that an exception excuses it from. Rules that it came to
+// fail alike share what is known of that: most do, and there is one of these for each finding of the cluster.
 type lapse struct {
 	rule   unique.Handle[ruleName]
-	origin *Origin
+	origin *kept
 }
 
 // ruleName is a rule and its policy, by their IDs.
@@ -49,7 +50,7 @@ type version struct {
 }
 
 func newHistory(opts *Options, tell *findingMetrics) *history {
-	h := &history{opts: opts, tell: tell}
+	h := &history{opts: opts, tell: tell, began: time.Now()}
 	h.reset()
 	return h
 }
@@ -65,6 +66,8 @@ func (h *history) reset() {
 // look is one look at an object.
 type look struct {
 	subject subject
+	// at is when, by the clock that nobody sets.
+	at      time.Time
 	object  map[string]any
 	finding *Finding
 	why     reason
@@ -73,12 +76,15 @@ type look struct {
 	known, again, unchanged bool
 	// rests says that the verdict rests on more than the object.
 	rests bool
+	// answers are those of admission.
+	answers []answer
 }
 
 // judged completes a finding, and notes it. It reports whether some of it has yet to settle. For one object calls come in
 // order.
 func (h *history) judged(ctx context.Context, l *look, s *engine.Snapshot) (transient bool) {
 	before := h.past(l.subject)
+	l.at = time.Now()
 	f := l.finding
 	for i := range f.Result.Decisions {
 		d := &f.Result.Decisions[i]
@@ -88,8 +94,8 @@ func (h *history) judged(ctx context.Context, l *look, s *engine.Snapshot) (tran
 		if f.Origins == nil {
 			f.Origins = make([]Origin, len(f.Result.Decisions))
 		}
-		if o := before.origin(d.Rule.ID()); o != nil {
-			f.Origins[i] = *o
+		if k := before.origin(d.Rule.ID()); k != nil {
+			f.Origins[i] = h.told(k)
 		} else {
 			f.Origins[i] = h.origin(ctx, l, d, before, s)
 		}
@@ -103,29 +109,29 @@ func (h *history) note(l *look) {
 	f := l.finding
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	now, before := &past{namespace: f.Object.Namespace}, h.known[l.subject]
+	now, before := &past{namespace: unique.Make(f.Object.Namespace)}, h.known[l.subject]
 	for i := range f.Result.Decisions {
 		d := &f.Result.Decisions[i]
 		if f.Origins == nil || f.Origins[i].Slip == "" {
 			switch was := before.origin(d.Rule.ID()); {
 			case len(d.Exceptions) > 0:
-				now.excused = append(now.excused, d.Rule.ID())
+				now.add(d, nil)
 			case d.Status == engine.Error && was != nil: // it has not passed
-				now.failing = append(now.failing, lapse{unique.Make(ruleName{d.Rule.ID(), d.Policy.ID()}), was})
+				now.add(d, was)
 			}
 			continue
 		}
 		o := &f.Origins[i]
-		if o.ripe(l.object, f.Seen) || !h.settling.room(l.subject) {
+		if o.ripe(l.object, l.at) || !h.settling.room(l.subject) {
 			o.Settles = time.Time{} // without room: rather an alert too early than one that never comes
 		}
 		if o.Settles.After(f.Settles) {
 			f.Settles = o.Settles
 		}
-		now.failing = append(now.failing, lapse{unique.Make(ruleName{d.Rule.ID(), d.Policy.ID()}), now.share(o)})
+		now.add(d, now.share(h.keep(o)))
 		if o.State() == Settled {
 			was := before.origin(d.Rule.ID())
-			o.JustSettled = was == nil && (l.known || l.why != swept) || was != nil && was.State() == Transient
+			o.JustSettled = was == nil && (l.known || l.why != swept) || was != nil && was.state() == Transient
 		}
 	}
 	h.replace(l.subject, now)
@@ -134,8 +140,8 @@ func (h *history) note(l *look) {
 // replace puts what is known of an object in the place of what was.
 func (h *history) replace(s subject, now *past) {
 	h.counts.remove(h.known[s])
-	h.settling.put(s, now.settles())
-	if now == nil || len(now.failing)+len(now.excused) == 0 {
+	h.settling.put(s, h.first(now))
+	if now == nil || len(now.lapses) == 0 {
 		delete(h.known, s)
 		return
 	}
@@ -143,25 +149,19 @@ func (h *history) replace(s subject, now *past) {
 	h.counts.add(now)
 }
 
+// add takes up a rule that the object fails, or with no origin, one that it is excused from.
+func (p *past) add(d *engine.Decision, origin *kept) {
+	p.lapses = append(p.lapses, lapse{unique.Make(ruleName{d.Rule.ID(), d.Policy.ID()}), origin})
+}
+
 // share gives an origin like this one that the object has already, or a copy of it.
-func (p *past) share(o *Origin) *Origin {
-	for i := range p.failing {
-		if p.failing[i].origin.like(o) {
-			return p.failing[i].origin
+func (p *past) share(k kept) *kept {
+	for i := range p.lapses {
+		if o := p.lapses[i].origin; o != nil && *o == k {
+			return o
 		}
 	}
-	kept := *o
-	return &kept
-}
-
-func (o *Origin) like(other *Origin) bool {
-	return o.First.Equal(other.First) && o.Detected == other.Detected && o.Slip == other.Slip && o.Settles.Equal(other.Settles) && o.awaits == other.awaits &&
-		o.Write.like(&other.Write)
-}
-
-func (w *Write) like(other *Write) bool {
-	return w.User == other.User && w.Manager == other.Manager && w.Subresource == other.Subresource && w.Operation == other.Operation &&
-		w.Time.Equal(other.Time) && slices.Equal(w.Groups, other.Groups)
+	return &k
 }
 
 // ripe reports whether it is time to take the finding for drift: its time has come, or the controller that was to act on
@@ -175,8 +175,12 @@ func (h *history) ripe(s subject, object map[string]any, now time.Time) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	p := h.known[s]
-	return p != nil && slices.ContainsFunc(p.failing, func(l lapse) bool {
-		return l.origin.State() == Transient && l.origin.ripe(object, now)
+	return p != nil && slices.ContainsFunc(p.lapses, func(l lapse) bool {
+		if l.origin == nil || l.origin.state() == Settled {
+			return false
+		}
+		o := h.told(l.origin)
+		return o.ripe(object, now)
 	})
 }
 
@@ -194,26 +198,34 @@ func (h *history) forget(s subject) {
 }
 
 // origin gives how the object came to fail a rule that it has failed all the while; nil if it has not.
-func (p *past) origin(rule string) *Origin {
+func (p *past) origin(rule string) *kept {
 	if p == nil {
 		return nil
 	}
-	for i := range p.failing {
-		if p.failing[i].rule.Value().rule == rule {
-			return p.failing[i].origin
+	for i := range p.lapses {
+		if p.lapses[i].rule.Value().rule == rule {
+			return p.lapses[i].origin
 		}
 	}
 	return nil
 }
 
-// settles is when the first of it does; zero if all is settled.
-func (p *past) settles() time.Time {
+// excuses reports whether an exception excused the object from the rule.
+func (p *past) excuses(rule string) bool {
+	return p != nil && slices.ContainsFunc(p.lapses, func(l lapse) bool { return l.origin == nil && l.rule.Value().rule == rule })
+}
+
+// first is when the first of it is to be taken for drift; zero if all is.
+func (h *history) first(p *past) time.Time {
 	var first time.Time
 	if p == nil {
 		return first
 	}
-	for i := range p.failing {
-		if at := p.failing[i].origin.Settles; !at.IsZero() && (first.IsZero() || at.Before(first)) {
+	for i := range p.lapses {
+		if p.lapses[i].origin == nil {
+			continue
+		}
+		if at := h.settles(p.lapses[i].origin); !at.IsZero() && (first.IsZero() || at.Before(first)) {
 			first = at
 		}
 	}
@@ -237,17 +249,22 @@ func (h *history) origin(ctx context.Context, l *look, d *engine.Decision, befor
 		o.Detected = max(f.Seen.Sub(began), 0)
 		h.tell.detected(&o, e)
 	}
-	if wait := h.opts.Settle.of(d.Policy, f.Object.Namespace); wait > 0 {
-		if e.write.Time.IsZero() {
-			e.write.Time = f.Seen
+	seen, inSpec := observed(l.object), strings.HasPrefix(d.Path, "/spec/")
+	if wait := h.opts.Settle.of(d.Policy, f.Object.Namespace); wait > 0 && !(inSpec && seen > 0 && seen >= f.Object.Generation) {
+		if !l.fresh() && !e.write.Time.IsZero() {
+			wait = min(max(e.write.Time.Add(wait).Sub(f.Seen), 0), wait)
 		}
-		o.Settles = e.write.Time.Add(wait)
-		if seen := observed(l.object); seen > 0 && seen < f.Object.Generation {
+		o.Settles = l.at.Add(wait)
+		if seen > 0 && seen < f.Object.Generation {
 			o.awaits = f.Object.Generation
 		}
 	}
 	return o
 }
+
+// fresh reports whether the object has come to be as it is just now, whatever the clocks say: an event told of it, and it was
+// not seen before, or the same rules found it to be otherwise.
+func (l *look) fresh() bool { return l.why == changed && (l.again || !l.known) }
 
 // since is when the policy came to be as it is in the snapshot; zero if that was before anybody can tell. A policy that
 // was there at the start is as old as the cluster says; of one from a file nobody says it.

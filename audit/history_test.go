@@ -246,12 +246,12 @@ func TestWhatHasStoodLongIsSettledAtFirstSight(t *testing.T) {
 func TestAQueueThatIsFullSettlesAtOnce(t *testing.T) {
 	s := newSettling()
 	for i := range maxSettling {
-		s.put(subject{id: uid{text: fmt.Sprint(i)}}, time.Unix(int64(i), 0))
+		s.put(subject{id: uidOf(fmt.Sprint(i))}, time.Unix(int64(i), 0))
 	}
-	if s.room(subject{}) || !s.room(subject{id: uid{text: "7"}}) {
+	if s.room(subject{}) || !s.room(subject{id: uidOf("7")}) {
 		t.Error("a full queue has room for another one, or none for one that waits")
 	}
-	s.put(subject{id: uid{text: "7"}}, time.Time{})
+	s.put(subject{id: uidOf("7")}, time.Time{})
 	if !s.room(subject{}) {
 		t.Error("there is no room when one has left")
 	}

@@ -221,12 +221,17 @@ func TestTheEndInTheMiddleOfASweep(t *testing.T) {
 }
 
 func TestUIDs(t *testing.T) {
-	for _, s := range []string{"6b1f0c1e-8f6e-4f0e-9a5c-1d2e3f405162", "", "a", "6B1F0C1E-8F6E-4F0E-9A5C-1D2E3F405162", "6b1f0c1e-8f6e-4f0e-9a5c-1d2e3f40516x", "6b1f0c1e08f6e04f0e09a5c01d2e3f405162"} {
-		if got := uidOf(s).String(); got != s && s != "" {
-			t.Errorf("%q comes back as %q", s, got)
+	known := map[uid]string{}
+	for _, s := range []string{
+		"6b1f0c1e-8f6e-4f0e-9a5c-1d2e3f405162", "6b1f0c1e-8f6e-4f0e-9a5c-1d2e3f405163", "", "a", "6B1F0C1E-8F6E-4F0E-9A5C-1D2E3F405162",
+		"6b1f0c1e-8f6e-4f0e-9a5c-1d2e3f40516x", "6b1f0c1e08f6e04f0e09a5c01d2e3f405162", "6b1f0c1e-8f6e-4f0e-9a5c-1d2e3f4051620",
+	} {
+		if other, ok := known[uidOf(s)]; ok {
+			t.Errorf("%q and %q are taken for one", s, other)
 		}
+		known[uidOf(s)] = s
 	}
-	if uidOf("6b1f0c1e-8f6e-4f0e-9a5c-1d2e3f405162").text != "" {
-		t.Error("a UID is kept as text")
+	if got := uidOf("6b1f0c1e-8f6e-4f0e-9a5c-1d2e3f405162"); got != (uid{0x6b, 0x1f, 0x0c, 0x1e, 0x8f, 0x6e, 0x4f, 0x0e, 0x9a, 0x5c, 0x1d, 0x2e, 0x3f, 0x40, 0x51, 0x62}) {
+		t.Errorf("a UID is kept as %x", got)
 	}
 }

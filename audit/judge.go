@@ -22,7 +22,8 @@ var errPanicked = errors.New("the evaluation panicked")
 func judge(ctx context.Context, s *engine.Snapshot, in *engine.Inputs, t Type, u *unstructured.Unstructured, now time.Time) (f Finding, err error) {
 	f = Finding{
 		Object: Object{
-			Kind: t.Kind, Resource: t.Resource, Namespace: u.GetNamespace(), Name: u.GetName(),
+			// Whoever keeps the namespace keeps the text that all its objects share.
+			Kind: t.Kind, Resource: t.Resource, Namespace: unique.Make(u.GetNamespace()).Value(), Name: u.GetName(),
 			UID: string(u.GetUID()), ResourceVersion: u.GetResourceVersion(), Generation: u.GetGeneration(),
 		},
 		Digest: s.Digest(),
@@ -151,7 +152,7 @@ func (w *watcher) object(t *task) {
 func (w *watcher) due(m *engine.Mutation) int64 {
 	due := dueAfter(m.Due)
 	if m.Clock {
-		if again := dueAfter(time.Now().Add(w.auditor.opts.Clock)); due == 0 || again < due {
+		if again := dueAfter(w.auditor.wall().Add(w.auditor.opts.Clock)); due == 0 || again < due {
 			due = again
 		}
 	}
@@ -169,7 +170,7 @@ func (w *watcher) gone(u *unstructured.Unstructured) {
 	w.auditor.drop(subject{w, id})
 	w.counted()
 	w.auditor.opts.Sink.Gone(Object{
-		Kind: w.typ.Kind, Resource: w.typ.Resource, Namespace: known.namespace.Value(), Name: known.name, UID: id.String(),
+		Kind: w.typ.Kind, Resource: w.typ.Resource, Namespace: known.namespace.Value(), Name: known.name, UID: string(u.GetUID()),
 		ResourceVersion: u.GetResourceVersion(), Generation: u.GetGeneration(),
 	})
 }

@@ -1,8 +1,10 @@
 package audit
 
 import (
+	"crypto/sha256"
 	"encoding/hex"
 	"maps"
+	"strings"
 	"sync"
 	"unique"
 
@@ -30,29 +32,23 @@ type record struct {
 	transient bool
 }
 
-// uid is the UID of an object: as its 16 bytes, or as text where it is not written as an API server writes it.
-type uid struct {
-	id   [16]byte
-	text string
-}
+// uid stands for the UID of an object: its 16 bytes, or where it is not written as an API server writes it, a half of its hash.
+type uid [16]byte
 
 func uidOf(s string) uid {
 	var u uid
 	if len(s) == 36 && s[8] == '-' && s[13] == '-' && s[18] == '-' && s[23] == '-' {
-		n, err := hex.Decode(u.id[:], []byte(s[:8]+s[9:13]+s[14:18]+s[19:23]+s[24:]))
-		if err == nil && n == len(u.id) && u.String() == s {
+		text := [32]byte{}
+		copy(text[copy(text[:], s[:8]):], s[9:13])
+		copy(text[12:], s[14:18])
+		copy(text[16:], s[19:23])
+		copy(text[20:], s[24:])
+		if n, err := hex.Decode(u[:], text[:]); err == nil && n == len(u) && s == strings.ToLower(s) {
 			return u
 		}
 	}
-	return uid{text: s}
-}
-
-func (u uid) String() string {
-	if u.text != "" {
-		return u.text
-	}
-	h := hex.EncodeToString(u.id[:])
-	return h[:8] + "-" + h[8:12] + "-" + h[12:16] + "-" + h[16:20] + "-" + h[20:]
+	sum := sha256.Sum256([]byte(s))
+	return uid(sum[:len(u)])
 }
 
 // records are what is known of the objects of one type.
@@ -137,6 +133,16 @@ func (r *records) clear() []uid {
 	}
 	r.known, r.failed, r.unjudged = map[uid]record{}, 0, 0
 	return all
+}
+
+// doubt has the next sweep judge all objects, whether they have changed or not.
+func (r *records) doubt() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for u, rec := range r.known {
+		rec.rests = true
+		r.known[u] = rec
+	}
 }
 
 // count brings a type's coverage up to what is known.

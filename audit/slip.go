@@ -64,7 +64,7 @@ func (e *evidence) slip() Slip {
 		return SlipStatus
 	case len(d.Changes) > 0 && len(d.Patch) == 0:
 		return SlipElsewhere
-	case e.past != nil && slices.Contains(e.past.excused, d.Rule.ID()):
+	case e.past.excuses(d.Rule.ID()):
 		return SlipException
 	case e.unchanged:
 		return SlipSurroundings

@@ -3,6 +3,7 @@ package audit
 import (
 	"testing"
 	"time"
+	"unique"
 
 	"github.com/holdfast-io/holdfast/engine"
 )
@@ -33,7 +34,7 @@ func TestHowItSlippedPast(t *testing.T) {
 		"in the status":                        {enforced(func(e *evidence) { e.decision.Path = "/status/phase/" }), SlipStatus},
 		"written by way of the status":         {enforced(func(e *evidence) { e.write.Subresource = "status" }), SlipStatus},
 		"of another object":                    {enforced(func(e *evidence) { e.decision.Changes = change }), SlipElsewhere},
-		"excused until now":                    {enforced(func(e *evidence) { e.past = &past{excused: []string{id}} }), SlipException},
+		"excused until now":                    {enforced(func(e *evidence) { e.past = &past{lapses: []lapse{{rule: unique.Make(ruleName{rule: id})}}} }), SlipException},
 		"with the object as it was":            {enforced(func(e *evidence) { e.past, e.unchanged = &past{}, true }), SlipSurroundings},
 		"remembered as not enforced":           {enforced(func(e *evidence) { e.admitted = admitted(func(a *Admitted) { a.NotEnforced = []string{id} }) }), SlipNotEnforced},
 		"remembered as not evaluated":          {enforced(func(e *evidence) { e.admitted = admitted(func(a *Admitted) { a.NotEvaluated = []string{id} }) }), SlipNotEvaluated},

@@ -47,7 +47,7 @@ type watcher struct {
 var errResweep = errors.New("a new sweep is due")
 
 func newWatcher(a *Auditor, t Type) *watcher {
-	return &watcher{auditor: a, typ: t, again: make(chan struct{}, 1), done: make(chan struct{}), records: records{known: map[uid]record{}}, dirty: map[uid]reason{}, wake: make(chan struct{}, 1), alarm: newAlarm()}
+	return &watcher{auditor: a, typ: t, again: make(chan struct{}, 1), done: make(chan struct{}), records: records{known: map[uid]record{}}, dirty: map[uid]reason{}, wake: make(chan struct{}, 1), alarm: newAlarm(a.wall)}
 }
 
 // bundleChanged asks for a new sweep if other rules judge the type than at the last.
@@ -69,6 +69,7 @@ func (w *watcher) run(ctx context.Context) {
 	defer w.pending.Wait()
 	opts := &w.auditor.opts
 	w.auditor.book.update(w.typ, func(*Coverage) {}) // that it is not seen yet
+	w.alarm.setBack()                                // since now
 	wait := opts.Retry
 	for ctx.Err() == nil {
 		started := time.Now()

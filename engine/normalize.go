@@ -7,21 +7,30 @@ import "github.com/holdfast-io/holdfast/engine/number"
 // must own the object.
 func Normalize(object map[string]any) map[string]any {
 	for k, v := range object {
-		object[k] = normalize(v)
+		if n, other := normalize(v); other {
+			object[k] = n
+		}
 	}
 	return object
 }
 
-func normalize(v any) any {
+// normalize gives what stands in the place of a value, if that is another one: to put back what was there costs as much as
+// to find it.
+func normalize(v any) (n any, other bool) {
 	switch v := v.(type) {
+	case nil, string, bool, float64:
+		return v, false
 	case map[string]any:
-		return Normalize(v)
+		Normalize(v)
+		return v, false
 	case []any:
 		for i := range v {
-			v[i] = normalize(v[i])
+			if n, other := normalize(v[i]); other {
+				v[i] = n
+			}
 		}
-		return v
+		return v, false
 	default:
-		return number.Canonical(v)
+		return number.Canonical(v), true
 	}
 }

@@ -130,6 +130,8 @@ type Writer struct {
 	retained []retained
 	lost     []Target
 	trouble  string // the last kind of trouble that was logged
+	// complaints are the last errors of reports that were told, by their keys.
+	complaints map[string]string
 }
 
 // retained says which objects are gone, of those that reports are about.
@@ -148,6 +150,9 @@ func NewWriter(o WriterOptions) (*Writer, error) {
 	}
 	return w, nil
 }
+
+// Spells reports whether results of the status are spelled out in reports; of others they have the number.
+func (w *Writer) Spells(s Status) bool { return slices.Contains(w.opts.Results, s) }
 
 // Put replaces what was known of the object, as seen in its APIVersion, by the results of the bundle with
 // the digest. It returns at once. No results mean no report.
@@ -198,8 +203,8 @@ func (w *Writer) retain(gone retained) {
 	}
 	for uid, e := range w.entries {
 		for _, p := range slices.Clone(e.parts) {
-			if p.want != (hash{}) && gone(p.apiVersion, e.target.Kind, uid) {
-				t := e.target
+			if p.want != (hash{}) && gone(p.apiVersion, e.of.Value().kind, uid) {
+				t := e.target()
 				t.APIVersion = p.apiVersion
 				w.set(t, part{apiVersion: p.apiVersion})
 			}
@@ -217,7 +222,8 @@ func (w *Writer) set(t Target, p part) {
 		e = &entry{}
 		w.entries[t.UID] = e
 	}
-	e.target, e.judged = t, true
+	e.is(t)
+	e.judged = true
 	longer := e.set(p)
 	if w.queue == nil {
 		return // where it stands is not known yet
@@ -236,13 +242,13 @@ func (w *Writer) stand(e *entry, longer int32) {
 		s.size += longer
 	default:
 		s.size -= e.size() - longer
-		moved := &entry{target: e.target, judged: true, recalled: e.recalled, recall: e.recall}
+		moved := &entry{of: e.of, name: e.name, uid: e.uid, judged: true, recalled: e.recalled, recall: e.recall}
 		for i := range e.parts {
 			moved.parts = append(moved.parts, e.parts[i])
 			moved.parts[i].wrote = hash{}
 			e.parts[i].want, e.parts[i].fresh, e.parts[i].counts, e.parts[i].size = hash{}, nil, [5]uint16{}, 0
 		}
-		w.entries[e.target.UID] = moved
+		w.entries[e.uid] = moved
 		w.sheets.place(moved)
 		w.enqueue(moved.sheet)
 	}
@@ -256,14 +262,14 @@ func (w *Writer) enqueue(s *sheet) {
 	key := s.key()
 	s.entries = slices.DeleteFunc(s.entries, func(e *entry) bool {
 		e.settle()
-		if len(w.legacies.byUID) > 0 && e.judged && !e.changed() && w.entries[e.target.UID] == e {
-			w.supersede(e.target.UID)
+		if len(w.legacies.byUID) > 0 && e.judged && !e.changed() && w.entries[e.uid] == e {
+			w.supersede(e.uid)
 		}
 		if len(e.parts) > 0 {
 			return false
 		}
-		if w.entries[e.target.UID] == e {
-			delete(w.entries, e.target.UID)
+		if w.entries[e.uid] == e {
+			delete(w.entries, e.uid)
 		}
 		return true
 	})
@@ -277,6 +283,7 @@ func (w *Writer) enqueue(s *sheet) {
 		}
 	case len(s.entries) == 0:
 		w.sheets.drop(key)
+		delete(w.complaints, key)
 	}
 }
 
@@ -288,7 +295,7 @@ func (w *Writer) pending() float64 {
 		return float64(len(w.entries))
 	}
 	n := 0
-	for _, s := range w.sheets.byKey {
+	for s := range w.all() {
 		if s.changed() {
 			n++
 		}
@@ -339,7 +346,7 @@ func (w *Writer) hurry() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for key, s := range w.sheets.byKey {
-		if s.number > 0 && s.changed() && !s.busy {
+		if s.changed() && !s.busy {
 			w.queue.Add(key)
 		}
 	}
@@ -383,21 +390,21 @@ func (w *Writer) begin(found *loaded) {
 	}
 	for uid, e := range w.entries {
 		for i := range e.parts {
-			if p := &e.parts[i]; gone(p.apiVersion, e.target.Kind, uid) {
+			if p := &e.parts[i]; gone(p.apiVersion, e.of.Value().kind, uid) {
 				e.drop(p)
 			}
 		}
 	}
 	for _, e := range early {
 		for _, p := range e.parts {
-			t := e.target
+			t := e.target()
 			t.APIVersion = p.apiVersion
 			w.set(t, p)
 		}
 	}
 	w.vanish(gone)
 	w.retained = nil
-	for _, s := range w.sheets.byKey {
+	for s := range w.all() {
 		w.enqueue(s)
 	}
 	for key, l := range w.legacies.byKey {
@@ -412,7 +419,7 @@ func (w *Writer) reset() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.entries, w.sheets, w.legacies = map[string]*entry{}, newSheets(w.opts.Layout), newLegacies()
-	w.lanes, w.queue, w.retained, w.lost, w.trouble = newLanes(), nil, nil, nil, ""
+	w.lanes, w.queue, w.retained, w.lost, w.trouble, w.complaints = newLanes(), nil, nil, nil, "", map[string]string{}
 }
 
 // wait waits unless the context ends first.

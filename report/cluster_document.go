@@ -119,7 +119,7 @@ func (o *WriterOptions) document(j *job, c *content, version string) (_ *documen
 	}
 	if o.Layout == PerResource {
 		// One version names the object, always the same one.
-		t := j.parts[0].entry.target
+		t := j.parts[0].entry.target()
 		apiVersion := c.index[0].apiVersion
 		d.Scope = &corev1.ObjectReference{APIVersion: apiVersion, Kind: t.Kind, Namespace: t.Namespace, Name: t.Name, UID: types.UID(t.UID)}
 		d.OwnerReferences = []metav1.OwnerReference{{APIVersion: apiVersion, Kind: t.Kind, Name: t.Name, UID: types.UID(t.UID)}}

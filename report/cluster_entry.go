@@ -7,11 +7,14 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unique"
 )
 
-// entry is what the writer knows of one object.
+// entry is what the writer knows of one object. There is one for each object that a report is about: what many have alike is
+// kept once.
 type entry struct {
-	target Target
+	of        unique.Handle[class]
+	name, uid string
 	// parts are the findings by API version, in its order: an object that is served in several is judged in each that some
 	// rule matches alone, and stands on one report.
 	parts []part
@@ -23,6 +26,19 @@ type entry struct {
 	recall   bool
 	// judged says that something was said of it since the writer began.
 	judged bool
+}
+
+// class is what an object has in common with others.
+type class struct{ apiVersion, kind, namespace string }
+
+// is says which object the entry is about, and in which version it was judged last.
+func (e *entry) is(t Target) {
+	e.of, e.name, e.uid = unique.Make(class{t.APIVersion, t.Kind, t.Namespace}), t.Name, t.UID
+}
+
+func (e *entry) target() Target {
+	of := e.of.Value()
+	return Target{APIVersion: of.apiVersion, Kind: of.kind, Namespace: of.namespace, Name: e.name, UID: e.uid}
 }
 
 // part is what one version of an object was found to be.

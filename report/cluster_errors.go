@@ -41,10 +41,10 @@ func noSuchResource(err error) bool {
 }
 
 // troubled logs the first of many failures of one kind: when the server is away, all writes fail alike.
-func (w *Writer) troubled(s *sheet, j *job, result outcome, err error) {
+func (w *Writer) troubled(j *job, result outcome, err error) {
 	if result == outcomeError && isAboutReport(err) {
-		if text := err.Error(); s.logged != text {
-			s.logged = text
+		if text := err.Error(); w.complaints[j.key] != text {
+			w.complaints[j.key] = text
 			w.opts.Logger.Error("A report could not be written; it is tried again", "report", j.String(), "error", err)
 		}
 		return

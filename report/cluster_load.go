@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
+	"unique"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -117,22 +119,24 @@ func (w *Writer) found(in *loaded, api API, m *metav1.PartialObjectMetadata) {
 		}
 		return
 	}
-	s := &sheet{namespace: m.GetNamespace(), number: number}
+	s := &sheet{namespace: unique.Make(m.GetNamespace()), number: int32(number)}
 	for i := range index {
 		x := &index[i]
 		e := in.entries[x.uid]
 		if e == nil || e.sheet != s {
 			// One that stands on two reports has moved when its writer ended: the later one keeps it.
-			e = &entry{target: Target{APIVersion: x.apiVersion, Kind: x.kind, Namespace: s.namespace, UID: x.uid}, sheet: s, recall: true}
+			t := Target{APIVersion: x.apiVersion, Kind: x.kind, Namespace: m.GetNamespace(), UID: strings.Clone(x.uid)}
 			if owners := m.GetOwnerReferences(); len(owners) == 1 && string(owners[0].UID) == x.uid {
-				e.target.Name = owners[0].Name
+				t.Name = owners[0].Name
 			}
+			e = &entry{sheet: s, recall: true}
+			e.is(t)
 			if old := in.entries[x.uid]; old != nil {
 				for i := range old.parts {
 					old.drop(&old.parts[i])
 				}
 			}
-			in.entries[x.uid] = e
+			in.entries[e.uid] = e
 			s.entries = append(s.entries, e)
 		}
 		p := x.part

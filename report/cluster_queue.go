@@ -88,6 +88,12 @@ func (l *lanes) Pop() string {
 			if where, waits := l.lane[item]; waits && where == lane(at) {
 				delete(l.lane, item)
 				delete(l.marked, item)
+				if len(l.lane) == 0 { // after a sweep of thousands, what held them is let go of
+					l.lane, l.places = map[string]lane{}, [last + 1][]string{}
+				}
+				if len(l.marked) == 0 {
+					l.marked = map[string]lane{}
+				}
 				return item
 			}
 		}

@@ -2,23 +2,23 @@ package report
 
 import (
 	"fmt"
+	"iter"
 	"slices"
 	"strings"
+	"unique"
 )
 
 // sheet is one report in the cluster, with the objects that it is about: one, or with PerNamespace as many as have room.
 type sheet struct {
-	namespace string
+	namespace unique.Handle[string]
 	// number tells the sheets of a namespace apart; 0 for one that is about one object alone.
-	number int
+	number int32
 	// entries are the objects on it. One that has moved to another sheet stays until it is not written here any more.
 	entries []*entry
 	// size is about how long its results come to be.
 	size int32
 	// busy is set while a worker writes it.
 	busy bool
-	// logged is the last error of this report that was told.
-	logged string
 }
 
 // A sheet takes objects until one of these is reached. Whoever changes one of its objects writes all of it, and a reader
@@ -40,7 +40,7 @@ func (s *sheet) name() string {
 	if s.number > 0 {
 		return fmt.Sprint(sheetPrefix, s.number)
 	}
-	return namePrefix + s.entries[0].target.UID
+	return namePrefix + s.entries[0].uid
 }
 
 // changed reports whether the report is to be written.
@@ -67,33 +67,61 @@ func (s *sheet) take(e *entry) {
 	e.sheet, s.entries, s.size = s, append(s.entries, e), s.size+e.size()
 }
 
-// sheets are the reports of one layout, by their names in the queue.
+// sheets are the reports of one layout. Those that are about one object alone are known by their entries.
 type sheets struct {
 	layout Layout
-	byKey  map[string]*sheet
-	// byNamespace are those with numbers, in the order of these.
-	byNamespace map[string][]*sheet
+	// byKey are those with numbers, by their names in the queue, and byNamespace the same in the order of the numbers.
+	byKey       map[string]*sheet
+	byNamespace map[unique.Handle[string]][]*sheet
 }
 
 func newSheets(layout Layout) sheets {
-	return sheets{layout: layout, byKey: map[string]*sheet{}, byNamespace: map[string][]*sheet{}}
+	return sheets{layout: layout, byKey: map[string]*sheet{}, byNamespace: map[unique.Handle[string]][]*sheet{}}
 }
 
 // key names a sheet in the queue: by the UID of its object, or by its namespace and number.
 func (s *sheet) key() string {
 	if s.number > 0 {
-		return fmt.Sprint(s.namespace, "/", s.number)
+		return fmt.Sprint(s.namespace.Value(), "/", s.number)
 	}
-	return s.entries[0].target.UID
+	return s.entries[0].uid
 }
 
 // add takes up a sheet.
 func (ss *sheets) add(s *sheet) {
+	if s.number == 0 {
+		return
+	}
 	ss.byKey[s.key()] = s
-	if s.number > 0 {
-		list := ss.byNamespace[s.namespace]
-		at, _ := slices.BinarySearchFunc(list, s.number, func(s *sheet, n int) int { return s.number - n })
-		ss.byNamespace[s.namespace] = slices.Insert(list, at, s)
+	list := ss.byNamespace[s.namespace]
+	at, _ := slices.BinarySearchFunc(list, s.number, func(s *sheet, n int32) int { return int(s.number - n) })
+	ss.byNamespace[s.namespace] = slices.Insert(list, at, s)
+}
+
+// sheet finds a report by its name in the queue; nil for none.
+func (w *Writer) sheet(key string) *sheet {
+	if s := w.sheets.byKey[key]; s != nil {
+		return s
+	}
+	if e := w.entries[key]; e != nil && e.sheet != nil && e.sheet.number == 0 {
+		return e.sheet
+	}
+	return nil
+}
+
+// all goes through the reports.
+func (w *Writer) all() iter.Seq[*sheet] {
+	return func(yield func(*sheet) bool) {
+		for _, s := range w.sheets.byKey {
+			if !yield(s) {
+				return
+			}
+		}
+		for _, e := range w.entries {
+			if e.sheet != nil && e.sheet.number == 0 && !yield(e.sheet) {
+				return
+			}
+		}
 	}
 }
 
@@ -101,7 +129,7 @@ func (ss *sheets) add(s *sheet) {
 func (ss *sheets) drop(key string) {
 	s := ss.byKey[key]
 	delete(ss.byKey, key)
-	if s == nil || s.number == 0 {
+	if s == nil {
 		return
 	}
 	list := slices.DeleteFunc(ss.byNamespace[s.namespace], func(other *sheet) bool { return other == s })
@@ -115,14 +143,14 @@ func (ss *sheets) drop(key string) {
 // place puts an object on the first sheet that has room, or on a new one. It stays there, whatever comes and goes beside
 // it, as long as there is anything to say of it: only so does a change of one object change one report.
 func (ss *sheets) place(e *entry) {
+	namespace := unique.Make(e.of.Value().namespace)
 	if ss.layout == PerResource {
-		s := &sheet{namespace: e.target.Namespace}
+		s := &sheet{namespace: namespace}
 		s.take(e)
-		ss.add(s)
 		return
 	}
-	free := 1
-	for _, s := range ss.byNamespace[e.target.Namespace] {
+	free := int32(1)
+	for _, s := range ss.byNamespace[namespace] {
 		if s.hasRoom(e.size()) {
 			s.take(e)
 			return
@@ -131,7 +159,7 @@ func (ss *sheets) place(e *entry) {
 			free++
 		}
 	}
-	s := &sheet{namespace: e.target.Namespace, number: free}
+	s := &sheet{namespace: namespace, number: free}
 	s.take(e)
 	ss.add(s)
 }

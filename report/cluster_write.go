@@ -50,8 +50,8 @@ func (j *job) lines() []*jobPart {
 }
 
 func (j *job) String() string {
-	if len(j.parts) > 0 && j.name == namePrefix+j.parts[0].entry.target.UID {
-		return j.parts[0].entry.target.String()
+	if len(j.parts) > 0 && j.name == namePrefix+j.parts[0].entry.uid {
+		return j.parts[0].entry.target().String()
 	}
 	return Resource{Kind: "report", Namespace: j.namespace, Name: j.name}.String()
 }
@@ -102,7 +102,7 @@ func (w *Writer) write(ctx context.Context, key string) {
 func (w *Writer) take(key string) (*job, bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	s := w.sheets.byKey[key]
+	s := w.sheet(key)
 	if s == nil {
 		return nil, false
 	}
@@ -111,7 +111,7 @@ func (w *Writer) take(key string) (*job, bool) {
 		return nil, false
 	}
 	s.busy = true
-	j := &job{key: key, namespace: s.namespace, name: s.name()}
+	j := &job{key: key, namespace: s.namespace.Value(), name: s.name()}
 	for _, e := range s.entries {
 		for _, p := range e.parts {
 			j.parts = append(j.parts, jobPart{entry: e, part: p, has: p.want})
@@ -124,7 +124,7 @@ func (w *Writer) take(key string) (*job, bool) {
 func (w *Writer) settle(j *job, result outcome, err error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	s := w.sheets.byKey[j.key]
+	s := w.sheet(j.key)
 	s.busy = false
 	switch result {
 	case outcomeGone:
@@ -140,14 +140,14 @@ func (w *Writer) settle(j *job, result outcome, err error) {
 	case outcomeDone:
 		w.queue.Forget(j.key)
 		w.recovered()
-		s.logged = ""
+		delete(w.complaints, j.key)
 		for i := range j.parts {
 			w.written(&j.parts[i])
 			j.parts[i].entry.remember(j)
 		}
 		w.opts.Logger.Debug("Wrote a report", "report", j.String(), "bundle", j.digest())
 	default:
-		w.troubled(s, j, result, err)
+		w.troubled(j, result, err)
 		for i := range j.parts {
 			if p := j.parts[i].now(); p != nil {
 				p.wrote = unknown() // the server may have written it all the same, with the answer lost
@@ -177,7 +177,7 @@ func (w *Writer) written(done *jobPart) {
 		done.entry.sheet.size += p.size
 	}
 	if w.opts.Lost != nil {
-		w.lost = append(w.lost, done.entry.target)
+		w.lost = append(w.lost, done.entry.target())
 	}
 }
 
@@ -186,7 +186,7 @@ func (e *entry) remember(j *job) {
 	if !e.recall || j.recalled == nil {
 		return
 	}
-	e.recall, e.recalled = false, j.recalled[e.target.UID]
+	e.recall, e.recalled = false, j.recalled[e.uid]
 	for i := range e.parts {
 		e.recalled.apply(e.parts[i].apiVersion, e.parts[i].fresh.all())
 	}
@@ -209,8 +209,8 @@ func (w *Writer) apply(ctx context.Context, j *job) error {
 	}
 	for _, p := range j.lines() {
 		if p.fresh != nil {
-			j.recalled[p.entry.target.UID].apply(p.apiVersion, p.fresh.results)
-			c.rows = append(c.rows, policyResults(p.entry.target, p.apiVersion, p.fresh)...)
+			j.recalled[p.entry.uid].apply(p.apiVersion, p.fresh.results)
+			c.rows = append(c.rows, policyResults(p.entry.target(), p.apiVersion, p.fresh)...)
 		}
 		for i, n := range p.counts {
 			c.counts[i] += int(n)
@@ -218,8 +218,7 @@ func (w *Writer) apply(ctx context.Context, j *job) error {
 				c.spelled += int(n)
 			}
 		}
-		t := &p.entry.target
-		c.index = append(c.index, indexed{p.apiVersion, t.Kind, t.UID, p.part})
+		c.index = append(c.index, indexed{p.apiVersion, p.entry.of.Value().kind, p.entry.uid, p.part})
 		c.index[len(c.index)-1].part.want = p.has
 	}
 	if len(c.index) == 0 { // all of it was lost
@@ -313,7 +312,7 @@ func (s *stored) rows(j *job) []row {
 		if p.fresh != nil {
 			continue
 		}
-		id := partID{p.entry.target.UID, p.apiVersion}
+		id := partID{p.entry.uid, p.apiVersion}
 		if x := s.index[id]; x != nil {
 			p.has, p.counts, p.size = x.part.want, x.part.counts, x.part.size // as it is there, whoever wrote it
 			wanted[id] = true

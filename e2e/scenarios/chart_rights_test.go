@@ -200,8 +200,8 @@ type served struct {
 }
 
 // startAsChart starts serve with the chart's configuration, on ports that are free. It logs all, or a watch that is
-// refused would not show.
-func startAsChart(t *testing.T, cp *controlplane.ControlPlane, binary, rendered string) *served {
+// refused would not show. Arguments go before the configuration.
+func startAsChart(t *testing.T, cp *controlplane.ControlPlane, binary, rendered string, args ...string) *served {
 	t.Helper()
 	const account = "system:serviceaccount:holdfast:holdfast"
 	kubeconfig, err := cp.KubeconfigFor(account, "system:serviceaccounts", "system:serviceaccounts:holdfast", "system:authenticated")
@@ -226,8 +226,10 @@ func startAsChart(t *testing.T, cp *controlplane.ControlPlane, binary, rendered 
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.cmd = exec.CommandContext(t.Context(), binary, "serve", "--config", "holdfast.yaml", "--log-level", "debug", "--kubeconfig", "kubeconfig",
-		"--listen", fmt.Sprintf("127.0.0.1:%d", ports[0]), "--metrics-listen", fmt.Sprintf("127.0.0.1:%d", ports[1]))
+	s.cmd = exec.CommandContext(t.Context(), binary, append([]string{
+		"serve", "--config", "holdfast.yaml", "--log-level", "debug", "--kubeconfig", "kubeconfig",
+		"--listen", fmt.Sprintf("127.0.0.1:%d", ports[0]), "--metrics-listen", fmt.Sprintf("127.0.0.1:%d", ports[1]),
+	}, args...)...)
 	s.cmd.Dir = dir
 	s.cmd.Env = slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "HOLDFAST_") })
 	s.cmd.Stdout, s.cmd.Stderr = log, log

@@ -7,7 +7,9 @@ package jsontree
 import (
 	"encoding/json"
 	"strconv"
+	"strings"
 	"unicode/utf8"
+	"unique"
 )
 
 // Object decodes an object as encoding/json does into a map[string]any, errors included; null is a nil map. Texts in the
@@ -27,6 +29,17 @@ func Object(text string) (map[string]any, error) {
 	return object, err
 }
 
+// Copied decodes an object as the machinery of the API does into unstructured objects: whole numbers are int64, and every text
+// is a copy, so that whoever keeps one keeps nothing else with it. It reports false for what that has to be asked about.
+func Copied(text string) (object map[string]any, ok bool) {
+	d := decoder{scanner: scanner{text: text}, copies: true}
+	if d.space(); d.peek() != '{' {
+		return nil, false
+	}
+	object, ok = d.object(0)
+	return object, ok && d.ended()
+}
+
 // maxDepth is how deeply values may be nested here. Objects of clusters stay far below, and encoding/json sets the bound
 // for what goes beyond.
 const maxDepth = 100
@@ -35,7 +48,32 @@ type decoder struct {
 	scanner
 	// items are those of the lists that are open, each list's behind those of the one around it.
 	items []any
+	// copies has texts copied, and whole numbers decoded as such.
+	copies bool
 }
+
+// kept gives a text as it is to be kept.
+func (d *decoder) kept(s string) string {
+	if d.copies {
+		return strings.Clone(s)
+	}
+	return s
+}
+
+// name gives a key as it is to be kept. Those that are short are mostly fields, which thousands of objects have.
+func (d *decoder) name(s string) string {
+	switch {
+	case !d.copies:
+		return s
+	case len(s) <= fieldName:
+		return unique.Make(s).Value()
+	default:
+		return strings.Clone(s)
+	}
+}
+
+// fieldName is how long the names of fields are at most, nearly all.
+const fieldName = 24
 
 // value decodes the value at hand. All methods report false for what encoding/json has to be asked about.
 func (d *decoder) value(depth int) (any, bool) {
@@ -56,6 +94,9 @@ func (d *decoder) value(depth int) (any, bool) {
 	case 'n':
 		return nil, d.literal("null")
 	default:
+		if d.copies {
+			return d.whole()
+		}
 		return d.number()
 	}
 }
@@ -75,7 +116,7 @@ func (d *decoder) object(depth int) (map[string]any, bool) {
 		if !ok {
 			return nil, false
 		}
-		out[key] = value
+		out[d.name(key)] = value
 		if d.space(); d.next(',') {
 			d.space()
 			continue
@@ -115,7 +156,7 @@ func (d *decoder) string() (string, bool) {
 		switch c := d.text[i]; {
 		case c == '"':
 			d.at = i + 1
-			return d.text[start:i], plain || utf8.ValidString(d.text[start:i])
+			return d.kept(d.text[start:i]), plain || utf8.ValidString(d.text[start:i])
 		case c == '\\' || c < ' ':
 			return d.escaped()
 		case c >= utf8.RuneSelf:
@@ -134,6 +175,20 @@ func (d *decoder) escaped() (string, bool) {
 	var out string
 	err := json.Unmarshal([]byte(d.text[start:d.at]), &out)
 	return out, err == nil
+}
+
+// whole decodes a number that is an int64 if it is written as one and fits.
+func (d *decoder) whole() (any, bool) {
+	start := d.at
+	d.next('-')
+	digits := d.digits()
+	if c := d.peek(); digits > 0 && (digits == 1 || d.text[d.at-digits] != '0') && c != '.' && c != 'e' && c != 'E' {
+		if n, err := strconv.ParseInt(d.text[start:d.at], 10, 64); err == nil {
+			return n, true
+		}
+	}
+	d.at = start
+	return d.number()
 }
 
 func (d *decoder) number() (float64, bool) {

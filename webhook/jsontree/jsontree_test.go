@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"reflect"
 	"testing"
+
+	kjson "k8s.io/apimachinery/pkg/util/json"
 )
 
 // texts are JSON and nearly JSON.
@@ -27,6 +29,29 @@ func nested(depth int) string {
 func TestAnObjectIsWhatEncodingJSONMakesOfIt(t *testing.T) {
 	for _, text := range append(texts, nested(3), nested(maxDepth), nested(6000)) {
 		compare(t, text)
+	}
+}
+
+func TestACopyIsWhatTheMachineryOfTheAPIMakesOfIt(t *testing.T) {
+	for _, text := range append(texts, `{"a":-9223372036854775808,"b":9223372036854775808,"c":[1,1.0,-1e2,00]}`, `{"a":-12,"b":{"f:metadata":{"a key that is longer than a field's name":0}}}`, nested(3)) {
+		compareCopies(t, text)
+	}
+}
+
+func FuzzCopied(f *testing.F) {
+	for _, text := range texts {
+		f.Add(text)
+	}
+	f.Fuzz(compareCopies)
+}
+
+func compareCopies(t *testing.T, text string) {
+	t.Helper()
+	got, ok := Copied(text)
+	var want map[string]any
+	err := kjson.Unmarshal([]byte(text), &want)
+	if ok && (err != nil || !reflect.DeepEqual(got, want)) {
+		t.Fatalf("%.100q: got %v, want %v, %v", text, got, want, err)
 	}
 }
 
