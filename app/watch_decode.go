@@ -29,7 +29,7 @@ func newDynamic(config *rest.Config, client *http.Client) (dynamic.Interface, er
 	return dynamic.New(requests), nil
 }
 
-// plainWatches decodes what a watch sends by plainEvents and plainObjects, and all else as the serializer that it is made of.
+// plainWatches decodes what a watch sends by plainFrames, plainEvents and plainObjects, and all else as the serializer that it is made of.
 type plainWatches struct{ runtime.NegotiatedSerializer }
 
 // SupportedMediaTypes implements runtime.NegotiatedSerializer.
@@ -38,7 +38,7 @@ func (s plainWatches) SupportedMediaTypes() []runtime.SerializerInfo {
 	for _, info := range s.NegotiatedSerializer.SupportedMediaTypes() {
 		if info.MediaType == runtime.ContentTypeJSON && info.StreamSerializer != nil {
 			stream := *info.StreamSerializer
-			stream.Serializer = plainEvents{stream.Serializer}
+			stream.Serializer, stream.Framer = plainEvents{stream.Serializer}, plainFrames{stream.Framer}
 			info.Serializer, info.StreamSerializer = plainObjects{info.Serializer}, &stream
 		}
 		out = append(out, info)

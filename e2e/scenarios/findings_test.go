@@ -73,6 +73,7 @@ spec:
 func (c *cluster) as(t *testing.T, user string) kubernetes.Interface {
 	t.Helper()
 	config := c.RESTConfig()
+	config.WarningHandler = rest.NoWarnings{}
 	config.Impersonate = rest.ImpersonationConfig{UserName: user, Groups: []string{"system:masters"}}
 	client, err := kubernetes.NewForConfig(config)
 	if err != nil {
