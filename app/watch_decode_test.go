@@ -1,6 +1,7 @@
 package app
 
 import (
+	"errors"
 	"io"
 	"reflect"
 	"strings"
@@ -90,7 +91,7 @@ func TestEventsArePartedWhereverTheyAreCut(t *testing.T) {
 					t.Fatalf("cut at %d bytes, %d at a time: got %.60q, want %.60q", by, room, got, want)
 				}
 			}
-			if n, err := r.Read(make([]byte, 1)); n != 0 || err != io.EOF {
+			if n, err := r.Read(make([]byte, 1)); n != 0 || !errors.Is(err, io.EOF) {
 				t.Errorf("at the end: %d bytes, %v", n, err)
 			}
 		}
@@ -115,7 +116,7 @@ func BenchmarkWatch(b *testing.B) {
 			b.ReportAllocs()
 			b.SetBytes(int64(len(text)))
 			for b.Loop() {
-				if _, err := watched(b, s, text); err != io.EOF {
+				if _, err := watched(b, s, text); !errors.Is(err, io.EOF) {
 					b.Fatal(err)
 				}
 			}

@@ -138,7 +138,7 @@ func (w *watcher) doneBeside(err error) error {
 func (w *watcher) endBeside() {
 	if b := w.beside; b != nil {
 		b.stop()
-		<-b.done
+		_ = <-b.done // given up, whatever became of it
 		w.setBeside(nil)
 	}
 }

@@ -119,7 +119,7 @@ func (r *rechecks) ended() {
 func (r *rechecks) close() {
 	if r.done != nil {
 		r.stop()
-		<-r.done
+		_ = <-r.done
 		r.done = nil
 	}
 }

@@ -41,7 +41,7 @@ func (r *Recorder) Run(ctx context.Context) error {
 			wait = min(2*wait, retryMost)
 			continue
 		}
-		wait, damage = retryFirst, nil
+		wait = retryFirst
 		r.store.Store(store)
 		r.well()
 		r.opts.Logger.Info("the ledger is open", "store", store.dialect.name)

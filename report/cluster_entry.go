@@ -178,11 +178,6 @@ func (e *entry) changed() bool {
 	return slices.ContainsFunc(e.parts, func(p part) bool { return p.want != p.wrote })
 }
 
-// wanted reports whether there is anything to say of it.
-func (e *entry) wanted() bool {
-	return slices.ContainsFunc(e.parts, func(p part) bool { return p.want != hash{} })
-}
-
 // failing reports whether there is something new in it that needs somebody.
 func (e *entry) failing() bool {
 	return slices.ContainsFunc(e.parts, func(p part) bool { return p.fresh != nil && rank(p.fresh.gravest) <= rank(Warn) })

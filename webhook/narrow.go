@@ -33,17 +33,6 @@ func (d demand) add(p place, ops operationSet, n engine.Narrowing) {
 	d[p] = w
 }
 
-// ops are the operations that somebody asks about.
-func (w *wishes) ops() operationSet {
-	var out operationSet
-	for i := range w {
-		if len(w[i]) > 0 {
-			out |= 1 << i
-		}
-	}
-	return out
-}
-
 // filter is what an entry tells the API server beside its rules: which requests not to send.
 type filter struct {
 	namespaces, objects *metav1.LabelSelector

@@ -72,7 +72,7 @@ func serve(handler func() (http.Handler, error)) error {
 			http.Error(w, err.Error(), http.StatusInternalServerError)
 			return
 		}
-		fmt.Fprint(w, used.Nanoseconds())
+		_, _ = fmt.Fprint(w, used.Nanoseconds())
 	})
 	fmt.Println(listener.Addr()) // for the parent
 	ctx, cancel := context.WithCancel(context.Background())
