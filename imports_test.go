@@ -24,7 +24,7 @@ const (
 // apart from itself. A part that is not here may not exist.
 var mayImport = map[string][]string{
 	"cmd":       {"app"},
-	"app":       {"api", "audit", "bundle", "certs", "charts", "clitest", "diagnose", "engine", "events", "ledger", "lookup", "policies", "reconcile", "report", "webhook"},
+	"app":       {"api", "audit", "bundle", "certs", "charts", "clitest", "diagnose", "engine", "events", "ledger", "lookup", "policies", "reconcile", "report", "traces", "webhook"},
 	"webhook":   {"api", "engine"},
 	"audit":     {"api", "engine"},
 	"reconcile": {"api", "engine"},
@@ -40,6 +40,7 @@ var mayImport = map[string][]string{
 	"policies":  {},
 	"docs":      {},
 	"diagnose":  {},
+	"traces":    {},
 	"charts":    {},
 	"bench":     {"bundle", "engine", "policies", "webhook"},
 }

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"go.opentelemetry.io/otel/trace"
 	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
 
 	"github.com/holdfast-io/holdfast/bundle"
@@ -50,6 +51,7 @@ type admissionParts struct {
 	seen      *writes
 	events    *events.Recorder
 	record    *chronicle
+	tracer    trace.Tracer // nil for none
 	streams   IO
 	metrics   prometheus.Registerer
 }
@@ -75,7 +77,7 @@ func (o *ServeOptions) admission(ctx context.Context, p admissionParts) (made *d
 	spared := o.spared()
 	us := self(ctx, p.clients.kube, log)
 	handler, err := webhook.NewHandler(webhook.Options{
-		Snapshots: p.snapshots, Inputs: p.inputs, Kinds: p.served, Admitted: p.keeper.Admitted, Memory: p.seen.memory, Refused: tellRefusals(p.events, p.record), Own: writtenBy(us, reconcile.FieldManager), Returns: writtenBy(us, act.BackManager), Spared: spared, Logger: log, Metrics: p.metrics,
+		Snapshots: p.snapshots, Inputs: p.inputs, Kinds: p.served, Admitted: p.keeper.Admitted, Memory: p.seen.memory, Refused: tellRefusals(p.events, p.record), Own: writtenBy(us, reconcile.FieldManager), Returns: writtenBy(us, act.BackManager), Spared: spared, Logger: log, Metrics: p.metrics, Tracer: p.tracer,
 	})
 	if err != nil {
 		return nil, err

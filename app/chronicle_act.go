@@ -9,6 +9,7 @@ import (
 	"github.com/holdfast-io/holdfast/api/v1alpha1"
 	"github.com/holdfast-io/holdfast/ledger"
 	"github.com/holdfast-io/holdfast/reconcile/act"
+	"github.com/holdfast-io/holdfast/reconcile/trail"
 )
 
 // deeds gives where the executor records what it does.
@@ -135,6 +136,9 @@ func entryFor(r *v1alpha1.Remediation) ledger.Entry {
 		Policy: ledger.Policy{Kind: p.Kind, Name: p.Key(), Rule: p.Rule, Digest: p.Digest}, Bundle: r.Spec.Plan.BundleDigest,
 		Remediation: r.Name, Plan: r.Spec.PlanDigest, Message: r.Spec.Plan.Rationale, Actor: ledger.Actor{Manager: act.FieldManager},
 		Details: map[string]string{"remediationUID": string(r.UID)},
+	}
+	if id := trail.ID(r.Annotations); id != "" {
+		e.Details["trace"] = id
 	}
 	if a := r.Spec.Approval; a != nil && a.Decision == v1alpha1.DecisionApprove {
 		e.Details["approver"] = a.Approver

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"go.opentelemetry.io/otel/trace"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/types"
 
@@ -48,6 +49,7 @@ type executorParts struct {
 	recorder  *events.Recorder
 	log       *slog.Logger
 	metrics   prometheus.Registerer
+	tracer    trace.Tracer // nil for none
 }
 
 // matches counts what rules match, if anything may be changed.
@@ -87,7 +89,7 @@ func (o *ServeOptions) executor(p executorParts) (executor, error) {
 	}
 	return act.New(act.Options{
 		Objects: act.NewServer(proposedOn(p.clients, p.served)), Book: remediations, Gates: g, Journal: p.record.deeds(), Snapshots: p.snapshots,
-		Inputs: p.inputs, Resource: resourceOf(p.served), Tell: tellChanges(p.recorder), Logger: p.log, Metrics: p.metrics,
+		Inputs: p.inputs, Resource: resourceOf(p.served), Tell: tellChanges(p.recorder), Logger: p.log, Metrics: p.metrics, Tracer: p.tracer,
 	})
 }
 

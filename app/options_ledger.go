@@ -103,11 +103,9 @@ func (o *ServeOptions) chronicle(log *slog.Logger, metrics prometheus.Registerer
 	if err != nil {
 		return nil, err
 	}
-	replica := o.PodName
-	if replica == "" {
-		if replica, err = podName(); err != nil {
-			return nil, err
-		}
+	replica, err := o.replica()
+	if err != nil {
+		return nil, err
 	}
 	recorder, err := ledger.NewRecorder(ledger.Options{Source: src, Replica: replica, Retention: o.Ledger.Retention, Logger: log, Metrics: metrics})
 	if err != nil {

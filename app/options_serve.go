@@ -99,13 +99,17 @@ type ServeOptions struct {
 	Ledger LedgerOptions
 	// Lookups say how far the look-ups of rules may go.
 	Lookups LookupOptions
+	// Traces say whether and where spans are sent.
+	Traces TraceOptions
+	// Logs say how many lines of the log there are of a kind.
+	Logs LogOptions
 	// Version of the program.
 	Version string
 }
 
 // DefaultServeOptions gives the defaults of all options.
 func DefaultServeOptions() ServeOptions {
-	return ServeOptions{WebhookName: "holdfast", Service: "holdfast", Deployment: "holdfast", BreakGlassUsers: []string{}, BreakGlassGroups: []string{}, Namespace: ownNamespace, Listen: ":9443", MetricsListen: ":8080", Admission: true, Audit: true, Reports: DefaultReportOptions(), Resweep: time.Hour, ClockInterval: 5 * time.Minute, LivePolicies: true, Reconcile: true, ReconcileMode: Mode(v1alpha1.Propose), Gates: DefaultGateOptions(), Approvals: DefaultApprovalOptions(), ManagedBy: engine.DefaultManagedBy, ExceptionNamespaces: []string{}, ClientNames: []string{}, Events: true, Settle: DefaultSettleOptions(), Ledger: DefaultLedgerOptions(), Lookups: DefaultLookupOptions()}
+	return ServeOptions{WebhookName: "holdfast", Service: "holdfast", Deployment: "holdfast", BreakGlassUsers: []string{}, BreakGlassGroups: []string{}, Namespace: ownNamespace, Listen: ":9443", MetricsListen: ":8080", Admission: true, Audit: true, Reports: DefaultReportOptions(), Resweep: time.Hour, ClockInterval: 5 * time.Minute, LivePolicies: true, Reconcile: true, ReconcileMode: Mode(v1alpha1.Propose), Gates: DefaultGateOptions(), Approvals: DefaultApprovalOptions(), ManagedBy: engine.DefaultManagedBy, ExceptionNamespaces: []string{}, ClientNames: []string{}, Events: true, Settle: DefaultSettleOptions(), Ledger: DefaultLedgerOptions(), Lookups: DefaultLookupOptions(), Traces: DefaultTraceOptions(), Logs: DefaultLogOptions()}
 }
 
 // Validate names the first option that cannot be used, by its flag.
@@ -155,7 +159,7 @@ func (o *ServeOptions) Validate() error {
 	if _, err := o.strategy(); err != nil {
 		return err
 	}
-	if err := errors.Join(o.Packs.Validate(), o.Gates.Validate(), o.Approvals.Validate(), o.Ledger.Validate(), o.Lookups.Validate()); err != nil {
+	if err := errors.Join(o.Packs.Validate(), o.Gates.Validate(), o.Approvals.Validate(), o.Ledger.Validate(), o.Lookups.Validate(), o.Traces.Validate(), o.Logs.Validate()); err != nil {
 		return err
 	}
 	if err := o.Reports.Validate(); err != nil {

@@ -26,7 +26,12 @@ import (
 // Every replica admits. One of them, the holder of the lease, audits and writes reports. Options make programs of these
 // two, and divide the second among several.
 func Serve(ctx context.Context, opts ServeOptions, streams IO) (exit Exit, err error) {
-	log := streams.Log
+	metrics := prometheus.NewRegistry()
+	log, limiter, err := opts.Logs.limit(streams.Log, metrics)
+	if err != nil {
+		return Failed, err
+	}
+	streams.Log = log
 	snapshot, sum, err := load(ctx, opts.Bundle, opts.Packs, streams)
 	if err != nil {
 		return Failed, err
@@ -37,7 +42,6 @@ func Serve(ctx context.Context, opts ServeOptions, streams IO) (exit Exit, err e
 		return Failed, err
 	}
 	defer clients.close()
-	metrics := prometheus.NewRegistry()
 	metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), bundleInfo(snapshots))
 	// All that can fail at once does so before anything runs: addresses, options, certificates' place.
 	plain, err := listen(ctx, opts.MetricsListen)
@@ -50,6 +54,10 @@ func Serve(ctx context.Context, opts ServeOptions, streams IO) (exit Exit, err e
 		return Failed, err
 	}
 	defer profiler.close()
+	spans, err := opts.tracing(log, metrics)
+	if err != nil {
+		return Failed, err
+	}
 	record, err := opts.chronicle(log, metrics)
 	if err != nil {
 		return Failed, err
@@ -85,7 +93,7 @@ func Serve(ctx context.Context, opts ServeOptions, streams IO) (exit Exit, err e
 		return Failed, err
 	}
 	door, err := opts.admission(ctx, admissionParts{
-		clients: clients, snapshots: snapshots, inputs: inputs, served: served, keeper: keeper, policies: policies, seen: seen, events: recorder, record: record, streams: streams, metrics: metrics,
+		clients: clients, snapshots: snapshots, inputs: inputs, served: served, keeper: keeper, policies: policies, seen: seen, events: recorder, record: record, tracer: spans.Tracer(), streams: streams, metrics: metrics,
 	})
 	if err != nil {
 		return Failed, err
@@ -111,7 +119,7 @@ func Serve(ctx context.Context, opts ServeOptions, streams IO) (exit Exit, err e
 	found := record.findings(snapshots, division.mine, log)
 	proposer, err := opts.proposer(propose.Options{
 		Server: proposedOn(clients, served), Snapshots: snapshots, Inputs: func() *engine.Inputs { return &inputs },
-		Swept: func() bool { return swept(auditor) }, Busy: writer.Busy, Part: division.part(), Logger: log, Metrics: metrics,
+		Swept: func() bool { return swept(auditor) }, Busy: writer.Busy, Part: division.part(), Logger: log, Metrics: metrics, Tracer: spans.Tracer(),
 	})
 	if err != nil {
 		return Failed, err
@@ -124,14 +132,14 @@ func Serve(ctx context.Context, opts ServeOptions, streams IO) (exit Exit, err e
 	executor, err := opts.executor(executorParts{
 		clients: clients, served: served, snapshots: snapshots, inputs: func() *engine.Inputs { return &inputs }, matches: matches,
 		auditor: func() *audit.Auditor { return auditor }, stopped: halt.State, keys: opts.approvalKeys(clients), part: division.part(), record: record, recorder: recorder,
-		log: log, metrics: metrics,
+		log: log, metrics: metrics, tracer: spans.Tracer(),
 	})
 	if err != nil {
 		return Failed, err
 	}
 	auditor, err = audit.New(audit.Options{
 		Client: clients.dynamic, Metadata: clients.metadata, Discovery: servedTypes{served}, Snapshots: snapshots,
-		Inputs: func() *engine.Inputs { return &inputs }, Sink: findings{writer, keeper, proposer, recorder, found, matches}, Writes: seen, Settle: opts.Settle.audit(), Mine: division.mine, Resweep: opts.Resweep, Clock: opts.ClockInterval, Logger: log, Metrics: metrics,
+		Inputs: func() *engine.Inputs { return &inputs }, Sink: findings{writer, keeper, proposer, recorder, found, matches}, Writes: seen, Settle: opts.Settle.audit(), Mine: division.mine, Resweep: opts.Resweep, Clock: opts.ClockInterval, Logger: log, Metrics: metrics, Tracer: spans.Tracer(),
 	})
 	if err != nil {
 		return Failed, err
@@ -148,6 +156,10 @@ func Serve(ctx context.Context, opts ServeOptions, streams IO) (exit Exit, err e
 	parts := newLifecycle(ctx, log)
 	bundles := record.bundles(snapshots, log)
 	health := &health{door: door, lookups: lookups, policies: policies, auditor: auditor, snapshots: snapshots, division: division, record: record, halt: halt, version: opts.Version}
+	if limiter != nil {
+		parts.start("repeated lines of the log", limiter.Run)
+	}
+	parts.start("traces", spans.Run)
 	record.start(parts)
 	parts.start("metrics server", plainServer{plain, health.handler(metrics), log}.run)
 	parts.start("profiles", profiler.run)

@@ -16,6 +16,8 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"go.opentelemetry.io/otel/trace"
+	"go.opentelemetry.io/otel/trace/noop"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/metadata"
@@ -98,6 +100,8 @@ type Options struct {
 	Logger *slog.Logger
 	// Metrics registers the auditor's metrics; nil for none.
 	Metrics prometheus.Registerer
+	// Tracer makes a span for each sweep of a type and for its phases; nil for none.
+	Tracer trace.Tracer
 	// PageSize is the number of objects of one list request: 500, as the API server's own clients use,
 	// keeps one page of 10 kB objects at 5 MB.
 	PageSize int64
@@ -142,6 +146,9 @@ func (o *Options) Validate() error {
 		return errors.New("audit options: Sink is missing")
 	case o.Logger == nil:
 		return errors.New("audit options: Logger is missing")
+	}
+	if o.Tracer == nil {
+		o.Tracer = noop.NewTracerProvider().Tracer("")
 	}
 	if o.PageSize == 0 {
 		o.PageSize = 500

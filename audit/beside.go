@@ -2,10 +2,14 @@ package audit
 
 import (
 	"context"
+	"errors"
 	"math"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
+
+	"go.opentelemetry.io/otel/trace"
 )
 
 // sweep is one reading of all objects of a type.
@@ -15,6 +19,11 @@ type sweep struct {
 	pending sync.WaitGroup // of its tasks in the pool
 	// beside is set where the watch goes on meanwhile and may be ahead of it.
 	beside *beside
+	// offered and judged count objects, for its span; the rest are as they were, or of others.
+	offered, judged atomic.Int64
+	tracer          trace.Tracer
+	ctx             context.Context // of the span
+	span            trace.Span
 }
 
 // beside is a sweep that runs while the watch goes on, so that what happens meanwhile is seen at once and does not wait
@@ -63,8 +72,9 @@ func (w *watcher) bury(id uid) {
 	}
 }
 
-// begin counts another sweep. What asks for one, or for objects to be judged anew, gets it now.
-func (w *watcher) begin() *sweep {
+// begin counts another sweep, beside a watch if there is one. What asks for one, or for objects to be judged anew, gets it
+// now.
+func (w *watcher) begin(b *beside) *sweep {
 	select {
 	case <-w.again:
 	default:
@@ -73,11 +83,14 @@ func (w *watcher) begin() *sweep {
 	w.swept = time.Now()
 	w.round++
 	w.sweptBy.Store(w.rules.in(w.auditor.opts.Snapshots.Current(), w.typ))
-	return &sweep{round: w.round, began: w.swept}
+	s := &sweep{round: w.round, began: w.swept, beside: b}
+	s.trace(w.auditor.opts.Tracer, w.typ)
+	return s
 }
 
 // finish lets go of what a sweep did not find, when all that it did find has been judged.
 func (w *watcher) finish(s *sweep) {
+	reported := s.enter(phaseReport)
 	seen, lost := w.records.retain(s.round)
 	for _, id := range lost {
 		w.auditor.drop(subject{w, id})
@@ -88,15 +101,18 @@ func (w *watcher) finish(s *sweep) {
 		*c = Coverage{Type: w.typ, Watching: c.Watching, Listed: time.Now(), Heard: time.Now()}
 	})
 	w.counted()
+	reported(nil)
+	s.end(nil)
 }
 
 // beginBeside begins a sweep, while the watch goes on.
 func (w *watcher) beginBeside(ctx context.Context) {
 	ctx, stop := context.WithCancel(ctx)
-	b := &beside{sweep: w.begin(), stop: stop, done: make(chan error, 1), buried: map[uid]struct{}{}}
-	b.sweep.beside = b
+	b := &beside{stop: stop, done: make(chan error, 1), buried: map[uid]struct{}{}}
+	b.sweep = w.begin(b)
 	w.setBeside(b)
 	go func() {
+		judged := b.sweep.enter(phaseJudge)
 		stream, _, err := w.readAll(ctx, b.sweep)
 		if stream != nil {
 			stream.Stop()
@@ -105,6 +121,7 @@ func (w *watcher) beginBeside(ctx context.Context) {
 		if err == nil {
 			err = ctx.Err() // objects may have been left out
 		}
+		judged(err)
 		b.done <- err
 	}()
 }
@@ -128,17 +145,23 @@ func (w *watcher) doneBeside(err error) error {
 	b := w.beside
 	b.stop()
 	w.setBeside(nil)
-	if err == nil {
-		w.finish(b.sweep)
+	if err != nil {
+		b.sweep.end(err)
+		return err
 	}
-	return err
+	w.finish(b.sweep)
+	return nil
 }
+
+// errGivenUp is why a sweep beside a watch is not finished that has ended before it.
+var errGivenUp = errors.New("the watch has ended")
 
 // endBeside gives up the sweep beside a watch that has ended, and waits for its end.
 func (w *watcher) endBeside() {
 	if b := w.beside; b != nil {
 		b.stop()
 		_ = <-b.done // given up, whatever became of it
+		b.sweep.end(errGivenUp)
 		w.setBeside(nil)
 	}
 }

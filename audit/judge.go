@@ -131,6 +131,9 @@ func (w *watcher) object(t *task) {
 		return
 	}
 	w.auditor.metrics.judged.WithLabelValues(w.typ.label()).Inc()
+	if t.sweep != nil {
+		t.sweep.judged.Add(1)
+	}
 	now.by, now.print = by, print
 	now.rests = f.Result.Unwatched || len(f.Result.Dependencies) > 0
 	now.due = w.due(&f.Result)

@@ -112,13 +112,19 @@ func (w *watcher) stale(err error) {
 
 // sweep reads and judges all objects. It gives the version to watch from, and the watch if that is how it read them.
 func (w *watcher) sweep(ctx context.Context) (watch.Interface, string, error) {
-	s := w.begin()
+	s := w.begin(nil)
+	judged := s.enter(phaseJudge)
 	stream, version, err := w.readAll(ctx, s)
 	if err != nil {
+		judged(err)
+		s.end(err)
 		return nil, "", err
 	}
 	s.pending.Wait()
-	if err := ctx.Err(); err != nil {
+	err = ctx.Err()
+	judged(err)
+	if err != nil {
+		s.end(err)
 		if stream != nil {
 			stream.Stop()
 		}
@@ -129,8 +135,10 @@ func (w *watcher) sweep(ctx context.Context) (watch.Interface, string, error) {
 }
 
 // readAll offers all objects, as events where the server sends them so, else in pages.
-func (w *watcher) readAll(ctx context.Context, s *sweep) (watch.Interface, string, error) {
+func (w *watcher) readAll(ctx context.Context, s *sweep) (stream watch.Interface, version string, err error) {
 	opts := &w.auditor.opts
+	listed := s.enter(phaseList)
+	defer func() { listed(err) }()
 	if w.streams() {
 		stream, version, err := w.stream(ctx, s)
 		if err == nil || ctx.Err() != nil {
@@ -140,7 +148,7 @@ func (w *watcher) readAll(ctx context.Context, s *sweep) (watch.Interface, strin
 		w.paged.Store(errors.Is(err, errNoStreams))
 		opts.Logger.Debug("Reading a type in pages", "resource", w.typ.label(), "reason", err)
 	}
-	version, err := list(ctx, opts.Client, w.typ, opts.PageSize, func(u *unstructured.Unstructured) { w.offer(ctx, u, s) })
+	version, err = list(ctx, opts.Client, w.typ, opts.PageSize, func(u *unstructured.Unstructured) { w.offer(ctx, u, s) })
 	return nil, version, err
 }
 
@@ -246,6 +254,7 @@ func (w *watcher) offer(ctx context.Context, u *unstructured.Unstructured, s *sw
 	t := task{ctx: ctx, watcher: w, object: u, why: changed, sweep: s}
 	if s != nil {
 		t.why, t.round = swept, s.round
+		s.offered.Add(1)
 	} else {
 		t.round = w.round
 	}

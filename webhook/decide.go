@@ -13,8 +13,10 @@ import (
 // validate asks the validate rules whether the write may pass.
 func (h *Handler) validate(ctx context.Context, c *call, rules *engine.Snapshot, req *engine.Request) *admissionv1.AdmissionResponse {
 	decisions := rules.Validate(ctx, req, c.inputs)
+	c.trail.enter(phaseAnswer)
 	f := sortOut(req, decisions)
 	f.uid = c.uid
+	c.trail.decided(rules, &f)
 	h.record(ctx, c, req, &f)
 	if f.refuses() {
 		h.tell(rules, req, &f)
@@ -28,12 +30,14 @@ func (h *Handler) validate(ctx context.Context, c *call, rules *engine.Snapshot,
 // must not be passed, refuses the write: half a mutation is none.
 func (h *Handler) mutate(ctx context.Context, c *call, rules *engine.Snapshot, req *engine.Request) *admissionv1.AdmissionResponse {
 	m, err := rules.Mutate(ctx, req, c.inputs)
+	c.trail.enter(phaseAnswer)
 	if err != nil {
 		h.logFailure(ctx, c, req, err)
 		return h.unanswered(c, failureRule, http.StatusInternalServerError, err)
 	}
 	f := sortOut(req, m.Decisions)
 	f.uid = c.uid
+	c.trail.decided(rules, &f)
 	h.record(ctx, c, req, &f)
 	if f.refuses() {
 		h.tell(rules, req, &f)

@@ -65,6 +65,7 @@ type call struct {
 	kind      string // as metrics name it
 	decision  decision
 	inputs    *engine.Inputs
+	trail     *trail
 }
 
 // ServeHTTP answers a review.
@@ -75,7 +76,9 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	c := &call{target: t, started: time.Now(), operation: "unknown", kind: "other"}
+	c.trail = h.trail(r, c)
 	resp := h.answer(w, r, c)
+	c.trail.enter(phaseAnswer)
 	status := http.StatusOK
 	if c.uid == "" && resp.Result != nil {
 		status = int(resp.Result.Code)
@@ -85,6 +88,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
 	w.WriteHeader(status)
 	_, _ = w.Write(body) // whoever asked may be gone
+	c.trail.end(c)
 	h.metrics.requests.WithLabelValues(c.hook.String(), c.operation, c.kind, string(c.decision)).Inc()
 	h.metrics.duration.WithLabelValues(c.hook.String()).Observe(time.Since(c.started).Seconds())
 }
@@ -115,6 +119,7 @@ func (h *Handler) answer(w http.ResponseWriter, r *http.Request, c *call) (resp 
 		h.metrics.inFlight.Dec()
 		h.metrics.bytes.Sub(float64(length))
 	}()
+	c.trail.enter(phaseRead)
 	req, resp := h.read(w, r, c)
 	if resp != nil {
 		return resp
@@ -168,6 +173,7 @@ func (h *Handler) read(w http.ResponseWriter, r *http.Request, c *call) (*reques
 		return nil, h.invalid(c, failureReview, http.StatusBadRequest, err)
 	}
 	c.uid = req.UID
+	c.trail.about(req)
 	if err := req.check(); err != nil {
 		return nil, h.invalid(c, failureReview, http.StatusBadRequest, err)
 	}
@@ -177,17 +183,18 @@ func (h *Handler) read(w http.ResponseWriter, r *http.Request, c *call) (*reques
 
 // review decides a request. One that is spared, or that no rule is about, is let pass as it came, undecoded.
 func (h *Handler) review(r *http.Request, c *call, req *request) *admissionv1.AdmissionResponse {
+	c.trail.enter(phaseMatch)
 	if h.spares(req) {
 		c.decision = spared
 		return Allowed(c.uid, Notes{})
 	}
 	v := h.view()
 	if v == nil {
-		return h.unanswered(c, failureNotReady, http.StatusServiceUnavailable, errors.New("no policies are loaded yet"))
+		return h.unasked(c, req, failureNotReady, http.StatusServiceUnavailable, errors.New("no policies are loaded yet"))
 	}
 	kind, ok := h.kindOf(req)
 	if !ok {
-		return h.unanswered(c, failureKind, http.StatusInternalServerError,
+		return h.unasked(c, req, failureKind, http.StatusInternalServerError,
 			fmt.Errorf("the kind of resource %s, whose subresource %s is written, is not known yet", req.Resource.Resource, req.SubResource))
 	}
 	resource := engine.Resource{Kind: kind, Plural: req.Resource.Resource, SubResource: req.SubResource}
@@ -206,6 +213,7 @@ func (h *Handler) review(r *http.Request, c *call, req *request) *admissionv1.Ad
 		c.decision = allowed
 		return Allowed(c.uid, Notes{})
 	}
+	c.trail.enter(phaseDecode)
 	subject, err := req.decode(kind)
 	if err != nil {
 		return h.invalid(c, failureReview, http.StatusBadRequest, err)
@@ -218,6 +226,7 @@ func (h *Handler) review(r *http.Request, c *call, req *request) *admissionv1.Ad
 	ctx, cancel := context.WithDeadline(r.Context(), deadline(r, c))
 	defer cancel()
 	c.inputs = h.inputs(c, v)
+	c.trail.enter(c.hook.String())
 	var resp *admissionv1.AdmissionResponse
 	if c.hook == Mutate {
 		resp = h.mutate(ctx, c, rules, subject)
@@ -259,8 +268,16 @@ func deadline(r *http.Request, c *call) time.Time {
 func (h *Handler) invalid(c *call, why failure, code int, err error) *admissionv1.AdmissionResponse {
 	h.metrics.errors.WithLabelValues(c.hook.String(), string(why)).Inc()
 	c.decision = invalid
-	h.opts.Logger.Warn("an admission review cannot be answered", "webhook", c.hook.String(), "uid", c.uid, "code", code, "error", err)
+	h.opts.Logger.Warn("an admission review cannot be answered", append(c.review(), "code", code, "error", err)...)
 	return Errored(c.uid, code, err, Notes{})
+}
+
+// unasked settles by the failurePolicy a review that no rule could be asked about.
+func (h *Handler) unasked(c *call, req *request, why failure, code int, err error) *admissionv1.AdmissionResponse {
+	h.opts.Logger.Warn("no rule could be asked about an admission review: settled by failurePolicy", append(c.review(),
+		"operation", string(req.Operation), "kind", req.Kind.Kind, "namespace", req.Namespace, "user", req.UserInfo.Username,
+		"failurePolicy", string(c.failurePolicy()), "error", err)...)
+	return h.unanswered(c, why, code, err)
 }
 
 // unanswered settles by the failurePolicy what could not be evaluated at all.

@@ -38,7 +38,7 @@ func TestADenialNamesPolicyRulePathAndWhatToDo(t *testing.T) {
 	if got := d.metric(t, "holdfast_admission_requests_total{decision=denied,kind=Pod,operation=CREATE,webhook=validate}"); got != 1 {
 		t.Errorf("denied is counted as %v", got)
 	}
-	if !strings.Contains(d.log.String(), `msg="refused a write" webhook=validate uid=u-1 operation=CREATE object="Pod default/web" user=alice dryRun=false rules=[require-team/check-team]`) {
+	if !strings.Contains(d.log.String(), `msg="refused a write" webhook=validate uid=u-1 operation=CREATE kind=Pod namespace=default object="Pod default/web" user=alice dryRun=false rules=[require-team/check-team]`) {
 		t.Errorf("the log says %s", d.log)
 	}
 }

@@ -14,13 +14,25 @@ import (
 )
 
 // The log names objects, policies and rules. It never shows an object, nor a message, which may be made of
-// one.
+// one. Each line about a review has its uid, which the API server's audit log has too (see reviewKey), and the trace if there
+// is one. What two lines have in common but uid, object and trace tells whether they are alike (see package logs).
 
 func (c *call) attrs(req *engine.Request) []any {
-	return []any{
-		"webhook", c.hook.String(), "uid", c.uid, "operation", string(req.Operation),
-		"object", describe(req), "user", req.User.Username, "dryRun", req.DryRun,
+	kind := req.Kind.Kind
+	if req.SubResource != "" {
+		kind += "/" + req.SubResource
 	}
+	return append(c.review(), "operation", string(req.Operation), "kind", kind, "namespace", req.Namespace,
+		"object", describe(req), "user", req.User.Username, "dryRun", req.DryRun)
+}
+
+// review is what every line about a review begins with.
+func (c *call) review() []any {
+	out := []any{"webhook", c.hook.String(), "uid", c.uid}
+	if c.trail != nil {
+		out = append(out, "trace", c.trail.id())
+	}
+	return out
 }
 
 func (h *Handler) logDenial(ctx context.Context, c *call, req *engine.Request, denials []*engine.Decision) {
@@ -60,8 +72,8 @@ func (h *Handler) logPanic(ctx context.Context, c *call, p any) {
 	if err, ok := p.(runtime.Error); ok {
 		text = err.Error()
 	}
-	h.opts.Logger.ErrorContext(ctx, "an admission review made the handler panic", "webhook", c.hook.String(), "uid", c.uid,
-		"panic", text, "stack", string(debug.Stack()))
+	h.opts.Logger.ErrorContext(ctx, "an admission review made the handler panic", append(c.review(),
+		"panic", text, "stack", string(debug.Stack()))...)
 }
 
 // shedLog lets one line through in a while: under overload, a line for each review would be load itself.

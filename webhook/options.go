@@ -6,6 +6,7 @@ import (
 	"log/slog"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"go.opentelemetry.io/otel/trace"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/holdfast-io/holdfast/engine"
@@ -53,6 +54,9 @@ type Options struct {
 	Logger *slog.Logger
 	// Metrics is where the holdfast_admission_* metrics are registered. Default: nowhere.
 	Metrics prometheus.Registerer
+	// Tracer makes a span for each review, below that of the API server, and one for each of its phases and slow rules. Default:
+	// nil, none, which costs nothing.
+	Tracer trace.Tracer
 	// MaxBodyBytes is how long a review may be. Default: 16 MiB. The API server takes writes of 3 MiB; in
 	// JSON an object that came as protobuf is up to 2.5 times as long, and an update sends two of them.
 	MaxBodyBytes int64

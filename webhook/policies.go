@@ -146,7 +146,7 @@ func (h *PolicyHandler) answer(ctx context.Context, req *request) (resp *admissi
 	}
 	defer func() {
 		if p := recover(); p != nil {
-			h.logger.ErrorContext(ctx, "checking a policy ended unexpectedly", "policy", describe(subject), "panic", fmt.Sprint(p))
+			h.logger.ErrorContext(ctx, "checking a policy ended unexpectedly", "uid", req.UID, "policy", describe(subject), "panic", fmt.Sprint(p))
 			resp, what = Allowed(req.UID, Notes{Warnings: []string{"holdfast could not check this policy; its log tells more"}}), unchecked
 		}
 	}()
@@ -168,7 +168,7 @@ func (h *PolicyHandler) answer(ctx context.Context, req *request) (resp *admissi
 		notes.Warnings = policyWarnings(append([]string{"this policy is broken: " + problems[0].String()}, remarks...))
 		return Allowed(req.UID, notes), allowed
 	}
-	h.logger.InfoContext(ctx, "refused a policy", "policy", describe(subject), "user", subject.User.Username, "problem", problems[0].String())
+	h.logger.InfoContext(ctx, "refused a policy", "uid", req.UID, "policy", describe(subject), "user", subject.User.Username, "problem", problems[0].String())
 	return brokenPolicy(req.UID, problems, notes), denied
 }
 

@@ -86,17 +86,22 @@ func (t *timing) follow(policies []*engine.Policy) map[*engine.Policy][2]prometh
 // stopwatch measures the rules of one review.
 type stopwatch struct {
 	hook      Hook
-	observers map[*engine.Policy][2]prometheus.Observer
+	observers map[*engine.Policy][2]prometheus.Observer // nil for none
+	trail     *trail                                    // nil for none
 	began     time.Time
 }
 
-// inputs gives what the rules of a review are to be evaluated with: measured, if it is its turn.
+// inputs gives what the rules of a review are to be evaluated with: measured, if it is its turn or traced.
 func (h *Handler) inputs(c *call, v *view) *engine.Inputs {
-	if h.timing.reviews.Add(1)%timedEvery != 0 {
+	turn := h.timing.reviews.Add(1)%timedEvery == 0
+	if !turn && c.trail == nil {
 		return &h.opts.Inputs
 	}
-	in := h.opts.Inputs
-	in.Watch = &stopwatch{hook: c.hook, observers: v.times}
+	in, w := h.opts.Inputs, &stopwatch{hook: c.hook, trail: c.trail}
+	if turn {
+		w.observers = v.times
+	}
+	in.Watch = w
 	return &in
 }
 
@@ -105,7 +110,9 @@ func (s *stopwatch) Began(*engine.Rule) { s.began = time.Now() }
 
 // Decided implements engine.Watch.
 func (s *stopwatch) Decided(d *engine.Decision) {
+	ended := time.Now()
 	if o := s.observers[d.Policy][s.hook]; o != nil {
-		o.Observe(time.Since(s.began).Seconds())
+		o.Observe(ended.Sub(s.began).Seconds())
 	}
+	s.trail.rule(d, s.began, ended)
 }

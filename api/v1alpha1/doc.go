@@ -51,6 +51,8 @@ const (
 	AnnotationStrategy = Group + "/strategy"
 	// AnnotationAfter on a policy names the policies whose plans come first.
 	AnnotationAfter = Group + "/after"
+	// AnnotationTraceparent on a Remediation names its trace, as the HTTP header traceparent does.
+	AnnotationTraceparent = Group + "/traceparent"
 	// LabelGroup on a Remediation is the same for all of one policy and rule.
 	LabelGroup = Group + "/group"
 )

@@ -84,6 +84,7 @@ at fault is planned, proved and shown as Remediations (--reconcile-mode).`,
 	settleFlags(cmd, &opts.Settle)
 	ledgerFlags(cmd, &opts.Ledger)
 	lookupFlags(cmd, &opts.Lookups)
+	observeFlags(cmd, &opts.Traces, &opts.Logs)
 	flags.BoolVar(&printConfig, "print-config", false, "write the values in force and where each comes from, and end")
 	return cmd
 }
@@ -108,6 +109,18 @@ func reportFlags(cmd *cobra.Command, o *app.ReportOptions) {
 func lookupFlags(cmd *cobra.Command, o *app.LookupOptions) {
 	cmd.Flags().StringArrayVar(&o.AllowedServices, "allowed-service-url", o.AllowedServices, "`URL` of a service that policies may call: its host, and with a path what is below it (repeatable; default: none)")
 	cmd.Flags().DurationVar(&o.Timeout, "lookup-timeout", o.Timeout, "longest `DURATION` of one look-up of a rule")
+}
+
+// observeFlags adds the flags of traces and of the log.
+func observeFlags(cmd *cobra.Command, t *app.TraceOptions, l *app.LogOptions) {
+	flags := cmd.Flags()
+	flags.StringVar(&t.Endpoint, "otlp-endpoint", t.Endpoint, "`URL` of a collector for traces, by OTLP over HTTP: http://HOST:4318 or https://HOST:4318 (default: no traces)")
+	flags.StringVar(&t.CAFile, "otlp-ca-file", t.CAFile, "`FILE` with the CA of the collector's certificate (default: those of the system)")
+	flags.StringVar(&t.HeadersFile, "otlp-headers-file", t.HeadersFile, "`FILE` with headers for the collector, NAME: VALUE on a line each")
+	flags.Float64Var(&t.Ratio, "trace-ratio", t.Ratio, "`SHARE` of the admission reviews that are traced, 0 to 1, where the API server does not say; sweeps and Remediations always are")
+	flags.StringSliceVar(&t.Attributes, "trace-attribute", t.Attributes, "`KEY=VALUE` on all spans, such as k8s.cluster.name=prod (repeatable)")
+	flags.IntVar(&l.Repeats, "log-repeats", l.Repeats, "`NUMBER` of lines that are alike to log in an interval, before the rest are only counted; 0 for all")
+	flags.DurationVar(&l.Interval, "log-repeats-interval", l.Interval, "`DURATION` of that interval")
 }
 
 // settleFlags adds the flags of when findings are taken for drift.

@@ -247,7 +247,10 @@ func TestRemediationsAreCarriedOut(t *testing.T) {
 	}
 	c.tiers(t, metav1.NamespaceDefault, "tier-a", "tier-b", "tier-c", "asked-a", "both", "most-1", "most-2", "most-3", "most-4", "most-5", "most-6", "fought-a")
 	c.deployments(t, "shop-a", "shop-b", "shop-c", "frail-a", "frail-b")
-	p := c.serve(t, c.executing(t, "holdfast"))
+	spans := newCollector(t)
+	o := c.executing(t, "holdfast")
+	o.Args = append(o.Args, "--otlp-endpoint", spans.URL, "--trace-ratio", "0")
+	p := c.serve(t, o)
 
 	t.Run("the canary comes first, and waves follow", func(t *testing.T) {
 		r := c.awaitRemediation(t, "tier", "Succeeded: tier-a Succeeded, tier-b Succeeded, tier-c Succeeded")
@@ -276,9 +279,13 @@ func TestRemediationsAreCarriedOut(t *testing.T) {
 		}
 		c.have(t, "lead", "asked-a")
 		c.ask(t, &next, `{"spec":{"approval":{"decision":"Approve","planDigest":"`+next.Spec.PlanDigest+`"}}}`)
-		c.awaitRemediation(t, "asked", "Succeeded: asked-a Succeeded")
+		done := c.awaitRemediation(t, "asked", "Succeeded: asked-a Succeeded")
 		c.have(t, "gold", "asked-a")
+		id := strings.Split(done.Metadata.Annotations["holdfast.dev/traceparent"]+"--", "-")[1]
+		spans.trace(t, id, " > remediation", "remediation > apply", "remediation > approval", "remediation > finding",
+			"remediation > outcome", "remediation > plan", "remediation > propose", "remediation > verify")
 	})
+	t.Run("a review is in the trace of its request", func(t *testing.T) { c.reviewIsTraced(t, spans) })
 	t.Run("most of what a rule matches is left alone", func(t *testing.T) {
 		c.awaitRemediation(t, "most", "Approved share/ShareTooLarge: ")
 		c.have(t, "lead", "most-1", "most-6")

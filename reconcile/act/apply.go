@@ -186,7 +186,7 @@ func (w *working) carryOut(ready []prepared) (time.Duration, bool, error) {
 			continue
 		}
 		t := w.target(p.target)
-		stored, err := w.opts.Objects.Write(w.ctx, &Write{
+		stored, err := w.send(spanApply, p.target, &Write{
 			Kind: kindOf(t), Namespace: t.Namespace, Name: t.Name, UID: t.UID, Manager: FieldManager,
 			ResourceVersion: metaText(p.object, "resourceVersion"), Patch: p.ops,
 		})

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"go.opentelemetry.io/otel/trace"
+	"go.opentelemetry.io/otel/trace/noop"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/holdfast-io/holdfast/api/v1alpha1"
@@ -177,6 +179,8 @@ type Options struct {
 	Tell    func(t *v1alpha1.Target, what Event, message string)
 	Logger  *slog.Logger
 	Metrics prometheus.Registerer // nil for none
+	// Tracer makes the spans of what is done, in the trace of each Remediation; nil for none.
+	Tracer trace.Tracer
 	// Workers is how many Remediations are carried out side by side. Default 4: each waits for the API server, for health
 	// and for its pauses most of its time.
 	Workers int
@@ -233,6 +237,9 @@ func (o *Options) Validate() error {
 	}
 	if o.Attempts == 0 {
 		o.Attempts = 5
+	}
+	if o.Tracer == nil {
+		o.Tracer = noop.NewTracerProvider().Tracer("")
 	}
 	if o.Tell == nil {
 		o.Tell = func(*v1alpha1.Target, Event, string) {}

@@ -58,6 +58,7 @@ func (w *working) conclude(phase v1alpha1.Phase, message string) (time.Duration,
 		return 0, false, err
 	}
 	w.metrics.concluded.WithLabelValues(string(phase)).Inc()
+	w.ended(phase)
 	w.opts.Logger.Info("a remediation has ended", "name", w.r.Name, "phase", string(phase), "message", message)
 	return 0, false, nil
 }

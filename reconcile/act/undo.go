@@ -137,7 +137,7 @@ func (w *working) goBack(ready []prepared) error {
 			continue
 		}
 		t, res := w.target(p.target), result(w.r, p.target)
-		_, err := w.opts.Objects.Write(w.ctx, &Write{
+		_, err := w.send(spanRollBack, p.target, &Write{
 			Kind: kindOf(t), Namespace: t.Namespace, Name: t.Name, UID: t.UID, Manager: BackManager,
 			ResourceVersion: metaText(p.object, "resourceVersion"), Patch: p.ops,
 		})

@@ -29,6 +29,9 @@ func (w *working) verify(targets []int) (time.Duration, bool, error) {
 			continue
 		}
 		moved = true
+		if res.Time != nil {
+			w.looked(i, res.Time.Time, state)
+		}
 		w.put(w.r, i, state, message)
 		switch state {
 		case v1alpha1.TargetSucceeded:

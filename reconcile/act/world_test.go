@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"go.opentelemetry.io/otel/trace"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
@@ -43,6 +44,7 @@ var errLost = errors.New("the connection is lost")
 // process may die.
 type world struct {
 	now      time.Time
+	tracer   trace.Tracer
 	real     bool // the clock is the bubble's
 	snapshot *engine.Snapshot
 	version  int
@@ -177,7 +179,7 @@ func (w *world) Current() *engine.Snapshot { return w.snapshot }
 func (w *world) executor(t testing.TB) *Executor {
 	t.Helper()
 	e, err := New(Options{
-		Objects: w, Book: book{w}, Gates: w, Journal: w, Snapshots: w, Inputs: w.inputs, Logger: slog.New(slog.DiscardHandler),
+		Objects: w, Book: book{w}, Gates: w, Journal: w, Snapshots: w, Inputs: w.inputs, Logger: slog.New(slog.DiscardHandler), Tracer: w.tracer,
 		Resource: func(schema.GroupVersionKind) (schema.GroupVersionResource, bool) {
 			return schema.GroupVersionResource{Group: "example.com", Version: "v1", Resource: "things"}, true
 		},

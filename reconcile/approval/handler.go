@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"go.opentelemetry.io/otel/trace"
+	"go.opentelemetry.io/otel/trace/noop"
 	admissionv1 "k8s.io/api/admission/v1"
 	authenticationv1 "k8s.io/api/authentication/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -56,6 +58,8 @@ type Options struct {
 	Now     func() time.Time
 	Logger  *slog.Logger
 	Metrics prometheus.Registerer // nil for none
+	// Tracer makes a span for each decision, in the trace of its Remediation; nil for none.
+	Tracer trace.Tracer
 }
 
 // Handler answers the reviews of Remediations.
@@ -78,6 +82,9 @@ func NewHandler(opts Options) (*Handler, error) {
 	}
 	if opts.Lasts == 0 {
 		opts.Lasts = DefaultLasts
+	}
+	if opts.Tracer == nil {
+		opts.Tracer = noop.NewTracerProvider().Tracer("")
 	}
 	if opts.Now == nil {
 		opts.Now = time.Now
@@ -125,31 +132,34 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 func (h *Handler) answer(ctx context.Context, req *admissionv1.AdmissionRequest) *admissionv1.AdmissionResponse {
 	out := &admissionv1.AdmissionResponse{UID: req.UID}
+	began := time.Now()
 	patch, warnings, err := h.review(ctx, req)
 	var raw []byte
 	if err == nil && len(patch) > 0 {
 		raw, err = json.Marshal(patch)
 	}
 	var refused refusal
+	outcome := "stamped"
 	switch {
 	case errors.As(err, &refused):
-		h.count("refused")
-		h.opts.Logger.Info("refused a write of a remediation", "name", req.Name, "user", req.UserInfo.Username, "reason", refused.reason)
+		outcome = "refused"
+		h.opts.Logger.Info("refused a write of a remediation", "uid", string(req.UID), "name", req.Name, "user", req.UserInfo.Username, "reason", refused.reason)
 		out.Result = &metav1.Status{Status: metav1.StatusFailure, Code: http.StatusForbidden, Reason: metav1.StatusReasonForbidden, Message: refused.reason}
 	case err != nil:
-		h.count("failed")
-		h.opts.Logger.Warn("could not judge a write of a remediation", "name", req.Name, "user", req.UserInfo.Username, "error", err)
+		outcome = "failed"
+		h.opts.Logger.Warn("could not judge a write of a remediation", "uid", string(req.UID), "name", req.Name, "user", req.UserInfo.Username, "error", err)
 		out.Result = &metav1.Status{Status: metav1.StatusFailure, Code: http.StatusInternalServerError, Reason: metav1.StatusReasonInternalError, Message: "holdfast could not judge this: " + err.Error()}
 	case len(patch) == 0:
-		h.count("let_pass")
+		outcome = "let_pass"
 		out.Allowed, out.Warnings = true, warnings
 	default:
-		h.count("stamped")
-		h.opts.Logger.Info("stamped a write of a remediation", "name", req.Name, "user", req.UserInfo.Username)
+		h.opts.Logger.Info("stamped a write of a remediation", "uid", string(req.UID), "name", req.Name, "user", req.UserInfo.Username)
 		kind := admissionv1.PatchTypeJSONPatch
 		out.Allowed, out.Warnings, out.Patch, out.PatchType = true, warnings, raw, &kind
 	}
+	h.reviews.WithLabelValues(outcome).Inc()
+	if outcome != "let_pass" {
+		h.trace(ctx, req, outcome, began)
+	}
 	return out
 }
-
-func (h *Handler) count(outcome string) { h.reviews.WithLabelValues(outcome).Inc() }

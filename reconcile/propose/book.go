@@ -41,6 +41,8 @@ type book struct {
 	metrics  *metrics
 	client   dynamic.ResourceInterface
 	informer cache.SharedIndexInformer
+	// times says when the objects of a Remediation were found and planned for.
+	times func(*v1alpha1.Remediation) map[string]times
 }
 
 // entry is a Remediation as far as it counts here.
@@ -51,6 +53,7 @@ type entry struct {
 	generation                        int64
 	created                           metav1.Time
 	ended                             time.Time // zero for one that has not, or says no time
+	annotations                       map[string]string
 }
 
 // newBook makes a book that calls changed when a Remediation is gone.
@@ -106,7 +109,7 @@ func (b *book) entries() []entry {
 		}
 		e := entry{
 			name: u.GetName(), uid: string(u.GetUID()), version: u.GetResourceVersion(), group: u.GetLabels()[v1alpha1.LabelGroup],
-			generation: u.GetGeneration(), created: u.GetCreationTimestamp(),
+			generation: u.GetGeneration(), created: u.GetCreationTimestamp(), annotations: u.GetAnnotations(),
 		}
 		e.digest, _, _ = unstructured.NestedString(u.Object, "spec", "planDigest")
 		phase, _, _ := unstructured.NestedString(u.Object, "status", "phase")
@@ -183,6 +186,7 @@ func (b *book) create(ctx context.Context, w *plan.Proposal) error {
 	if b.opts.Part != "" {
 		r.Labels[LabelPart] = b.opts.Part
 	}
+	told := b.begin(ctx, &r)
 	object, err := runtime.DefaultUnstructuredConverter.ToUnstructured(&r)
 	if err != nil {
 		return fmt.Errorf("writing Remediation %s: %w", r.Name, err)
@@ -195,6 +199,7 @@ func (b *book) create(ctx context.Context, w *plan.Proposal) error {
 	if err != nil {
 		return fmt.Errorf("creating Remediation %s: %w", r.Name, err)
 	}
+	told.made()
 	b.metrics.plans.WithLabelValues("proposed").Inc()
 	b.opts.Logger.Info("proposed a remediation", "name", r.Name, "policy", r.Spec.Plan.Policy.Name, "rule", r.Spec.Plan.Policy.Rule, "targets", len(r.Spec.Plan.Targets))
 	return b.status(ctx, r.Name, made.GetResourceVersion(), initial(w, &entry{generation: made.GetGeneration()}))
@@ -235,6 +240,7 @@ func (b *book) supersede(ctx context.Context, e *entry, by []string) error {
 		"conditions": []any{condition(metav1.ConditionFalse, "Changed", message)},
 	})
 	if err == nil {
+		b.superseded(ctx, e)
 		b.metrics.plans.WithLabelValues("superseded").Inc()
 		b.opts.Logger.Info("a remediation no longer fits", "name", e.name, "reason", message)
 	}

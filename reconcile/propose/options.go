@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"go.opentelemetry.io/otel/trace"
+	"go.opentelemetry.io/otel/trace/noop"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/holdfast-io/holdfast/api/v1alpha1"
@@ -52,6 +54,8 @@ type Options struct {
 	Part    string
 	Logger  *slog.Logger
 	Metrics prometheus.Registerer // nil for none
+	// Tracer makes the first spans of each Remediation: finding, plan and proposal; nil for none.
+	Tracer trace.Tracer
 	// Quiet is how long nothing must have happened before Remediations are written, and Longest how long they wait at
 	// most. Defaults 2 s, in which the objects of one rollout are found, and 1 min.
 	Quiet, Longest time.Duration
@@ -84,6 +88,9 @@ func (o *Options) Validate() error {
 		return errors.New("propose options: Swept is missing")
 	case o.Logger == nil:
 		return errors.New("propose options: Logger is missing")
+	}
+	if o.Tracer == nil {
+		o.Tracer = noop.NewTracerProvider().Tracer("")
 	}
 	if o.Busy == nil {
 		o.Busy = func() bool { return false }

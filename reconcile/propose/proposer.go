@@ -73,6 +73,7 @@ type plans struct {
 	origins map[string]v1alpha1.Origin
 	settles time.Time
 	items   []plan.Item
+	times   times
 }
 
 // New checks the options and makes a Proposer.
@@ -112,7 +113,7 @@ func (p *Proposer) Found(f Finding) {
 		return
 	}
 	if p.known[f.Object] == nil {
-		p.known[f.Object] = &plans{}
+		p.known[f.Object] = &plans{times: times{found: time.Now()}}
 	}
 	p.known[f.Object].origins, p.known[f.Object].settles = f.Origins, f.Settles
 	if p.queue == nil {
@@ -227,6 +228,7 @@ func (p *Proposer) plan(ctx context.Context, o Object) error {
 	if !known || early { // it comes again when it has settled
 		return nil
 	}
+	began := time.Now()
 	object, err := p.server.read(ctx, o)
 	if errors.Is(err, engine.ErrNotFound) {
 		return nil // Gone tells
@@ -247,12 +249,12 @@ func (p *Proposer) plan(ctx context.Context, o Object) error {
 	if err != nil {
 		return err
 	}
-	p.keep(o, items)
+	p.keep(o, items, began)
 	return nil
 }
 
-// keep remembers what is planned for an object.
-func (p *Proposer) keep(o Object, items []plan.Item) {
+// keep remembers what is planned for an object since a time.
+func (p *Proposer) keep(o Object, items []plan.Item, began time.Time) {
 	items = items[:min(len(items), maxPerObject)]
 	for i := range items {
 		items[i].Planned = nil // it may hold values of a Secret, and a megabyte
@@ -269,6 +271,7 @@ func (p *Proposer) keep(o Object, items []plan.Item) {
 	}
 	p.items += len(items) - len(was.items)
 	was.items = items
+	was.times.began, was.times.ended = began, time.Now()
 	p.changed()
 }
 

@@ -28,6 +28,7 @@ func (p *Proposer) Run(ctx context.Context) error {
 		})
 	}
 	book := newBook(&p.opts, p.metrics, p.changed)
+	book.times = p.timesOf
 	running.Go(func() { book.follow(ctx) })
 	running.Go(func() { p.write(ctx, book) })
 	replan := time.NewTicker(p.opts.Replan)

@@ -109,6 +109,26 @@ listen: {{ printf ":%d" (int .Values.webhook.port) | quote }}
 metrics-listen: {{ printf ":%d" (int .Values.metrics.port) | quote }}
 log-level: {{ .Values.log.level }}
 log-format: {{ .Values.log.format }}
+log-repeats: {{ .Values.log.repeats }}
+log-repeats-interval: {{ .Values.log.repeatsInterval }}
+{{- with .Values.traces }}
+{{- if .endpoint }}
+otlp-endpoint: {{ .endpoint | quote }}
+trace-ratio: {{ .ratio }}
+{{- if .attributes }}
+trace-attribute:
+{{- range $key, $value := .attributes }}
+  - {{ printf "%s=%s" $key $value | quote }}
+{{- end }}
+{{- end }}
+{{- if .caConfigMap }}
+otlp-ca-file: /etc/holdfast/collector-ca/ca.crt
+{{- end }}
+{{- if .headers.secretName }}
+otlp-headers-file: /etc/holdfast/collector/headers
+{{- end }}
+{{- end }}
+{{- end }}
 report-api: {{ .Values.reports.api }}
 report-layout: {{ .Values.reports.layout }}
 report-results: {{ toJson .Values.reports.results }}

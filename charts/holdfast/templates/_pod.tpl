@@ -114,6 +114,16 @@ spec:
           mountPath: /etc/holdfast/clients
           readOnly: true
         {{- end }}
+        {{- if and .root.Values.traces.endpoint .root.Values.traces.caConfigMap }}
+        - name: collector-ca
+          mountPath: /etc/holdfast/collector-ca
+          readOnly: true
+        {{- end }}
+        {{- if and .root.Values.traces.endpoint .root.Values.traces.headers.secretName }}
+        - name: collector
+          mountPath: /etc/holdfast/collector
+          readOnly: true
+        {{- end }}
         {{- if include "holdfast.certificateSecret" .root }}
         - name: certs
           mountPath: /etc/holdfast/certs
@@ -145,6 +155,22 @@ spec:
     - name: clients
       configMap:
         name: {{ . }}
+    {{- end }}
+    {{- with .root.Values.traces }}
+    {{- if and .endpoint .caConfigMap }}
+    - name: collector-ca
+      configMap:
+        name: {{ .caConfigMap }}
+    {{- end }}
+    {{- if and .endpoint .headers.secretName }}
+    - name: collector
+      secret:
+        secretName: {{ .headers.secretName }}
+        defaultMode: 0440
+        items:
+          - key: {{ .headers.secretKey }}
+            path: headers
+    {{- end }}
     {{- end }}
     {{- with include "holdfast.certificateSecret" .root }}
     - name: certs
