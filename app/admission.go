@@ -10,7 +10,7 @@ import (
 	"path/filepath"
 
 	"github.com/prometheus/client_golang/prometheus"
-	"go.opentelemetry.io/otel/trace"
+	oteltrace "go.opentelemetry.io/otel/trace"
 	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
 
 	"github.com/holdfast-io/holdfast/bundle"
@@ -51,7 +51,7 @@ type admissionParts struct {
 	seen      *writes
 	events    *events.Recorder
 	record    *chronicle
-	tracer    trace.Tracer // nil for none
+	tracer    oteltrace.Tracer // nil for none
 	streams   IO
 	metrics   prometheus.Registerer
 }

@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
-	"go.opentelemetry.io/otel/trace"
+	oteltrace "go.opentelemetry.io/otel/trace"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/types"
 
@@ -49,7 +49,7 @@ type executorParts struct {
 	recorder  *events.Recorder
 	log       *slog.Logger
 	metrics   prometheus.Registerer
-	tracer    trace.Tracer // nil for none
+	tracer    oteltrace.Tracer // nil for none
 }
 
 // matches counts what rules match, if anything may be changed.

@@ -28,7 +28,8 @@ func (c *call) attrs(req *engine.Request) []any {
 
 // review is what every line about a review begins with.
 func (c *call) review() []any {
-	out := []any{"webhook", c.hook.String(), "uid", c.uid}
+	const room = 32 // for all that lines say
+	out := append(make([]any, 0, room), "webhook", c.hook.String(), "uid", c.uid)
 	if c.trail != nil {
 		out = append(out, "trace", c.trail.id())
 	}
@@ -47,6 +48,9 @@ func (h *Handler) logDenial(ctx context.Context, c *call, req *engine.Request, d
 }
 
 func (h *Handler) logRule(ctx context.Context, c *call, req *engine.Request, d *engine.Decision) {
+	if !h.opts.Logger.Enabled(ctx, slog.LevelError) {
+		return
+	}
 	h.opts.Logger.ErrorContext(ctx, "a rule could not be evaluated", append(c.attrs(req),
 		"policyKind", d.Policy.Kind, "policy", d.Policy.Key(), "rule", d.Rule.Name, "failurePolicy", string(d.Policy.FailurePolicy), "error", shown(req, d.Err))...)
 }

@@ -44,7 +44,8 @@ func TestServeTakesItsOptionsFromFlags(t *testing.T) {
 		"--deployment", "d", "--break-glass-users", "u", "--break-glass-groups", "g", "--admission=false", "--audit-statefulset", "x", "--pod-name", "x-1", "--resweep", "2h", "--clock-interval", "1m",
 		"--report-api", "openreports.io", "--report-layout", "namespace", "--report-results", "fail,error",
 		"--ledger=false", "--ledger-dsn-file", "f", "--ledger-retention", "24h", "--ledger-max-size", "64Mi",
-		"--events=false", "--settle", "1m", "--settle-namespace", "dev-*=5m,prod=0s")
+		"--events=false", "--settle", "1m", "--settle-namespace", "dev-*=5m,prod=0s",
+		"--otlp-endpoint", "https://c:4318", "--otlp-ca-file", "cc", "--otlp-headers-file", "h", "--trace-ratio", "0.5", "--trace-attribute", "k8s.cluster.name=prod", "--log-repeats", "3", "--log-repeats-interval", "2m")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -57,7 +58,9 @@ func TestServeTakesItsOptionsFromFlags(t *testing.T) {
 		Listen: "127.0.0.1:9443", MetricsListen: "127.0.0.1:8080", StateDir: "s", CertDir: "c",
 		Ledger:  app.LedgerOptions{DSNFile: "f", Retention: 24 * time.Hour, MaxSize: "64Mi"},
 		Settle:  app.SettleOptions{Default: time.Minute, Namespaces: []string{"dev-*=5m", "prod=0s"}},
-		Lookups: app.LookupOptions{AllowedServices: []string{"https://x.example"}, Timeout: 3 * time.Second}, Version: buildInfo().Version,
+		Lookups: app.LookupOptions{AllowedServices: []string{"https://x.example"}, Timeout: 3 * time.Second},
+		Traces:  app.TraceOptions{Endpoint: "https://c:4318", CAFile: "cc", HeadersFile: "h", Ratio: 0.5, Attributes: []string{"k8s.cluster.name=prod"}},
+		Logs:    app.LogOptions{Repeats: 3, Interval: 2 * time.Minute}, Version: buildInfo().Version,
 	}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got %+v, want %+v", got, want)
@@ -90,6 +93,15 @@ func TestServeChecksItsOptions(t *testing.T) {
 		"--ledger-max-size=1Ki":                         `--ledger-max-size "1Ki": expected a size of 16Mi at least, such as 1Gi`,
 		"--lookup-timeout=0s":                           "--lookup-timeout: expected more than 0 and at most 30s",
 		"--lookup-timeout=1m":                           "--lookup-timeout: expected more than 0 and at most 30s",
+		"--otlp-endpoint=collector:4318":                "--otlp-endpoint: expected http://HOST:PORT or https://HOST:PORT",
+		"--otlp-endpoint=https://u:p@c":                 "--otlp-endpoint has a user: expected credentials in --otlp-headers-file, which nobody sees",
+		"--otlp-endpoint=https://c?k=p":                 "--otlp-endpoint takes no query or fragment",
+		"--otlp-ca-file=f":                              "--otlp-ca-file and --otlp-headers-file need --otlp-endpoint",
+		"--otlp-endpoint=http://c --otlp-ca-file=f":     "--otlp-ca-file needs an --otlp-endpoint of https",
+		"--trace-ratio=1.5":                             "--trace-ratio 1.5: expected 0 to 1",
+		"--trace-attribute=prod":                        `--trace-attribute "prod": expected KEY=VALUE`,
+		"--log-repeats=-1":                              "--log-repeats -1: expected a number, or 0 for all lines",
+		"--log-repeats-interval=1ms":                    "--log-repeats-interval 1ms: expected 1s or more",
 		"--allowed-service-url=x.example":               `--allowed-service-url: allowed service "x.example": expected http://HOST or https://HOST, with or without a port and a path`,
 		"--allowed-service-url=http://169.254.169.254/": `--allowed-service-url: allowed service "http://169.254.169.254/": its address is a link-local address`,
 	} {
