@@ -257,6 +257,34 @@ networkPolicy: {enabled: true, webhookFrom: [{ipBlock: {cidr: 10.0.0.0/8}}], met
 			t.Error("a role for authors")
 		}
 	}},
+	"traces to a collector of its own": {`
+log: {repeats: 1000000}
+traces:
+  endpoint: https://collector.observability:4318
+  ratio: 0.05
+  attributes: {k8s.cluster.name: prod, zone: "1"}
+  caConfigMap: collector
+  headers: {secretName: collector-key, secretKey: auth}
+`, func(t *testing.T, rendered string) {
+		configured(t, rendered, `otlp-endpoint: "https://collector.observability:4318"`, "trace-ratio: 0.05", "trace-attribute:", `  - "k8s.cluster.name=prod"`, `  - "zone=1"`,
+			"otlp-ca-file: /etc/holdfast/collector-ca/ca.crt", "otlp-headers-file: /etc/holdfast/collector/headers", "log-repeats: 1000000", "log-repeats-interval: 1m")
+		d := must[appsv1.Deployment](t, rendered, "Deployment", "holdfast")
+		var from []string
+		for _, v := range d.Spec.Template.Spec.Volumes {
+			if v.Name == "collector" || v.Name == "collector-ca" {
+				from = append(from, v.Name)
+			}
+		}
+		mounts := 0
+		for _, m := range d.Spec.Template.Spec.Containers[0].VolumeMounts {
+			if slices.Contains(from, m.Name) {
+				mounts++
+			}
+		}
+		if len(from) != 2 || mounts != 2 {
+			t.Errorf("the volumes %v are mounted %d times", from, mounts)
+		}
+	}},
 	"everything set": {everything, func(t *testing.T, rendered string) {
 		configured(t, rendered, `exception-namespaces: ["team-*"]`, `break-glass-users: ["ana@example.com"]`, `break-glass-groups: ["oncall"]`, "deployment: grip", "webhook-name: night", `listen: ":10443"`, `metrics-listen: ":9090"`, "log-level: debug", "log-format: text")
 		d := must[appsv1.Deployment](t, rendered, "Deployment", "grip")

@@ -109,7 +109,7 @@ listen: {{ printf ":%d" (int .Values.webhook.port) | quote }}
 metrics-listen: {{ printf ":%d" (int .Values.metrics.port) | quote }}
 log-level: {{ .Values.log.level }}
 log-format: {{ .Values.log.format }}
-log-repeats: {{ .Values.log.repeats }}
+log-repeats: {{ int .Values.log.repeats }}
 log-repeats-interval: {{ .Values.log.repeatsInterval }}
 {{- with .Values.traces }}
 {{- if .endpoint }}
