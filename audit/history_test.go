@@ -222,6 +222,28 @@ func TestAStateThatTheControllerHasSeenIsSettled(t *testing.T) {
 	})
 }
 
+// Where the controller has acted on the very state that is found, there is nothing to wait for, and no report to write twice: but
+// what is no part of the spec it has not been asked about.
+func TestWhatTheControllerHasSeenAlreadyIsSettledAtFirstSight(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWatched(t, policyFor("p", "Pod"), strings.Replace(policyFor("q", "Pod"), "metadata: {labels: {team", "spec: {nodeSelector: {team", 1))
+		w.run(t)
+		seen := func(by int64) func(*unstructured.Unstructured) {
+			return func(u *unstructured.Unstructured) {
+				u.SetGeneration(3)
+				u.Object["status"] = map[string]any{"observedGeneration": by}
+			}
+		}
+		w.write(t, "a", "kubectl", nil, seen(3))
+		w.tells(t, "a spec that was seen, with a label that is missing", "a transient not-enforced by kubectl and settled not-enforced by kubectl")
+		w.write(t, "b", "kubectl", team, seen(3))
+		w.tells(t, "a spec that was seen", "b pass and settled not-enforced by kubectl")
+		w.write(t, "c", "kubectl", team, seen(2))
+		w.tells(t, "a spec that was not", "c pass and transient not-enforced by kubectl")
+		w.stop()
+	})
+}
+
 func TestWhatHasStoodLongIsSettledAtFirstSight(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWatched(t, policyFor("p", "Pod"))

@@ -18,6 +18,10 @@ import (
 // pageBytes is the page size of a new file: SQLite's own.
 const pageBytes = 4096
 
+// writerCache is how much of the file the writer keeps in memory, in KiB: the ends of the indexes, into which each entry is put in
+// seven places. With SQLite's own 2 MiB a first sweep of 5,000 objects, which opens 35,000 findings, reads the same pages over and over.
+const writerCache = 8 << 10
+
 // maxWAL is how long SQLite's log may stay after it was folded into the file: some hundred batches.
 const maxWAL = 16 << 20
 
@@ -50,7 +54,7 @@ func openSQLite(ctx context.Context, src Source) (s *Store, err error) {
 	}
 	s.closers = append(s.closers, unlock)
 	// FULL writes to disk at every commit: in WAL mode, what is committed could else be lost with the power.
-	pragmas := []string{"busy_timeout(5000)", "journal_mode(WAL)", "synchronous(FULL)", fmt.Sprintf("journal_size_limit(%d)", maxWAL)}
+	pragmas := []string{"busy_timeout(5000)", "journal_mode(WAL)", "synchronous(FULL)", fmt.Sprintf("journal_size_limit(%d)", maxWAL), fmt.Sprintf("cache_size(-%d)", writerCache)}
 	if src.MaxBytes > 0 {
 		pragmas = append(pragmas, fmt.Sprintf("max_page_count(%d)", src.MaxBytes/pageBytes))
 	}
