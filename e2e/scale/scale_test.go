@@ -157,3 +157,14 @@ func TestTheTableNamesWhatIsNotAsItShouldBe(t *testing.T) {
 		}
 	}
 }
+
+func TestWhatLivesIsReadFromTheHeapProfile(t *testing.T) {
+	const text = "heap profile: 1: 2 [3: 4] @ heap/1048576\n\n# runtime.MemStats\n# Alloc = 7\n# HeapAlloc = 4321\n# HeapSys = 9\n"
+	if got, err := heapAlloc(text); got != 4321 || err != nil {
+		t.Errorf("got %d, %v", got, err)
+	}
+	const want = `read the heap profile: it does not say how much lives: strconv.ParseInt: parsing "": invalid syntax`
+	if _, err := heapAlloc("nothing\n"); err == nil || err.Error() != want {
+		t.Errorf("got %v, want %s", err, want)
+	}
+}

@@ -8,6 +8,8 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
+	"strings"
 	"time"
 
 	"k8s.io/apimachinery/pkg/util/wait"
@@ -101,14 +103,27 @@ func listedSince(m samples, at time.Time) (types []string) {
 
 // heap collects garbage and gives the bytes that live.
 func (s *subject) heap(ctx context.Context, name string) (int64, error) {
-	// Twice, because what has a finalizer takes two rounds.
-	for range 2 {
-		if err := s.get(ctx, "heap?gc=1", filepath.Join(s.profiles, name+"-heap.pprof")); err != nil {
-			return 0, err
-		}
+	// Twice, because what has a finalizer takes two rounds; and the second time as text, which says what lived before it was
+	// written: to write a profile, and to answer with metrics, takes a megabyte or two.
+	if err := s.get(ctx, "heap?gc=1", filepath.Join(s.profiles, name+"-heap.pprof")); err != nil {
+		return 0, err
 	}
-	m, err := s.metrics(ctx)
-	return int64(m.sum("go_memstats_heap_alloc_bytes")), err
+	text, err := s.read(ctx, "heap?gc=1&debug=1")
+	if err != nil {
+		return 0, err
+	}
+	return heapAlloc(string(text))
+}
+
+// heapAlloc reads the line of runtime.MemStats in a heap profile as text.
+func heapAlloc(text string) (int64, error) {
+	_, rest, _ := strings.Cut(text, "\n# HeapAlloc = ")
+	line, _, _ := strings.Cut(rest, "\n")
+	n, err := strconv.ParseInt(line, 10, 64)
+	if err != nil {
+		return 0, fmt.Errorf("read the heap profile: it does not say how much lives: %w", err)
+	}
+	return n, nil
 }
 
 // profiled is how much of a phase is profiled, from its beginning.
@@ -127,26 +142,31 @@ func (s *subject) record(ctx context.Context, name string) (finish func() error)
 }
 
 // get reads a profile into a file, or throws it away where there is no place for it.
-func (s *subject) get(ctx context.Context, what, file string) (err error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+s.profile+"/debug/pprof/"+what, http.NoBody)
-	if err != nil {
-		return fmt.Errorf("take a profile: %w", err)
-	}
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return fmt.Errorf("take a profile: %w", err)
-	}
-	defer func() { _ = resp.Body.Close() }() // read to its end
-	if s.profiles == "" {
-		_, err = io.Copy(io.Discard, resp.Body)
+func (s *subject) get(ctx context.Context, what, file string) error {
+	data, err := s.read(ctx, what)
+	if err != nil || s.profiles == "" {
 		return err
 	}
-	data, err := io.ReadAll(resp.Body)
-	if err == nil {
-		err = os.WriteFile(file, data, 0o600)
-	}
-	if err != nil {
+	if err := os.WriteFile(file, data, 0o600); err != nil {
 		return fmt.Errorf("take a profile: %w", err)
 	}
 	return nil
+}
+
+// read takes a profile.
+func (s *subject) read(ctx context.Context, what string) ([]byte, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+s.profile+"/debug/pprof/"+what, http.NoBody)
+	if err != nil {
+		return nil, fmt.Errorf("take a profile: %w", err)
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return nil, fmt.Errorf("take a profile: %w", err)
+	}
+	defer func() { _ = resp.Body.Close() }() // read to its end
+	data, err := io.ReadAll(resp.Body)
+	if err != nil {
+		return nil, fmt.Errorf("take a profile: %w", err)
+	}
+	return data, nil
 }
