@@ -108,7 +108,7 @@ func (d *decoder) object(depth int) (map[string]any, bool) {
 		return out, true
 	}
 	for {
-		key, ok := d.key()
+		key, ok := d.member()
 		if !ok {
 			return nil, false
 		}
@@ -116,13 +116,30 @@ func (d *decoder) object(depth int) (map[string]any, bool) {
 		if !ok {
 			return nil, false
 		}
-		out[d.name(key)] = value
+		out[key] = value
 		if d.space(); d.next(',') {
 			d.space()
 			continue
 		}
 		return out, d.next('}')
 	}
+}
+
+// member steps over the key of a member and the colon behind it. Keys of managedFields have escapes: k:{\"name\":\"main\"}.
+func (d *decoder) member() (string, bool) {
+	start := d.at
+	if key, ok := d.key(); ok {
+		return d.name(key), true
+	}
+	if d.at = start; d.peek() != '"' {
+		return "", false
+	}
+	key, ok := d.escaped()
+	if d.space(); !ok || !d.next(':') {
+		return "", false
+	}
+	d.space()
+	return key, true
 }
 
 func (d *decoder) list(depth int) ([]any, bool) {
@@ -166,11 +183,14 @@ func (d *decoder) string() (string, bool) {
 	return "", false
 }
 
-// escaped has encoding/json decode the text at hand.
+// escaped decodes the text at hand, which has escapes, or has encoding/json decode it.
 func (d *decoder) escaped() (string, bool) {
 	start := d.at
 	if !d.skipString() {
 		return "", false
+	}
+	if out, ok := unescaped(d.text[start+1 : d.at-1]); ok {
+		return out, true
 	}
 	var out string
 	err := json.Unmarshal([]byte(d.text[start:d.at]), &out)
@@ -189,6 +209,35 @@ func (d *decoder) whole() (any, bool) {
 	}
 	d.at = start
 	return d.number()
+}
+
+// unescaped decodes a text of ASCII with the escapes that JSON in JSON has. It reports false for any other.
+func unescaped(s string) (string, bool) {
+	out := make([]byte, 0, len(s))
+	for i := 0; i < len(s); i++ {
+		c := s[i]
+		switch {
+		case c < ' ' || c >= utf8.RuneSelf:
+			return "", false
+		case c != '\\':
+			out = append(out, c)
+			continue
+		}
+		if i++; i == len(s) {
+			return "", false
+		}
+		switch s[i] {
+		case '"', '\\', '/':
+			out = append(out, s[i])
+		case 'n':
+			out = append(out, '\n')
+		case 't':
+			out = append(out, '\t')
+		default:
+			return "", false
+		}
+	}
+	return string(out), true
 }
 
 func (d *decoder) number() (float64, bool) {
