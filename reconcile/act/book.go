@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"log/slog"
 	"sync/atomic"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -13,83 +12,47 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/dynamic"
-	"k8s.io/client-go/dynamic/dynamicinformer"
-	"k8s.io/client-go/tools/cache"
 
 	"github.com/holdfast-io/holdfast/api/v1alpha1"
 	"github.com/holdfast-io/holdfast/engine"
 	"github.com/holdfast-io/holdfast/reconcile/propose"
 )
 
-// Remediations are those of a cluster.
-type Remediations struct {
-	all     dynamic.Interface
-	client  dynamic.ResourceInterface
-	part    string
-	log     *slog.Logger
-	changes atomic.Int64
-	// informer is there while they are followed.
-	informer atomic.Pointer[cache.SharedIndexInformer]
+// ClusterBook is the Book of a cluster.
+type ClusterBook struct {
+	known  *propose.Remediations
+	client dynamic.ResourceInterface
+	part   string
+	// look is whom Follow tells; nil while nobody follows.
+	look atomic.Pointer[func(name string)]
 }
 
-// NewRemediations makes the Book of a cluster. Part is that of the objects which are planned for here, as the Proposer has it;
-// empty for all.
-func NewRemediations(client dynamic.Interface, part string, log *slog.Logger) *Remediations {
-	return &Remediations{all: client, client: client.Resource(v1alpha1.Remediations()), part: part, log: log}
+// NewClusterBook makes one that goes by the Remediations that are known, which somebody else follows. Part is that of the
+// objects which are planned for here, as the Proposer has it; empty for all.
+func NewClusterBook(known *propose.Remediations, client dynamic.Interface, part string) *ClusterBook {
+	b := &ClusterBook{known: known, client: client.Resource(v1alpha1.Remediations()), part: part}
+	known.Listen(func(before, after *unstructured.Unstructured) {
+		if look := b.look.Load(); look != nil && after != nil && b.concerns(after) && (before == nil || news(before, after)) {
+			(*look)(after.GetName())
+		}
+	})
+	return b
 }
 
-// brief takes out of a Remediation what is long and does not count here: what is done is read anew.
-func brief(object any) (any, error) {
-	u, ok := object.(*unstructured.Unstructured)
-	if !ok {
-		return object, nil
-	}
-	u.SetManagedFields(nil)
-	targets, _, _ := unstructured.NestedSlice(u.Object, "spec", "plan", "targets")
-	for _, t := range targets {
-		if t, ok := t.(map[string]any); ok {
-			for _, long := range []string{"patch", "inverse", "diff", "repairs"} {
-				delete(t, long)
-			}
+// Follow calls look for each Remediation that may have something to be done, until the context ends.
+func (b *ClusterBook) Follow(ctx context.Context, look func(name string)) {
+	b.look.Store(&look)
+	defer b.look.Store(nil)
+	for _, u := range b.known.List() { // those that came before
+		if b.concerns(u) {
+			look(u.GetName())
 		}
 	}
-	if len(targets) > 0 {
-		_ = unstructured.SetNestedSlice(u.Object, targets, "spec", "plan", "targets") // of what was just there
-	}
-	return u, nil
-}
-
-// Follow watches Remediations until the context ends, and calls look for each that may have something to be done.
-func (b *Remediations) Follow(ctx context.Context, look func(name string)) {
-	informer := dynamicinformer.NewFilteredDynamicInformer(b.all, v1alpha1.Remediations(), metav1.NamespaceAll, 0, cache.Indexers{}, nil).Informer()
-	// These calls fail on an informer that runs already, which this one does not.
-	_ = informer.SetTransform(brief)
-	_ = informer.SetWatchErrorHandlerWithContext(func(_ context.Context, _ *cache.Reflector, err error) {
-		b.log.Debug("Watching Remediations was interrupted", "error", err)
-	})
-	_, _ = informer.AddEventHandler(cache.ResourceEventHandlerFuncs{
-		AddFunc: func(object any) {
-			b.changes.Add(1)
-			if u, ok := object.(*unstructured.Unstructured); ok && b.concerns(u) {
-				look(u.GetName())
-			}
-		},
-		UpdateFunc: func(was, is any) {
-			b.changes.Add(1)
-			before, _ := was.(*unstructured.Unstructured)
-			if u, ok := is.(*unstructured.Unstructured); ok && before != nil && b.concerns(u) && news(before, u) {
-				look(u.GetName())
-			}
-		},
-		DeleteFunc: func(any) { b.changes.Add(1) },
-	})
-	b.informer.Store(&informer)
-	defer b.informer.Store(nil)
-	informer.RunWithContext(ctx)
+	<-ctx.Done()
 }
 
 // concerns reports whether a Remediation is of our part, and such that something may be done with it.
-func (b *Remediations) concerns(u *unstructured.Unstructured) bool {
+func (b *ClusterBook) concerns(u *unstructured.Unstructured) bool {
 	if u.GetLabels()[propose.LabelPart] != b.part {
 		return false
 	}
@@ -97,7 +60,8 @@ func (b *Remediations) concerns(u *unstructured.Unstructured) bool {
 		return true
 	}
 	phase, mode := v1alpha1.Phase(field(u, "status", "phase")), v1alpha1.Mode(field(u, "status", "mode"))
-	return phase.Acting() || phase != "" && !phase.Ended() && mode.Allows(v1alpha1.Approve)
+	rejected := field(u, "spec", "approval", "decision") == string(v1alpha1.DecisionReject)
+	return phase.Acting() || phase != "" && !phase.Ended() && (mode.Allows(v1alpha1.Approve) || rejected)
 }
 
 // news reports whether somebody has asked for something, or planned, between two states. That a target has moved on is our own
@@ -112,51 +76,16 @@ func field(u *unstructured.Unstructured, path ...string) string {
 	return s
 }
 
-// Synced reports whether all Remediations are known. They are not while nobody follows them.
-func (b *Remediations) Synced() bool {
-	informer := b.informer.Load()
-	return informer != nil && (*informer).HasSynced()
-}
-
-// Changes counts what has become known: as long as it is the same, All gives the same.
-func (b *Remediations) Changes() int64 { return b.changes.Load() }
-
-// All gives the Remediations of all parts, without patches and diffs.
-func (b *Remediations) All() []v1alpha1.Remediation {
-	informer := b.informer.Load()
-	if informer == nil {
-		return nil
-	}
-	var out []v1alpha1.Remediation
-	for _, object := range (*informer).GetStore().List() {
-		u, ok := object.(*unstructured.Unstructured)
-		if !ok {
-			continue
-		}
-		var r v1alpha1.Remediation
-		if runtime.DefaultUnstructuredConverter.FromUnstructured(u.Object, &r) == nil {
-			out = append(out, r)
-		}
-	}
-	return out
-}
-
 // Generation is that of the spec as it was last heard of; 0 for one that is not known.
-func (b *Remediations) Generation(name string) int64 {
-	informer := b.informer.Load()
-	if informer == nil {
-		return 0
+func (b *ClusterBook) Generation(name string) int64 {
+	if u := b.known.Get(name); u != nil {
+		return u.GetGeneration()
 	}
-	object, ok, _ := (*informer).GetStore().GetByKey(name) // of a store in memory
-	u, is := object.(*unstructured.Unstructured)
-	if !ok || !is {
-		return 0
-	}
-	return u.GetGeneration()
+	return 0
 }
 
 // Read reads a Remediation as it is now.
-func (b *Remediations) Read(ctx context.Context, name string) (*v1alpha1.Remediation, error) {
+func (b *ClusterBook) Read(ctx context.Context, name string) (*v1alpha1.Remediation, error) {
 	u, err := b.client.Get(ctx, name, metav1.GetOptions{})
 	if apierrors.IsNotFound(err) {
 		return nil, engine.ErrNotFound
@@ -172,7 +101,7 @@ func (b *Remediations) Read(ctx context.Context, name string) (*v1alpha1.Remedia
 }
 
 // Write writes the status. The mode and what took its place are whose who plans.
-func (b *Remediations) Write(ctx context.Context, r *v1alpha1.Remediation) error {
+func (b *ClusterBook) Write(ctx context.Context, r *v1alpha1.Remediation) error {
 	status, err := runtime.DefaultUnstructuredConverter.ToUnstructured(&r.Status)
 	if err != nil {
 		return fmt.Errorf("the status of Remediation %s: %w", r.Name, err)

@@ -15,8 +15,6 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/dynamic"
-	"k8s.io/client-go/dynamic/dynamicinformer"
-	"k8s.io/client-go/tools/cache"
 
 	"github.com/holdfast-io/holdfast/api/v1alpha1"
 	"github.com/holdfast-io/holdfast/reconcile/gate"
@@ -37,10 +35,9 @@ const (
 
 // book knows the Remediations of the cluster, and writes them.
 type book struct {
-	opts     *Options
-	metrics  *metrics
-	client   dynamic.ResourceInterface
-	informer cache.SharedIndexInformer
+	opts    *Options
+	metrics *metrics
+	client  dynamic.ResourceInterface
 	// times says when the objects of a Remediation were found and planned for.
 	times func(*v1alpha1.Remediation) map[string]times
 }
@@ -56,55 +53,16 @@ type entry struct {
 	annotations                       map[string]string
 }
 
-// newBook makes a book that calls changed when a Remediation is gone.
-func newBook(opts *Options, m *metrics, changed func()) *book {
-	b := &book{opts: opts, metrics: m, client: opts.Server.Client.Resource(v1alpha1.Remediations())}
-	b.informer = dynamicinformer.NewFilteredDynamicInformer(opts.Server.Client, v1alpha1.Remediations(), metav1.NamespaceAll, 0, cache.Indexers{}, nil).Informer()
-	// These calls fail on an informer that runs already, which this one does not.
-	_ = b.informer.SetTransform(brief)
-	_ = b.informer.SetWatchErrorHandlerWithContext(func(_ context.Context, _ *cache.Reflector, err error) {
-		opts.Logger.Debug("Watching Remediations was interrupted", "error", err)
-	})
-	_, _ = b.informer.AddEventHandler(cache.ResourceEventHandlerFuncs{
-		UpdateFunc: func(was, is any) {
-			if acting(was) && !acting(is) {
-				changed() // what it was about is free to be planned for again
-			}
-		},
-		DeleteFunc: func(any) { changed() },
-	})
-	return b
+// newBook makes a book.
+func newBook(opts *Options, m *metrics) *book {
+	return &book{opts: opts, metrics: m, client: opts.Server.Client.Resource(v1alpha1.Remediations())}
 }
-
-// brief leaves of a Remediation what counts here: plans may have a megabyte. Of one that is being carried out the names of its
-// targets stay.
-func brief(object any) (any, error) {
-	if u, ok := object.(*unstructured.Unstructured); ok {
-		names := targetNames(u)
-		unstructured.RemoveNestedField(u.Object, "spec", "plan")
-		if names != nil {
-			if err := unstructured.SetNestedSlice(u.Object, names, "spec", "plan", "targets"); err != nil {
-				return nil, fmt.Errorf("the targets of Remediation %s: %w", u.GetName(), err)
-			}
-		}
-		unstructured.RemoveNestedField(u.Object, "status", "results")
-		u.SetManagedFields(nil)
-	}
-	return object, nil
-}
-
-// follow watches Remediations until the context ends.
-func (b *book) follow(ctx context.Context) { b.informer.RunWithContext(ctx) }
-
-// ready reports whether all Remediations are known. They are not while the cluster does not define them.
-func (b *book) ready() bool { return b.informer.HasSynced() }
 
 // entries lists the Remediations of our part, the oldest first.
 func (b *book) entries() []entry {
 	var out []entry
-	for _, object := range b.informer.GetStore().List() {
-		u, ok := object.(*unstructured.Unstructured)
-		if !ok || u.GetLabels()[LabelPart] != b.opts.Part || u.GetLabels()[v1alpha1.LabelGroup] == "" {
+	for _, u := range b.opts.Remediations.List() {
+		if u.GetLabels()[LabelPart] != b.opts.Part || u.GetLabels()[v1alpha1.LabelGroup] == "" {
 			continue // of another part, or somebody's own
 		}
 		e := entry{
@@ -128,7 +86,8 @@ func (b *book) entries() []entry {
 	return out
 }
 
-// write makes the Remediations of the cluster those of the items.
+// write makes the Remediations of the cluster those of the items. A plan that somebody has rejected is not proposed again as
+// long as that Remediation is there.
 func (b *book) write(ctx context.Context, items []plan.Item, digest string) error {
 	wanted, err := plan.Remediations(idle(items, b.busy()), digest, b.opts.Strategy)
 	if err != nil {
@@ -137,15 +96,21 @@ func (b *book) write(ctx context.Context, items []plan.Item, digest string) erro
 	existing := b.entries()
 	names := map[string][]string{} // of those that are open, by group
 	open := map[string]*entry{}    // by digest
+	rejected := map[string]*entry{}
 	taken := map[string]bool{}
 	for i := range existing {
 		e := &existing[i]
 		taken[e.name] = true
-		if !e.phase.Ended() {
+		switch {
+		case !e.phase.Ended():
 			open[e.digest] = e
+		case e.phase == v1alpha1.PhaseRejected:
+			rejected[e.digest] = e
 		}
 	}
 	var errs []error
+	var pending []plan.Proposal
+	standing := map[string]bool{} // digests of what somebody has rejected and is still wanted
 	for i := range wanted {
 		w := &wanted[i]
 		r := &w.Remediation
@@ -155,8 +120,15 @@ func (b *book) write(ctx context.Context, items []plan.Item, digest string) erro
 				errs = append(errs, b.status(ctx, e.name, e.version, initial(w, e)))
 			}
 			delete(open, r.Spec.PlanDigest)
+			pending = append(pending, *w)
 			continue
 		}
+		if e := rejected[r.Spec.PlanDigest]; e != nil { // no is no, until something else is to be done
+			names[e.group] = append(names[e.group], e.name)
+			standing[e.digest] = true
+			continue
+		}
+		pending = append(pending, *w)
 		r.Name = free(r.Name, taken)
 		names[r.Labels[v1alpha1.LabelGroup]] = append(names[r.Labels[v1alpha1.LabelGroup]], r.Name)
 		errs = append(errs, b.create(ctx, w))
@@ -166,8 +138,8 @@ func (b *book) write(ctx context.Context, items []plan.Item, digest string) erro
 			errs = append(errs, b.supersede(ctx, e, names[e.group]))
 		}
 	}
-	errs = append(errs, b.tidy(ctx, existing))
-	b.metrics.count(wanted)
+	errs = append(errs, b.tidy(ctx, existing, standing))
+	b.metrics.count(pending)
 	return errors.Join(errs...)
 }
 
@@ -261,15 +233,15 @@ func (b *book) status(ctx context.Context, name, version string, status map[stri
 	return nil
 }
 
-// tidy deletes what has ended and is old, by policy and rule.
-func (b *book) tidy(ctx context.Context, existing []entry) error {
+// tidy deletes what has ended and is old, by policy and rule; but no rejection that stands, which would be proposed anew.
+func (b *book) tidy(ctx context.Context, existing []entry, standing map[string]bool) error {
 	type class struct {
 		group      string
 		superseded bool
 	}
 	ended := map[class][]*entry{}
 	for i := range existing {
-		if e := &existing[i]; e.phase.Ended() {
+		if e := &existing[i]; e.phase.Ended() && !(e.phase == v1alpha1.PhaseRejected && standing[e.digest]) {
 			c := class{e.group, e.phase == v1alpha1.PhaseSuperseded}
 			ended[c] = append(ended[c], e)
 		}

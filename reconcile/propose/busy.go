@@ -11,11 +11,7 @@ import (
 )
 
 // acting reports whether a Remediation is being carried out.
-func acting(object any) bool {
-	u, ok := object.(*unstructured.Unstructured)
-	if !ok {
-		return false
-	}
+func acting(u *unstructured.Unstructured) bool {
 	phase, _, _ := unstructured.NestedString(u.Object, "status", "phase")
 	return v1alpha1.Phase(phase).Acting()
 }
@@ -24,9 +20,8 @@ func acting(object any) bool {
 // is planned for the same rule and object, which may be between two states.
 func (b *book) busy() map[string]bool {
 	out := map[string]bool{}
-	for _, object := range b.informer.GetStore().List() {
-		u, ok := object.(*unstructured.Unstructured)
-		if !ok || !acting(u) {
+	for _, u := range b.opts.Remediations.List() {
+		if !acting(u) {
 			continue
 		}
 		targets, _, _ := unstructured.NestedSlice(u.Object, "spec", "plan", "targets")
@@ -60,19 +55,4 @@ func idle(items []plan.Item, busy map[string]bool) []plan.Item {
 		}
 		return busy[targetKey(group, key)]
 	})
-}
-
-// targetNames are the names of the targets of a Remediation that is being carried out; none of another.
-func targetNames(u *unstructured.Unstructured) []any {
-	if !acting(u) {
-		return nil
-	}
-	var out []any
-	targets, _, _ := unstructured.NestedSlice(u.Object, "spec", "plan", "targets")
-	for _, t := range targets {
-		if t, ok := t.(map[string]any); ok {
-			out = append(out, map[string]any{"apiVersion": t["apiVersion"], "kind": t["kind"], "namespace": t["namespace"], "name": t["name"], "uid": t["uid"]})
-		}
-	}
-	return out
 }

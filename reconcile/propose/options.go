@@ -30,8 +30,10 @@ type Access interface {
 // Options are what a Proposer needs.
 type Options struct {
 	// Server says how the API server is asked.
-	Server    ServerOptions
-	Snapshots Snapshots
+	Server ServerOptions
+	// Remediations are those of the cluster, which somebody follows while the Proposer runs.
+	Remediations *Remediations
+	Snapshots    Snapshots
 	// Inputs gives the look-ups and the clock of an evaluation.
 	Inputs func() *engine.Inputs
 	// Swept reports whether everything has been looked at once: until then nothing is proposed, because plans would grow
@@ -78,6 +80,8 @@ func (o *Options) Validate() error {
 		return errors.New("propose options: Resource is missing")
 	case o.Server.Namespaced == nil:
 		return errors.New("propose options: Namespaced is missing")
+	case o.Remediations == nil:
+		return errors.New("propose options: Remediations is missing")
 	case o.Snapshots == nil:
 		return errors.New("propose options: Snapshots is missing")
 	case o.Inputs == nil:

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/util/workqueue"
 
@@ -87,6 +88,11 @@ func New(opts Options) (*Proposer, error) {
 		return nil, err
 	}
 	p.reset()
+	opts.Remediations.Listen(func(before, after *unstructured.Unstructured) {
+		if after == nil || before != nil && acting(before) && !acting(after) {
+			p.changed() // what it was about is free to be planned for again
+		}
+	})
 	return p, nil
 }
 

@@ -84,7 +84,8 @@ spec:
 			Client: s.client, Access: s, Namespaced: func(schema.GroupVersionKind) bool { return true },
 			Resource: func(k schema.GroupVersionKind) (schema.GroupVersionResource, bool) { return maps, k == mapsKind },
 		},
-		Snapshots: fixed{snapshot}, Swept: func() bool { return s.swept }, Logger: slog.New(slog.DiscardHandler), Metrics: prometheus.NewPedanticRegistry(),
+		Remediations: NewRemediations(s.client, slog.New(slog.DiscardHandler)),
+		Snapshots:    fixed{snapshot}, Swept: func() bool { return s.swept }, Logger: slog.New(slog.DiscardHandler), Metrics: prometheus.NewPedanticRegistry(),
 		Inputs: func() *engine.Inputs { return &engine.Inputs{Lookups: engine.NoLookups{}, Now: time.Now} },
 	})
 	if err != nil {
@@ -97,12 +98,16 @@ func (s *site) run(t *testing.T) (stop func()) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error)
-	go func() { done <- s.Run(ctx) }()
+	for _, run := range []func(context.Context) error{s.opts.Remediations.Run, s.Run} {
+		go func() { done <- run(ctx) }()
+	}
 	synctest.Wait()
 	return func() {
 		cancel()
-		if err := <-done; err != nil {
-			t.Error(err)
+		for range 2 {
+			if err := <-done; err != nil {
+				t.Error(err)
+			}
 		}
 	}
 }
@@ -283,6 +288,81 @@ func TestNothingElseIsProposedForWhatIsBeingChanged(t *testing.T) {
 		time.Sleep(2 * s.opts.Quiet)
 		expect(t, "at its end", s.proposed(t), "a b: Failed (propose)\nb c: Proposed (propose)\nc: Superseded (propose)")
 	})
+}
+
+// A rejection stands until the world changes, or somebody takes it away.
+func TestWhatWasRejectedIsNotProposedAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSite(t)
+		stop := s.run(t)
+		a := s.drift(t, "a")
+		time.Sleep(2 * s.opts.Quiet)
+		s.setPhase(t, v1alpha1.PhaseRejected)
+		s.find(a, engine.Fail)
+		time.Sleep(3 * s.opts.Replan)
+		expect(t, "much later", s.proposed(t), "a: Rejected (propose)")
+		if got := testutil.ToFloat64(s.metrics.pending.WithLabelValues("propose")); got != 0 {
+			t.Errorf("%v plans are pending", got)
+		}
+		stop()
+		s.find(a, engine.Fail)
+		stop = s.run(t)
+		time.Sleep(2 * s.opts.Quiet)
+		expect(t, "after a restart", s.proposed(t), "a: Rejected (propose)")
+		b := s.drift(t, "b")
+		time.Sleep(2 * s.opts.Quiet)
+		expect(t, "with another object", s.proposed(t), "a b: Proposed (propose)\na: Rejected (propose)")
+		s.Gone(b)
+		time.Sleep(2 * s.opts.Quiet)
+		expect(t, "without it again", s.proposed(t), "a b: Superseded (propose)\na: Rejected (propose)")
+		for i := range kept + 1 { // others of the rule that have ended since
+			u := &unstructured.Unstructured{Object: map[string]any{
+				"apiVersion": v1alpha1.GroupVersion().String(), "kind": v1alpha1.KindRemediation,
+				"metadata": map[string]any{"name": fmt.Sprintf("later-%d", i), "labels": map[string]any{v1alpha1.LabelGroup: s.group(t)}, "creationTimestamp": time.Now().UTC().Format(time.RFC3339)},
+				"spec":     map[string]any{"planDigest": fmt.Sprintf("later-%d", i)},
+				"status":   map[string]any{"phase": "Succeeded"},
+			}}
+			if _, err := s.client.Resource(v1alpha1.Remediations()).Create(t.Context(), u, metav1.CreateOptions{}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		time.Sleep(2 * s.opts.Replan)
+		if got := s.proposed(t); !strings.Contains(got, "a: Rejected (propose)") || strings.Contains(got, "a: Proposed") {
+			t.Errorf("among many others: got\n%s", got)
+		}
+		s.remove(t, v1alpha1.PhaseRejected)
+		time.Sleep(2 * s.opts.Quiet)
+		if got := s.proposed(t); !strings.Contains(got, "a: Proposed (propose)") {
+			t.Errorf("when the rejection is deleted: got\n%s", got)
+		}
+		stop()
+	})
+}
+
+// group is the label of the Remediations of the rule.
+func (s *site) group(t *testing.T) string {
+	t.Helper()
+	list, err := s.client.Resource(v1alpha1.Remediations()).List(t.Context(), metav1.ListOptions{})
+	if err != nil || len(list.Items) == 0 {
+		t.Fatal(len(list.Items), err)
+	}
+	return list.Items[0].GetLabels()[v1alpha1.LabelGroup]
+}
+
+// remove deletes those of a phase.
+func (s *site) remove(t *testing.T, phase v1alpha1.Phase) {
+	t.Helper()
+	list, err := s.client.Resource(v1alpha1.Remediations()).List(t.Context(), metav1.ListOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range list.Items {
+		if got, _, _ := unstructured.NestedString(list.Items[i].Object, "status", "phase"); got == string(phase) {
+			if err := s.client.Resource(v1alpha1.Remediations()).Delete(t.Context(), list.Items[i].GetName(), metav1.DeleteOptions{}); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
 }
 
 func TestNothingIsProposedBeforeAllHasBeenLookedAt(t *testing.T) {

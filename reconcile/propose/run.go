@@ -27,9 +27,8 @@ func (p *Proposer) Run(ctx context.Context) error {
 			}
 		})
 	}
-	book := newBook(&p.opts, p.metrics, p.changed)
+	book := newBook(&p.opts, p.metrics)
 	book.times = p.timesOf
-	running.Go(func() { book.follow(ctx) })
 	running.Go(func() { p.write(ctx, book) })
 	replan := time.NewTicker(p.opts.Replan)
 	defer replan.Stop()
@@ -68,7 +67,7 @@ func (p *Proposer) write(ctx context.Context, book *book) {
 			continue
 		case <-timer.C:
 		}
-		if early := p.waiting() > 0 && !since.IsZero() && time.Since(since) < p.opts.Longest; early || !p.opts.Swept() || !book.ready() {
+		if early := p.waiting() > 0 && !since.IsZero() && time.Since(since) < p.opts.Longest; early || !p.opts.Swept() || !p.opts.Remediations.Synced() {
 			timer.Reset(p.opts.Quiet)
 			continue
 		}
