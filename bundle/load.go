@@ -263,6 +263,7 @@ func (l *loader) finish() (*engine.Snapshot, *Summary, error) {
 	for _, g := range l.inOrder(l.summary.GlobalContexts) {
 		contents.GlobalContexts = append(contents.GlobalContexts, g.GlobalContext)
 	}
+	l.problems = append(l.problems, circles(&l.summary)...)
 	if len(l.problems) > 0 {
 		return nil, nil, &Error{sortProblems(l.problems)}
 	}

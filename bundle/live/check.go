@@ -28,6 +28,9 @@ func (s *Source) Check(_ context.Context, object map[string]any) (problems []eng
 		warnings = append(warnings, k.String()+" "+uncounted(k))
 	}
 	compiled, problems := bundle.CompileObject(s.compiler, object)
+	if len(problems) == 0 && compiled.Policy != nil {
+		problems = bundle.Circle(compiled.Policy, s.opts.Store.Current().Policies())
+	}
 	if len(problems) > 0 {
 		return problems, nil
 	}

@@ -275,6 +275,7 @@ func TestWhatIsSaidOfAnObjectBeforeItIsWritten(t *testing.T) {
 			"a ClusterPolicy like the bundle's": {wants("ClusterPolicy", "a", "y"), "", ""},
 			"a Policy like the bundle's":        {wants("Policy", "team/a", "y"), "metadata.name: is not in force: the bundle that Holdfast was started with has a Policy of this name, and one of the cluster cannot take its place", ""},
 			"an unknown field":                  {strings.Replace(wants("ClusterPolicy", "b", "y"), "message:", "massage:", 1), `spec.rules[0].validate.massage: unknown field "massage": did you mean message?`, ""},
+			"an order in a circle":              {strings.Replace(wants("ClusterPolicy", "b", "y"), "{name: b,", "{name: b, annotations: {holdfast.dev/after: b},", 1), "metadata.annotations.holdfast.dev/after: the order is a circle: b after b", ""},
 			"another kind":                      {"{apiVersion: v1, kind: Pod, metadata: {name: a}}", "kind: v1 Pod is no policy", ""},
 			"an exception":                      {exception("holdfast", "x"), "", ""},
 			"an exception elsewhere":            {exception("team", "x"), "", "PolicyException/team/x is not in force: PolicyExceptions of the namespace team do not count (--exception-namespaces)"},
