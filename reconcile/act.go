@@ -101,9 +101,16 @@ func lastWrite(o *unstructured.Unstructured) time.Time {
 
 // carryOut writes one change, over the very state that was evaluated.
 func (k *Keeper) carryOut(ctx context.Context, c *engine.Change, r *engine.Rule, t Trigger) error {
+	if err := k.leave(ctx, c, r); err != nil {
+		return err
+	}
 	ended, err := k.intend(ctx, c, r, t)
 	if err != nil {
 		return fmt.Errorf("%s %s for %s: not done, because it could not be recorded: %w", c.Action, c, who(r), err)
+	}
+	if why := k.opts.Stopped(); why != "" { // the record may have taken its time
+		ended(errors.New("not done: " + why))
+		return &putOff{why, glance}
 	}
 	err = k.write(ctx, c)
 	if err != nil && c.Action == engine.DeleteObject && apierrors.IsNotFound(err) {

@@ -123,6 +123,10 @@ func (k *Keeper) carryOutFor(ctx context.Context, a admitted) error {
 	var errs []error
 	err := wait.ExponentialBackoffWithContext(ctx, attempts(), func(ctx context.Context) (bool, error) {
 		errs = nil
+		if why := k.opts.Stopped(); why != "" {
+			errs = append(errs, &putOff{why, glance})
+			return false, nil
+		}
 		decisions := a.rules.Consequences(ctx, a.req, k.opts.Inputs())
 		for i := range decisions {
 			d := &decisions[i]
@@ -134,7 +138,11 @@ func (k *Keeper) carryOutFor(ctx context.Context, a admitted) error {
 				if d.Status == engine.Skip || (c.Action == engine.UpdateObject && len(c.Patch) == 0) {
 					continue
 				}
-				if err := k.carryOut(ctx, c, d.Rule, triggerOf(a.req)); err != nil {
+				err := k.carryOut(ctx, c, d.Rule, triggerOf(a.req))
+				if off := (*putOff)(nil); errors.As(err, &off) && off.again == 0 {
+					continue // it is not to be made
+				}
+				if err != nil {
 					errs = append(errs, err)
 				}
 			}

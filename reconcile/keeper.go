@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -39,8 +40,13 @@ type Options struct {
 	Inputs func() *engine.Inputs
 	// Journal keeps the record of what is done. Default: nil, there is none.
 	Journal Journal
-	Logger  *slog.Logger
-	Metrics prometheus.Registerer // nil for none
+	// Stopped says why nothing at all may be written; empty if it may. It costs nothing. Default: nil, nothing ever stops it.
+	Stopped func() string
+	// Namespace gives the annotations of a Namespace as they are now, and none of one that is not there. Default: nil,
+	// Namespaces have none.
+	Namespace func(ctx context.Context, name string) (map[string]string, error)
+	Logger    *slog.Logger
+	Metrics   prometheus.Registerer // nil for none
 	// Sweep is how often everything that was generated is looked through for what has lost its trigger, as the
 	// safety net. Default 1 h.
 	Sweep time.Duration
@@ -62,6 +68,12 @@ func (o *Options) Validate() error {
 	case o.Logger == nil:
 		return errors.New("reconcile options: Logger is missing")
 	}
+	if o.Stopped == nil {
+		o.Stopped = func() string { return "" }
+	}
+	if o.Namespace == nil {
+		o.Namespace = func(context.Context, string) (map[string]string, error) { return nil, nil }
+	}
 	if o.Sweep == 0 {
 		o.Sweep = time.Hour
 	}
@@ -82,6 +94,8 @@ func (o *Options) Validate() error {
 type Keeper struct {
 	opts    Options
 	metrics *metrics
+	// stopped counts the workers that have a task in hand and wait for the kill switch.
+	stopped atomic.Int32
 	// admitted are requests that rules follow, on the way from Admitted to Follow.
 	admitted chan admitted
 
@@ -171,7 +185,7 @@ func (k *Keeper) waiting() int {
 	if k.queue == nil {
 		return len(k.early)
 	}
-	return k.queue.Len()
+	return k.queue.Len() + int(k.stopped.Load())
 }
 
 // Found tells what an evaluation of the trigger has come to.
@@ -262,6 +276,9 @@ func (k *Keeper) next(ctx context.Context, queue workqueue.TypedRateLimitingInte
 		return false
 	}
 	defer queue.Done(t)
+	if !k.released(ctx) {
+		return true // it has ended
+	}
 	var err error
 	switch {
 	case t.trigger == Trigger{}:
@@ -271,8 +288,12 @@ func (k *Keeper) next(ctx context.Context, queue workqueue.TypedRateLimitingInte
 	default:
 		err = k.act(ctx, t.trigger)
 	}
+	again, err := later(err)
 	if err == nil {
 		queue.Forget(t)
+		if again > 0 {
+			queue.AddAfter(t, again)
+		}
 		return true
 	}
 	if ctx.Err() != nil {

@@ -281,6 +281,8 @@ const (
 	ManagedElsewhere ObstacleReason = "ManagedElsewhere"
 	// Owned: the object is made by a controller, from a template that no rule finds at fault.
 	Owned ObstacleReason = "Owned"
+	// NotCarriedOut: it is what a rule wants of another object, and no Remediation makes that.
+	NotCarriedOut ObstacleReason = "NotCarriedOut"
 )
 
 // Obstacle is why nothing is done with a target.

@@ -114,8 +114,8 @@ func statesOf(r *v1alpha1.Remediation) map[int]*v1alpha1.TargetResult {
 }
 
 // executable are the targets that are changed at all, in the order in which they are: what others live in and read comes first.
-// What a rule wants of other objects than the one that it matches cannot
-// be planned again from the target alone: --reconcile does it.
+// What a rule wants of other objects than the one that it matches cannot be planned again from the target alone, and has an
+// obstacle (NotCarriedOut); one that was made by hand and has none is left alone all the same.
 func executable(p *v1alpha1.Plan) []int {
 	var out []int
 	for i := range p.Targets {

@@ -120,6 +120,37 @@ func (m *Memory) Breaker(p *v1alpha1.PolicyReference, s Breaker, now time.Time) 
 	return state, until
 }
 
+// Standing is how the circuit breaker of a policy stands, and what it goes by.
+type Standing struct {
+	State BreakerState
+	// Until is when one that is open becomes half open.
+	Until time.Time
+	// Changes is how many changes of the policy ended in the last period, and Failed how many of these failed.
+	Changes, Failed int
+	// Remediation and Target are those of the failure that came last, at Time; empty if none is remembered.
+	Remediation string
+	Target      *v1alpha1.Target
+	Time        time.Time
+}
+
+// Standing says how the circuit breaker of a policy stands, as Breaker does, and why.
+func (m *Memory) Standing(p *v1alpha1.PolicyReference, s Breaker, now time.Time) Standing {
+	var out Standing
+	out.State, out.Until = m.Breaker(p, s, now)
+	for _, o := range m.policy(p).outcomes {
+		if now.Sub(o.at) < s.Period {
+			out.Changes++
+			if o.failed {
+				out.Failed++
+			}
+		}
+		if o.failed && !o.at.Before(out.Time) {
+			out.Remediation, out.Target, out.Time = o.remediation, o.target, o.at
+		}
+	}
+	return out
+}
+
 // tripped reports whether too many of the changes of the period that ends then have failed.
 func tripped(outcomes []outcome, s Breaker, end time.Time) bool {
 	all, failed := 0, 0

@@ -40,10 +40,12 @@ type policyMemory struct {
 	busy     []ownKey // being changed now
 }
 
-// outcome is how a change ended.
+// outcome is how a change ended, and of which target of which Remediation.
 type outcome struct {
-	at     time.Time
-	failed bool
+	at          time.Time
+	failed      bool
+	remediation string
+	target      *v1alpha1.Target
 }
 
 type objectMemory struct {
@@ -113,7 +115,7 @@ func (m *Memory) result(r *v1alpha1.Remediation, res *v1alpha1.TargetResult, now
 	times := max(1, int(res.Attempts))
 	switch res.State {
 	case v1alpha1.TargetSucceeded:
-		policy.outcomes = append(policy.outcomes, outcome{at, false})
+		policy.outcomes = append(policy.outcomes, outcome{at, false, r.Name, t})
 		object.successes = append(object.successes, success{at, r.Name})
 	case v1alpha1.TargetRolledBack:
 		if askedBack(r, t) {
@@ -124,7 +126,7 @@ func (m *Memory) result(r *v1alpha1.Remediation, res *v1alpha1.TargetResult, now
 		}
 		fallthrough
 	case v1alpha1.TargetFailed, v1alpha1.TargetKept:
-		policy.outcomes = append(policy.outcomes, outcome{at, true})
+		policy.outcomes = append(policy.outcomes, outcome{at, true, r.Name, t})
 		object.attempts = append(object.attempts, attempt{at, times, own})
 	case v1alpha1.TargetApplying, v1alpha1.TargetVerifying:
 		object.attempts = append(object.attempts, attempt{at, int(res.Attempts), own})

@@ -18,6 +18,8 @@ type finding struct {
 	mode     v1alpha1.Mode
 	// other is the object that the rule wants changed, if it is not the one that it judges.
 	other *engine.Change
+	// toRead says that nobody carries it out.
+	toRead bool
 
 	source v1alpha1.PatchSource
 	// after is what the object would become; nil if nothing helps.

@@ -14,6 +14,12 @@ func NamespaceMode(annotations map[string]string) v1alpha1.Mode {
 	return modeOf(annotations, v1alpha1.Enforce)
 }
 
+// Kept reports whether what the rules of a policy want of other objects is made at once: unless it says less than Enforce. Its
+// author asked for just these objects; of what a rule finds in the object that it matches nobody did.
+func Kept(p *engine.Policy) bool {
+	return modeOf(p.Annotations, v1alpha1.Enforce).Allows(v1alpha1.Enforce)
+}
+
 // modeOf reads the annotation. With a value that is no mode nothing is planned: whoever wrote it meant to say something,
 // and it may have been less. Of a policy the bundle's load refuses such a value.
 func modeOf(annotations map[string]string, unsaid v1alpha1.Mode) v1alpha1.Mode {

@@ -43,9 +43,12 @@ type Options struct {
 type Others uint8
 
 const (
-	// LeaveOthers: somebody else makes them, or nobody.
+	// LeaveOthers: somebody else makes them at once, but for those of policies that say less (Kept): these are planned as by
+	// ReadOthers.
 	LeaveOthers Others = iota
-	// PlanOthers: they are planned.
+	// ReadOthers: they are planned to be read, because nobody makes them: each has the obstacle NotCarriedOut.
+	ReadOthers
+	// PlanOthers: they are planned like all else, whoever makes them.
 	PlanOthers
 )
 
@@ -174,6 +177,9 @@ func (o *planning) own() ([]Item, error) {
 		if err := o.try(f); err != nil {
 			return nil, err
 		}
+		if f.toRead {
+			f.block(v1alpha1.NotCarriedOut, "what a rule wants of another object serve --reconcile makes at once, where the policy's mode is enforce or is not said: by a Remediation it is never made")
+		}
 		it, err := f.item(o)
 		if err != nil {
 			return nil, err
@@ -227,10 +233,14 @@ func (o *planning) finding(d *engine.Decision) []*finding {
 	if d.Rule.Kind == engine.Validate || (d.Rule.Kind == engine.Mutate && !d.Rule.ChangesOthers()) {
 		return []*finding{{decision: d, mode: mode}}
 	}
+	toRead := o.opts.Others == ReadOthers || o.opts.Others == LeaveOthers && !Kept(d.Policy)
+	if o.opts.Others != PlanOthers && !toRead {
+		return nil
+	}
 	var out []*finding
 	for i := range d.Changes {
-		if c := &d.Changes[i]; o.opts.Others == PlanOthers && (c.Action != engine.UpdateObject || len(c.Patch) > 0) {
-			out = append(out, &finding{decision: d, mode: mode, other: c})
+		if c := &d.Changes[i]; c.Action != engine.UpdateObject || len(c.Patch) > 0 {
+			out = append(out, &finding{decision: d, mode: mode, other: c, toRead: toRead})
 		}
 	}
 	return out

@@ -95,6 +95,17 @@ func TestWhatIsPlanned(t *testing.T) {
 		"nothing that is generated, where somebody else makes it": {
 			policies: []string{policy("twin", "", "ConfigMap", "generate: {apiVersion: v1, kind: Secret, name: twin, namespace: web, synchronize: true, data: {stringData: {a: b}}}")}, subject: shop,
 		},
+		"what is generated, to be read where nobody makes it": {
+			policies: []string{policy("twin", "", "ConfigMap", "generate: {apiVersion: v1, kind: Secret, name: twin, namespace: web, synchronize: true, data: {stringData: {a: b}}}")}, subject: shop,
+			others: ReadOthers, want: `twin/r Secret/twin [NotCarriedOut: what a rule wants of another object serve --reconcile makes at once, where the policy's mode is enforce or is not said: by a Remediation it is never made]`,
+		},
+		"what is generated, to be read where the policy says less": {
+			policies: []string{policy("twin", "holdfast.dev/reconcile: approve", "ConfigMap", "generate: {apiVersion: v1, kind: Secret, name: twin, namespace: web, synchronize: true, data: {stringData: {a: b}}}")}, subject: shop,
+			want: `twin/r Secret/twin [NotCarriedOut: what a rule wants of another object serve --reconcile makes at once, where the policy's mode is enforce or is not said: by a Remediation it is never made]`,
+		},
+		"nothing that is generated, where the policy enforces": {
+			policies: []string{policy("twin", "holdfast.dev/reconcile: enforce", "ConfigMap", "generate: {apiVersion: v1, kind: Secret, name: twin, namespace: web, synchronize: true, data: {stringData: {a: b}}}")}, subject: shop,
+		},
 		"what Helm keeps": {
 			policies: []string{policy("team", "", "ConfigMap", mutating("{data: {team: a}}"))},
 			subject:  `{apiVersion: v1, kind: ConfigMap, metadata: {name: c, namespace: web, labels: {app.kubernetes.io/managed-by: Helm}, annotations: {meta.helm.sh/release-name: shop, meta.helm.sh/release-namespace: web}}, data: {}}`,
