@@ -54,7 +54,7 @@ func (o *ServeOptions) stamps(p admissionParts) (http.Handler, error) {
 		Keys:   o.approvalKeys(p.clients), Lasts: o.Approvals.Lasts, Logger: p.streams.Log, Metrics: p.metrics, Tracer: p.tracer,
 	}
 	if o.Approvals.NotByAuthor {
-		opts.Authors = authors{client: p.clients.dynamic, served: p.served, writes: p.seen}
+		opts.Authors = authors{client: p.clients.dynamic, served: p.served, writes: p.seen, record: p.record}
 	}
 	return approval.NewHandler(opts)
 }

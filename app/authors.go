@@ -5,9 +5,9 @@ import (
 	"fmt"
 	"slices"
 
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/dynamic"
 
@@ -18,32 +18,47 @@ import (
 	"github.com/holdfast-io/holdfast/webhook"
 )
 
-// authors find out who edited a policy last: by what admission remembers, as long as it does. What is not remembered, such as
-// a write from before this program started, or a policy that comes from a file, is not known.
+// authors find out who edited a policy last: by what admission remembers, and beyond that, such as after a restart, by the ledger.
+// What neither knows is not known: a write from while the webhook was away, or a policy that comes from a file. The names in
+// managedFields are those of programs, and whoever writes chooses them, so that they prove nothing.
 type authors struct {
 	client dynamic.Interface
 	served interface{ Resources() []webhook.Resource }
 	writes audit.Writes
+	record interface {
+		// editor gives who wrote a policy as it stands now; empty if it is not on record.
+		editor(ctx context.Context, policy *unstructured.Unstructured) (string, error)
+	}
 }
 
-// LastEditor reads the policy and asks whose write left it so.
+// LastEditor reads the policy and asks whose write left it so. It lists, which is the right that whoever takes policies up has.
 func (a authors) LastEditor(ctx context.Context, policy *v1alpha1.PolicyReference) (string, error) {
 	resource, ok := a.resource(policy)
 	if !ok {
 		return "", fmt.Errorf("%w: the cluster has no policies of kind %s", approval.ErrUnknownAuthor, policy.Kind)
 	}
-	object, err := a.client.Resource(resource).Namespace(policy.Namespace).Get(ctx, policy.Name, metav1.GetOptions{})
-	switch {
-	case apierrors.IsNotFound(err):
-		return "", fmt.Errorf("%w: the policy comes from a file", approval.ErrUnknownAuthor)
-	case err != nil:
+	only := fields.OneTermEqualSelector(metav1.ObjectNameField, policy.Name).String()
+	list, err := a.client.Resource(resource).Namespace(policy.Namespace).List(ctx, metav1.ListOptions{FieldSelector: only})
+	if err != nil {
 		return "", fmt.Errorf("reading it: %w", err)
 	}
-	write, _ := a.writes.Of(ctx, audit.Trace{UID: string(object.GetUID()), Generation: object.GetGeneration(), Newest: newestWrite(object)})
-	if write == nil || write.User == "" {
-		return "", fmt.Errorf("%w: nobody remembers its last write; to write it again makes it known", approval.ErrUnknownAuthor)
+	at := slices.IndexFunc(list.Items, func(u unstructured.Unstructured) bool { return u.GetName() == policy.Name })
+	if at < 0 {
+		return "", fmt.Errorf("%w: the policy comes from a file", approval.ErrUnknownAuthor)
 	}
-	return write.User, nil
+	object := &list.Items[at]
+	write, _ := a.writes.Of(ctx, audit.Trace{UID: string(object.GetUID()), Generation: object.GetGeneration(), Newest: newestWrite(object)})
+	if write != nil && write.User != "" {
+		return write.User, nil
+	}
+	editor, err := a.record.editor(ctx, object)
+	switch {
+	case err != nil:
+		return "", fmt.Errorf("%w: nobody remembers its last write, and the ledger cannot be asked: %w", approval.ErrUnknownAuthor, err)
+	case editor == "":
+		return "", fmt.Errorf("%w: nobody remembers its last write, and it is not in the ledger; to write it again makes it known", approval.ErrUnknownAuthor)
+	}
+	return editor, nil
 }
 
 // resource finds the policies of a kind among those that are taken up.

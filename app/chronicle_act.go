@@ -92,6 +92,9 @@ func (d deeds) Recall(ctx context.Context, deed act.Deed) (act.Record, error) {
 func (d deeds) Conclude(ctx context.Context, r *v1alpha1.Remediation) error {
 	e := entryFor(r)
 	e.Kind, e.Outcome, e.Message = ledger.Concluded, string(r.Status.Phase), r.Status.Message
+	if targets := r.Spec.Plan.Targets; len(targets) == 1 {
+		e.Object = targetObject(&targets[0])
+	}
 	e.Details["targets"] = strconv.Itoa(int(r.Status.Targets.Total))
 	e.Details["done"] = strconv.Itoa(int(r.Status.Targets.Done))
 	e.Details["failed"] = strconv.Itoa(int(r.Status.Targets.Failed))
@@ -150,7 +153,7 @@ func entryFor(r *v1alpha1.Remediation) ledger.Entry {
 func entryOf(d *act.Deed) ledger.Entry {
 	e := entryFor(d.Remediation)
 	t := d.Target
-	e.Object = ledger.Object{APIVersion: t.APIVersion, Kind: t.Kind, Namespace: t.Namespace, Name: t.Name, UID: t.UID}
+	e.Object = targetObject(t)
 	way := "there"
 	if d.Back {
 		way = "back"

@@ -337,7 +337,7 @@ func (r *findingRecord) changes(j *judged) []ledger.Entry {
 		}
 		e := ledger.Entry{
 			Kind: ledger.FindingClosed, Time: j.at, Object: j.object, Bundle: j.bundle, Message: "the rule finds nothing more",
-			Policy: ledger.Policy{Kind: key.policyKind, Name: key.policy, Rule: key.rule},
+			Policy: ledger.Policy{Kind: key.policyKind, Name: key.policy, Rule: key.rule, Digest: r.digestOf(key)},
 		}
 		if j.gone {
 			e.Message = "the object is gone, or no rule matches it any more"
@@ -345,6 +345,16 @@ func (r *findingRecord) changes(j *judged) []ledger.Entry {
 		out = append(out, e)
 	}
 	return out
+}
+
+// digestOf is that of the policy in force; empty for one that is so no more.
+func (r *findingRecord) digestOf(key findingKey) string {
+	for _, p := range r.snapshots.Current().Policies() {
+		if p.Kind == key.policyKind && p.Key() == key.policy {
+			return p.Digest
+		}
+	}
+	return ""
 }
 
 func compareKeys(a, b findingKey) int {

@@ -18,6 +18,7 @@ import (
 	"github.com/holdfast-io/holdfast/reconcile/act"
 	"github.com/holdfast-io/holdfast/reconcile/approval"
 	"github.com/holdfast-io/holdfast/reconcile/gate"
+	"github.com/holdfast-io/holdfast/reconcile/propose"
 	"github.com/holdfast-io/holdfast/webhook"
 )
 
@@ -45,11 +46,14 @@ type executorParts struct {
 	stopped   func() *gate.Switch
 	keys      approval.Keys
 	part      string
-	record    *chronicle
-	recorder  *events.Recorder
-	log       *slog.Logger
-	metrics   prometheus.Registerer
-	tracer    oteltrace.Tracer // nil for none
+	// remediations are all of the cluster.
+	remediations *propose.Remediations
+	book         *act.ClusterBook
+	record       *chronicle
+	recorder     *events.Recorder
+	log          *slog.Logger
+	metrics      prometheus.Registerer
+	tracer       oteltrace.Tracer // nil for none
 }
 
 // matches counts what rules match, if anything may be changed.
@@ -60,19 +64,17 @@ func (o *ServeOptions) matches() *matches {
 	return newMatches()
 }
 
-// executor makes the one that carries out. In the mode propose it changes nothing but, if somebody asks for that, back what was
-// changed in another mode.
-func (o *ServeOptions) executor(p executorParts) (executor, error) {
+// gates makes what stands before a change; nil where nothing is ever proposed.
+func (o *ServeOptions) gates(p executorParts) (*gates, error) {
 	if o.ReconcileMode == Mode(v1alpha1.Report) {
-		return noExecutor{}, nil
+		return nil, nil //nolint:nilnil // gates that are not there
 	}
 	settings, err := o.Gates.settings()
 	if err != nil {
 		return nil, err
 	}
-	remediations := act.NewRemediations(p.clients.dynamic, p.part, p.log)
 	g := &gates{
-		settings: settings, mode: v1alpha1.Mode(o.ReconcileMode), part: p.part, snapshots: p.snapshots, remediations: remediations,
+		settings: settings, mode: v1alpha1.Mode(o.ReconcileMode), part: p.part, snapshots: p.snapshots, remediations: p.remediations,
 		namespaces: p.clients.metadata, keys: p.keys, stopped: p.stopped, now: time.Now,
 		matched: func(policy *v1alpha1.PolicyReference) (int, bool) {
 			if p.matches == nil || !swept(p.auditor()) {
@@ -81,14 +83,20 @@ func (o *ServeOptions) executor(p executorParts) (executor, error) {
 			return p.matches.of(policy), true
 		},
 	}
-	if err := registerStandings(p.metrics, g); err != nil {
-		return nil, err
+	return g, registerStandings(p.metrics, g)
+}
+
+// executor makes the one that carries out. In the mode propose it changes nothing but, if somebody asks for that, back what was
+// changed in another mode.
+func (o *ServeOptions) executor(p executorParts, g *gates) (executor, error) {
+	if g == nil {
+		return noExecutor{}, nil
 	}
 	if p.record == nil && v1alpha1.Mode(o.ReconcileMode).Allows(v1alpha1.Approve) {
 		p.log.Warn("objects may be changed, and no record is kept of it: there is no ledger")
 	}
 	return act.New(act.Options{
-		Objects: act.NewServer(proposedOn(p.clients, p.served)), Book: remediations, Gates: g, Journal: p.record.deeds(), Snapshots: p.snapshots,
+		Objects: act.NewServer(proposedOn(p.clients, p.served)), Book: p.book, Gates: g, Journal: p.record.deeds(), Snapshots: p.snapshots,
 		Inputs: p.inputs, Resource: resourceOf(p.served), Tell: tellChanges(p.recorder), Logger: p.log, Metrics: p.metrics, Tracer: p.tracer,
 	})
 }

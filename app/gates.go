@@ -3,7 +3,6 @@ package app
 import (
 	"context"
 	"fmt"
-	"slices"
 	"sync"
 	"time"
 
@@ -29,7 +28,7 @@ type gates struct {
 	part      string
 	snapshots interface{ Current() *engine.Snapshot }
 	// remediations are all of the cluster.
-	remediations *act.Remediations
+	remediations *propose.Remediations
 	namespaces   metadata.Interface
 	keys         approval.Keys
 	// stopped is how the kill switch stands; nil while that is not known.
@@ -44,16 +43,7 @@ type gates struct {
 }
 
 // Stopped says why nothing at all may be written.
-func (g *gates) Stopped() string {
-	switch s := g.stopped(); {
-	case s == nil:
-		return "it is not known how the kill switch stands"
-	case s.Stopped:
-		return "everything is stopped" + s.String()
-	default:
-		return ""
-	}
-}
+func (g *gates) Stopped() string { return whyStopped(g.stopped()) }
 
 // Apply asks all gates about a target.
 func (g *gates) Apply(ctx context.Context, r *v1alpha1.Remediation, target int, object map[string]any) (act.Verdict, error) {
@@ -64,6 +54,9 @@ func (g *gates) Apply(ctx context.Context, r *v1alpha1.Remediation, target int, 
 	}
 	f.Target, f.Object = t, object
 	v, stops := gate.First(f)
+	if f.Approval.Decision == gate.Rejected { // that ends it, whatever else stands in the way for now
+		v, stops = gate.Verdict{Gate: "approval", Reason: gate.ApprovalRejected, Message: "it was rejected by " + f.Approval.By}, true
+	}
 	if !stops {
 		return act.Verdict{Way: act.Go, Phase: v1alpha1.PhaseApproved}, nil
 	}
@@ -115,18 +108,15 @@ func (g *gates) facts(ctx context.Context, r *v1alpha1.Remediation, namespace st
 	now := g.now()
 	f := &gate.Facts{Now: now, Remediation: r, Switch: g.stopped(), Mode: v1alpha1.Report}
 	var err error
-	if f.Namespace, err = g.annotations(ctx, namespace); err != nil {
+	if f.Namespace, err = namespaceAnnotations(g.namespaces)(ctx, namespace); err != nil {
 		return nil, err
 	}
 	snapshot := g.snapshots.Current()
 	ref := &r.Spec.Plan.Policy
-	at := slices.IndexFunc(snapshot.Policies(), func(p *engine.Policy) bool {
-		return p.Kind == ref.Kind && p.Namespace == ref.Namespace && p.Name == ref.Name
-	})
 	var policy map[string]string
-	if at >= 0 {
-		policy = snapshot.Policies()[at].Annotations
-		f.Mode = v1alpha1.Strictest(g.mode, plan.PolicyMode(snapshot.Policies()[at]), plan.NamespaceMode(f.Namespace))
+	if p := policyIn(snapshot, ref); p != nil {
+		policy = p.Annotations
+		f.Mode = v1alpha1.Strictest(g.mode, plan.PolicyMode(p), plan.NamespaceMode(f.Namespace))
 	}
 	f.Settings, f.Unreadable = gate.Effective(g.settings, policy, f.Namespace)
 	f.Settings.After = gate.After(snapshot.Policies())
@@ -193,17 +183,20 @@ func (g *gates) changed(all []v1alpha1.Remediation, of *v1alpha1.Remediation) in
 	return len(objects)
 }
 
-// annotations gives those of a Namespace as they are now, because a hold is to be heeded at once; none for objects in none.
-func (g *gates) annotations(ctx context.Context, name string) (map[string]string, error) {
-	if name == "" {
-		return nil, nil
+// namespaceAnnotations gives those of a Namespace as they are now, because a hold is to be heeded at once; none for objects in
+// none.
+func namespaceAnnotations(client metadata.Interface) func(ctx context.Context, name string) (map[string]string, error) {
+	return func(ctx context.Context, name string) (map[string]string, error) {
+		if name == "" {
+			return nil, nil
+		}
+		n, err := client.Resource(schema.GroupVersionResource{Version: "v1", Resource: "namespaces"}).Get(ctx, name, metav1.GetOptions{})
+		if apierrors.IsNotFound(err) {
+			return nil, nil
+		}
+		if err != nil {
+			return nil, fmt.Errorf("reading namespace %s: %w", name, err)
+		}
+		return n.Annotations, nil
 	}
-	n, err := g.namespaces.Resource(schema.GroupVersionResource{Version: "v1", Resource: "namespaces"}).Get(ctx, name, metav1.GetOptions{})
-	if apierrors.IsNotFound(err) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, fmt.Errorf("reading namespace %s: %w", name, err)
-	}
-	return n.Annotations, nil
 }

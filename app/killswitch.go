@@ -6,28 +6,27 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"github.com/holdfast-io/holdfast/ledger"
 	"github.com/holdfast-io/holdfast/reconcile/gate"
 	"github.com/holdfast-io/holdfast/reconcile/killswitch"
 )
 
-// killSwitch makes what follows the kill switch.
-func (o *ServeOptions) killSwitch(clients *cluster, record *chronicle, log *slog.Logger, metrics prometheus.Registerer) (*killswitch.Watcher, error) {
+// killSwitch makes what follows the kill switch, and tells when that stands otherwise.
+func (o *ServeOptions) killSwitch(clients *cluster, changed func(), log *slog.Logger, metrics prometheus.Registerer) (*killswitch.Watcher, error) {
 	return killswitch.New(killswitch.Options{
-		Client: clients.kube.CoreV1().ConfigMaps(o.Namespace), Changed: record.switched, Logger: log, Metrics: metrics,
+		Client: clients.kube.CoreV1().ConfigMaps(o.Namespace), Changed: func(gate.Switch) { changed() }, Logger: log, Metrics: metrics,
 	})
 }
 
-// switched records that everything was stopped, or goes on.
-func (c *chronicle) switched(s gate.Switch) {
-	if c == nil {
-		return
+// whyStopped says why nothing at all may be written; empty if it may. What nobody knows stops, too.
+func whyStopped(s *gate.Switch) string {
+	switch {
+	case s == nil:
+		return "it is not known how the kill switch stands"
+	case s.Stopped:
+		return "everything is stopped" + s.String()
+	default:
+		return ""
 	}
-	e := ledger.Entry{Kind: ledger.SwitchChanged, Outcome: "released"}
-	if s.Stopped {
-		e.Outcome, e.Message, e.Actor.User = "stopped", s.Reason, s.By
-	}
-	c.Note(e)
 }
 
 // statusStopped is why nothing is changed at all.

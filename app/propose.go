@@ -25,7 +25,7 @@ type proposer interface {
 	Run(ctx context.Context) error
 }
 
-// proposer makes the one that plans. Those changes of other objects are planned that nobody makes anyway.
+// proposer makes the one that plans. Those changes of other objects are planned, to be read, that nobody makes anyway.
 func (o *ServeOptions) proposer(opts propose.Options) (proposer, error) {
 	if o.ReconcileMode == Mode(v1alpha1.Report) {
 		return noProposer{}, nil
@@ -36,7 +36,7 @@ func (o *ServeOptions) proposer(opts propose.Options) (proposer, error) {
 		return nil, err
 	}
 	if !o.Reconcile {
-		opts.Others = plan.PlanOthers
+		opts.Others = plan.ReadOthers
 	}
 	return propose.New(opts)
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/holdfast-io/holdfast/engine"
 	"github.com/holdfast-io/holdfast/lookup"
 	"github.com/holdfast-io/holdfast/reconcile"
+	"github.com/holdfast-io/holdfast/reconcile/act"
 	"github.com/holdfast-io/holdfast/reconcile/propose"
 	"github.com/holdfast-io/holdfast/report"
 	"github.com/holdfast-io/holdfast/webhook"
@@ -72,9 +73,15 @@ func Serve(ctx context.Context, opts ServeOptions, streams IO) (exit Exit, err e
 	if err != nil {
 		return Failed, err
 	}
+	var stops *stopRecord
+	halt, err := opts.killSwitch(clients, func() { stops.changed() }, log, metrics)
+	if err != nil {
+		return Failed, err
+	}
 	keeper, err := opts.keeper(reconcile.Options{
 		Client: clients.dynamic, Resource: resourceOf(served), Snapshots: snapshots,
-		Inputs: func() *engine.Inputs { return &inputs }, Journal: record.journal(), Logger: log, Metrics: metrics,
+		Inputs: func() *engine.Inputs { return &inputs }, Journal: record.journal(), Stopped: func() string { return whyStopped(halt.State()) },
+		Namespace: namespaceAnnotations(clients.metadata), Logger: log, Metrics: metrics,
 	})
 	if err != nil {
 		return Failed, err
@@ -117,26 +124,30 @@ func Serve(ctx context.Context, opts ServeOptions, streams IO) (exit Exit, err e
 		return Failed, err
 	}
 	found := record.findings(snapshots, division.mine, log)
+	remediations := propose.NewRemediations(clients.dynamic, log)
 	proposer, err := opts.proposer(propose.Options{
-		Server: proposedOn(clients, served), Snapshots: snapshots, Inputs: func() *engine.Inputs { return &inputs },
+		Server: proposedOn(clients, served), Remediations: remediations, Snapshots: snapshots, Inputs: func() *engine.Inputs { return &inputs },
 		Swept: func() bool { return swept(auditor) }, Busy: writer.Busy, Part: division.part(), Logger: log, Metrics: metrics, Tracer: spans.Tracer(),
 	})
 	if err != nil {
 		return Failed, err
 	}
-	halt, err := opts.killSwitch(clients, record, log, metrics)
-	if err != nil {
-		return Failed, err
-	}
 	matches := opts.matches()
-	executor, err := opts.executor(executorParts{
+	acting := executorParts{
 		clients: clients, served: served, snapshots: snapshots, inputs: func() *engine.Inputs { return &inputs }, matches: matches,
-		auditor: func() *audit.Auditor { return auditor }, stopped: halt.State, keys: opts.approvalKeys(clients), part: division.part(), record: record, recorder: recorder,
-		log: log, metrics: metrics, tracer: spans.Tracer(),
-	})
+		auditor: func() *audit.Auditor { return auditor }, stopped: halt.State, keys: opts.approvalKeys(clients), part: division.part(),
+		remediations: remediations, book: act.NewClusterBook(remediations, clients.dynamic, division.part()), record: record, recorder: recorder, log: log, metrics: metrics, tracer: spans.Tracer(),
+	}
+	gates, err := opts.gates(acting)
 	if err != nil {
 		return Failed, err
 	}
+	executor, err := opts.executor(acting, gates)
+	if err != nil {
+		return Failed, err
+	}
+	stops = record.stops(stopRecord{stopped: halt.State, breakers: gates.breakers, log: log})
+	plans := record.plans(remediations, &planRecord{read: acting.book.Read, keys: acting.keys, part: division.part(), log: log})
 	auditor, err = audit.New(audit.Options{
 		Client: clients.dynamic, Metadata: clients.metadata, Discovery: servedTypes{served}, Snapshots: snapshots,
 		Inputs: func() *engine.Inputs { return &inputs }, Sink: findings{writer, keeper, proposer, recorder, found, matches}, Writes: seen, Settle: opts.Settle.audit(), Mine: division.mine, Resweep: opts.Resweep, Clock: opts.ClockInterval, Logger: log, Metrics: metrics, Tracer: spans.Tracer(),
@@ -166,6 +177,7 @@ func Serve(ctx context.Context, opts ServeOptions, streams IO) (exit Exit, err e
 	if recorder != nil {
 		parts.start("events", recorder.Run)
 	}
+	parts.start("kill switch", halt.Run) // on every replica: each carries out what follows from the requests that it admits
 	parts.start("look-ups", lookups.Run)
 	parts.start("discovery", served.Run)
 	parts.start("policies of the cluster", policies.Run)
@@ -196,8 +208,12 @@ func Serve(ctx context.Context, opts ServeOptions, streams IO) (exit Exit, err e
 			if opts.Audit {
 				terms.start("report writer", writer.Run)
 				terms.start("record of findings", found.run)
-				terms.start("kill switch", halt.Run)
+				terms.start("record of what stops changes", stops.run)
+				terms.start("record of plans", plans.run)
 				terms.start("keeper of what rules generate", keeper.Run)
+				if gates != nil {
+					terms.start("watch of remediations", remediations.Run)
+				}
 				terms.start("proposer of remediations", proposer.Run)
 				terms.start("executor of remediations", executor.Run)
 				terms.start("auditor", auditor.Run)

@@ -59,11 +59,8 @@ func (s *standings) Collect(out chan<- prometheus.Metric) {
 	type stop struct{ gate, reason string }
 	stops := map[stop]int32{}
 	var oldest time.Duration
-	policies := map[v1alpha1.PolicyReference]bool{}
 	for i := range all {
 		r := &all[i]
-		p := r.Spec.Plan.Policy
-		policies[v1alpha1.PolicyReference{Kind: p.Kind, Namespace: p.Namespace, Name: p.Name}] = true
 		if r.Labels[propose.LabelPart] != g.part || r.Status.Phase.Ended() {
 			continue
 		}
@@ -85,11 +82,10 @@ func (s *standings) Collect(out chan<- prometheus.Metric) {
 	for st, n := range stops {
 		gauge(s.stops, float64(n), st.gate, st.reason)
 	}
-	memory := gate.Remember(all, now)
 	states := map[gate.BreakerState]int{}
-	for p := range policies {
-		state, _ := memory.Breaker(&p, g.settings.Breaker, now)
-		states[state]++
+	breakers, _ := g.breakers()
+	for i := range breakers {
+		states[breakers[i].State]++
 	}
 	for _, state := range []gate.BreakerState{gate.HalfOpen, gate.Open} {
 		gauge(s.breakers, float64(states[state]), string(state))

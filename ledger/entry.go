@@ -18,8 +18,8 @@ const (
 	// Denied is a write that admission refused. Outcome is fail where a rule said no, error where one could not be
 	// evaluated and its policy must not be passed.
 	Denied Kind = "denied"
-	// Excused is a write that was let pass unexamined because of who made it.
-	Excused Kind = "excused"
+	// PolicyWritten is a write of a policy that admission let pass, and that changes what the policy says.
+	PolicyWritten Kind = "policy-written"
 
 	// FindingOpened and FindingClosed are the two ends of a finding: an object that fails a rule, and does so no more.
 	FindingOpened Kind = "finding-opened"
@@ -27,7 +27,8 @@ const (
 	// FindingStanding says again that a finding is open, because its opening is about to be cut off.
 	FindingStanding Kind = "finding-standing"
 
-	// Planned is a remediation as it was proposed; Superseded is one whose place another took.
+	// Planned is a remediation as it was proposed; Superseded is one whose place another took. Approved and Rejected are what
+	// people decided about one.
 	Planned    Kind = "planned"
 	Superseded Kind = "superseded"
 	Approved   Kind = "approved"
@@ -40,11 +41,9 @@ const (
 	Concluded Kind = "concluded"
 	// RolledBack is a write that was taken back. Its own write has been Intended, too.
 	RolledBack Kind = "rolled-back"
-	// Held is an object that nothing is to be done to for a while, and Released is one of which that is over.
-	Held     Kind = "held"
-	Released Kind = "released"
 
-	// BreakerChanged and SwitchChanged are changes of what stops all acting: of one policy, or altogether.
+	// BreakerChanged and SwitchChanged are changes of what stops all acting: of one policy (outcome opened, half-opened or
+	// closed), or altogether (stopped or released).
 	BreakerChanged Kind = "breaker-changed"
 	SwitchChanged  Kind = "switch-changed"
 	// BundleChanged is another set of policies in force.
@@ -61,9 +60,8 @@ const (
 // Kinds lists the kinds, in the order in which help shows them.
 func Kinds() []Kind {
 	return []Kind{
-		Denied, Excused, FindingOpened, FindingClosed, FindingStanding, Planned, Superseded, Approved, Rejected,
-		Intended, Applied, Concluded, RolledBack, Held, Released, BreakerChanged, SwitchChanged, BundleChanged,
-		Begun, Dropped, Pruned,
+		Denied, PolicyWritten, FindingOpened, FindingClosed, FindingStanding, Planned, Superseded, Approved, Rejected,
+		Intended, Applied, Concluded, RolledBack, BreakerChanged, SwitchChanged, BundleChanged, Begun, Dropped, Pruned,
 	}
 }
 

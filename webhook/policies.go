@@ -40,6 +40,9 @@ type PolicyOptions struct {
 	BreakGlass BreakGlass
 	// Memory keeps who changed what a policy says. Default: nobody does.
 	Memory *Memory
+	// Written is told of each write that changes what a policy says and is let pass; of its object there is the metadata.
+	// Whether the API server stored it is not known. It must return at once. Default: nil, nobody.
+	Written func(*engine.Request)
 	// Logger default: nothing is written.
 	Logger *slog.Logger
 	// Metrics is where holdfast_policy_reviews_total is registered. Default: nowhere.
@@ -52,6 +55,7 @@ type PolicyHandler struct {
 	checker PolicyChecker
 	excused BreakGlass
 	memory  *Memory
+	written func(*engine.Request)
 	logger  *slog.Logger
 	reviews *prometheus.CounterVec
 	limiter limiter
@@ -73,7 +77,7 @@ func NewPolicyHandler(opts PolicyOptions) (*PolicyHandler, error) {
 		return nil, fmt.Errorf("webhook policy options: %w", err)
 	}
 	h := &PolicyHandler{
-		checker: opts.Checker, excused: opts.BreakGlass, memory: opts.Memory, logger: opts.Logger,
+		checker: opts.Checker, excused: opts.BreakGlass, memory: opts.Memory, written: opts.Written, logger: opts.Logger,
 		limiter: limiter{maxCount: maxPolicyReviews, maxBytes: maxPolicyReviews * maxPolicyReviewBytes},
 		reviews: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "holdfast_policy_reviews_total",
@@ -82,6 +86,9 @@ func NewPolicyHandler(opts PolicyOptions) (*PolicyHandler, error) {
 	}
 	if h.logger == nil {
 		h.logger = slog.New(slog.DiscardHandler)
+	}
+	if h.written == nil {
+		h.written = func(*engine.Request) {}
 	}
 	if opts.Metrics != nil {
 		if err := opts.Metrics.Register(h.reviews); err != nil {
@@ -160,6 +167,9 @@ func (h *PolicyHandler) answer(ctx context.Context, req *request) (resp *admissi
 	if len(problems) == 0 {
 		if !same { // whoever changes a label has not written the policy
 			h.memory.passed(&write, nil, time.Now())
+			if !subject.DryRun {
+				h.written(&write)
+			}
 		}
 		return Allowed(req.UID, notes), allowed
 	}

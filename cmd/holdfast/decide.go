@@ -17,7 +17,10 @@ remediations.holdfast.dev. Who approves, and when, is written by Holdfast's webh
 
   # for two hours alone
   holdfast approve no-privileged-containers-1a2b3c4d5e --for 2h`),
-		c.decide(app.VerbReject, "Reject plans, so that they are not carried out", `Reject ends a Remediation that has not begun. It takes the verb "approve" on remediations.holdfast.dev.`,
+		c.decide(app.VerbReject, "Reject plans, so that they are not carried out", `Reject ends a Remediation that has not begun. It takes the verb "approve" on remediations.holdfast.dev.
+
+A rejection stands: the same plan is not proposed again until the object, the rule or what it finds is another. To have it proposed
+again, delete the Remediation.`,
 			`  holdfast reject no-privileged-containers-1a2b3c4d5e --reason "the team mends it in its repository"`),
 		c.decide(app.VerbPause, "Pause Remediations between two objects, or stop everything", `Pause stops a Remediation between two objects until it is resumed. With --everything nothing of any Remediation is changed,
 within a second and after every restart: it makes the ConfigMap holdfast-stop in Holdfast's namespace.`, `  holdfast pause no-privileged-containers-1a2b3c4d5e

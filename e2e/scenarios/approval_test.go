@@ -220,6 +220,36 @@ spec:
 		t.Errorf("a shell completes %s", again)
 	}
 
+	// Who edited the policy is known after a restart, too, by the ledger.
+	stop(t, p)
+	p = c.serve(t, o)
+	eventually(t, "the author to be refused after a restart", func(context.Context) string {
+		if _, _, err := patch("max", `{"spec":{"approval":{"decision":"Approve","stamp":null}}}`); !apierrors.IsForbidden(err) || !strings.Contains(err.Error(), "max edited policy tier last") {
+			return fmt.Sprint(err)
+		}
+		return ""
+	})
+	// A rejection ends it, whatever its mode.
+	if _, _, err := patch("jane", `{"spec":{"approval":{"decision":"Reject","reason":"not now","stamp":null}}}`); err != nil {
+		t.Fatal(err)
+	}
+	c.awaitPlans(t, "tier", `tier/gold ConfigMap/m Rejected Accepted [{"op":"replace","path":"/data/tier","value":"gold"}]`)
+	for kind, want := range map[string]string{
+		"policy-written": "max admitted: ", "planned": "Proposed: rule gold of ClusterPolicy tier", "approved": "jane: fits", "rejected": "jane: not now",
+		"switch-changed": "stopped: an outage",
+	} {
+		eventually(t, "an entry "+kind, func(context.Context) string {
+			var said []string
+			for _, e := range c.chronicle(t, o.StateDir, "--kind", kind) {
+				said = append(said, strings.TrimSpace(e.Actor.User+" "+e.Outcome)+": "+e.Message)
+			}
+			if got := strings.Join(said, "\n"); !strings.Contains(got, want) {
+				return got
+			}
+			return ""
+		})
+	}
+
 	// With the program killed its registration is still there: an approval that nobody could stamp is refused, and the cluster
 	// goes on.
 	p.Kill()

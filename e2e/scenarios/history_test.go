@@ -21,6 +21,7 @@ type chronicled struct {
 	Bundle  string
 	Actor   struct{ User string }
 	Message string
+	Outcome string
 	Request string
 }
 

@@ -3,6 +3,7 @@ package scenarios
 import (
 	"context"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -104,7 +105,8 @@ func TestServeKeepsWhatRulesGenerate(t *testing.T) {
 	create(c.configMap("default", "settings", nil, map[string]string{"log": "info"}))
 	create(c.configMap("default", "marked-a", nil, nil))
 	create(c.configMap("default", "unmarked", nil, nil))
-	p := c.serve(t, c.options(t, "keeper", c.writeBundle(t, "bundle", generating)))
+	options := c.options(t, "keeper", c.writeBundle(t, "bundle", generating))
+	p := c.serve(t, options)
 
 	_, err := c.kube.CoreV1().Namespaces().Create(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "team-a"}}, metav1.CreateOptions{})
 	must(err)
@@ -191,6 +193,46 @@ func TestServeKeepsWhatRulesGenerate(t *testing.T) {
 	if _, err := maps("default").Get(ctx, "owner-of-asked-dry", metav1.GetOptions{}); !apierrors.IsNotFound(err) {
 		t.Errorf("a dry run had a consequence: %v", err)
 	}
+	// What is held is left as it is, and everything while the kill switch is thrown.
+	annotate := func(patch string) {
+		t.Helper()
+		_, err := policies.Patch(ctx, "deny-all", types.MergePatchType, []byte(patch), metav1.PatchOptions{})
+		must(err)
+	}
+	kept := func(what string, others func(context.Context) string) {
+		t.Helper()
+		eventually(t, "what comes after it", others) // it was looked at meanwhile
+		if now := denied(ctx); !strings.Contains(now, "Ingress") || strings.Contains(now, "Egress") {
+			t.Errorf("%s: %s", what, now)
+		}
+	}
+	annotate(`{"metadata":{"annotations":{"holdfast.dev/hold":"always testing"}},"spec":{"policyTypes":["Ingress"]}}`)
+	must(maps("team-a").Delete(ctx, "settings", metav1.DeleteOptions{}))
+	kept("it is held", holds("team-a", "settings", "log", "debug"))
+	halt := c.configMap("holdfast", "holdfast-stop", nil, map[string]string{"reason": "testing"})
+	create(halt)
+	eventually(t, "the kill switch to be told", func(ctx context.Context) string {
+		status, err := c.statusText(ctx, options.MetricsPort)
+		if err != nil || !strings.Contains(status, "testing") {
+			return fmt.Sprintf("%s, %v", status, err)
+		}
+		return ""
+	})
+	must(maps("team-a").Delete(ctx, "settings", metav1.DeleteOptions{}))
+	annotate(`{"metadata":{"annotations":{"holdfast.dev/hold":null}}}`)
+	eventually(t, "what is to be done to wait", func(ctx context.Context) string {
+		n, err := metric(ctx, &options, "holdfast_reconcile_waiting")
+		if err != nil || n == 0 {
+			return fmt.Sprintf("%v wait, %v", n, err)
+		}
+		return ""
+	})
+	if _, err := maps("team-a").Get(ctx, "settings", metav1.GetOptions{}); !apierrors.IsNotFound(err) {
+		t.Errorf("it is made while everything is stopped: %v", err)
+	}
+	must(maps("holdfast").Delete(ctx, halt.Name, metav1.DeleteOptions{}))
+	eventually(t, "what was deleted while everything was stopped", holds("team-a", "settings", "log", "debug"))
+	eventually(t, "what is held no more", denied)
 	stop(t, p)
 	eventually(t, "what was generated to stay when nobody keeps it", denied)
 }
