@@ -102,7 +102,11 @@ func (w *entryWriter) table(entries []ledger.Entry, first bool) {
 		if who == "" {
 			who = e.Actor.Manager
 		}
-		row(e.Time.Format(time.DateTime), what, e.Object.String(), policy, who, cutCell(e.Message))
+		object := e.Object.String()
+		if object == "" && e.Remediation != "" { // a plan for several objects
+			object = "Remediation " + e.Remediation
+		}
+		row(e.Time.Format(time.DateTime), what, object, policy, who, cutCell(e.Message))
 	}
 	_ = tw.Flush() // into the buffer
 }

@@ -23,7 +23,6 @@ var unusedRights = []struct{ pattern, why string }{
 	{"get rbac.authorization.k8s.io/*", "the same"},
 	{"update kyverno.io/policies/status", "of the kinds of policies there are two here; the status of the others is written alike"},
 	{"update policies.kyverno.io/*", "the same"},
-	{"get holdfast.dev/remediations", "whoever lists them sees them; a single one is for what is done with it"},
 	{"delete holdfast.dev/remediations", "those that have ended are deleted after a time"},
 	{"patch core/events", "what happens again is counted on the Event that is there"},
 	{"create wgpolicyk8s.io/*", "the API server asks for it when an apply makes what was not there, and writes no line about that"},
