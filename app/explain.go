@@ -178,7 +178,9 @@ func (x *explainer) findings(ctx context.Context, e *explanation, s plan.Subject
 	if err != nil {
 		return err
 	}
-	list, _, err := pending(ctx, x.clients.dynamic)
+	list, _, err := remediations(ctx, x.clients.dynamic, func(r *v1alpha1.Remediation) bool {
+		return pending(r) || r.Status.Phase == v1alpha1.PhaseRejected // it stands in the way of the same plan
+	})
 	if err != nil && !apierrors.IsNotFound(err) { // a cluster without Remediations has none
 		return err
 	}
@@ -191,6 +193,9 @@ func (x *explainer) findings(ctx context.Context, e *explanation, s plan.Subject
 		f := explainedFinding{
 			Policy: d.Policy.Key(), Rule: d.Rule.Name, Result: result.Result, Message: result.Message,
 			Mode: v1alpha1.Strictest(plan.PolicyMode(d.Policy), plan.NamespaceMode(s.Namespace)),
+		}
+		if (d.Rule.Kind == engine.Generate || d.Rule.ChangesOthers()) && plan.Kept(d.Policy) {
+			f.Mode = plan.NamespaceMode(s.Namespace) // what is wanted of other objects is made unless somebody says less
 		}
 		f.plan(d, items)
 		f.pending(d, list, e.Object.UID)
@@ -214,6 +219,13 @@ func (f *explainedFinding) plan(d *engine.Decision, items []plan.Item) {
 // standsAt says in a few words where a Remediation stands, and at which gates it waits.
 func standsAt(r *v1alpha1.Remediation) string {
 	out := string(r.Status.Phase)
+	if a := r.Spec.Approval; r.Status.Phase == v1alpha1.PhaseRejected && a != nil {
+		out += " by " + a.Approver
+		if a.Reason != "" {
+			out += ": " + a.Reason
+		}
+		return out
+	}
 	for i, g := range r.Status.Gates {
 		if i == 0 {
 			out += ", waits at the gate "

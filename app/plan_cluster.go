@@ -29,7 +29,7 @@ func planCluster(ctx context.Context, opts PlanOptions, streams IO) (Exit, error
 		return Failed, err
 	}
 	defer clients.close()
-	list, version, err := pending(ctx, clients.dynamic)
+	list, version, err := remediations(ctx, clients.dynamic, pending)
 	if err != nil {
 		return Failed, err
 	}
@@ -48,8 +48,11 @@ func planCluster(ctx context.Context, opts PlanOptions, streams IO) (Exit, error
 // pageOfPlans is how many Remediations are asked for at a time: each may have a megabyte.
 const pageOfPlans = 20
 
-// pending lists the Remediations that have not ended, by their names, and the resourceVersion of the list.
-func pending(ctx context.Context, client dynamic.Interface) (list []v1alpha1.Remediation, version string, err error) {
+// pending reports whether a Remediation has not ended.
+func pending(r *v1alpha1.Remediation) bool { return !r.Status.Phase.Ended() }
+
+// remediations lists those that are such, by their names, and the resourceVersion of the list.
+func remediations(ctx context.Context, client dynamic.Interface, such func(*v1alpha1.Remediation) bool) (list []v1alpha1.Remediation, version string, err error) {
 	page := metav1.ListOptions{Limit: pageOfPlans}
 	for {
 		got, err := client.Resource(v1alpha1.Remediations()).List(ctx, page)
@@ -61,7 +64,7 @@ func pending(ctx context.Context, client dynamic.Interface) (list []v1alpha1.Rem
 			if err != nil {
 				return nil, "", err
 			}
-			if !r.Status.Phase.Ended() {
+			if such(r) {
 				list = append(list, *r)
 			}
 		}
