@@ -246,15 +246,21 @@ func (f *explainedFinding) pending(d *engine.Decision, list []v1alpha1.Remediati
 		}
 		for j := range p.Targets {
 			t := &p.Targets[j]
-			if t.UID != uid && (f.Target == nil || t.UID != f.Target.UID) {
+			if t.UID != uid && (f.Target == nil || !sameTarget(t, f.Target)) {
 				continue
 			}
 			f.Remediations = append(f.Remediations, fmt.Sprintf("%s (%s)", list[i].Name, standsAt(&list[i])))
 			if f.DriftedBy == nil {
 				f.DriftedBy = t.DriftedBy
 			}
+			break
 		}
 	}
+}
+
+// sameTarget reports whether two targets are the same object. What is to be created has no UID, and goes by its name.
+func sameTarget(a, b *v1alpha1.Target) bool {
+	return a.UID == b.UID && a.APIVersion == b.APIVersion && a.Kind == b.Kind && a.Namespace == b.Namespace && a.Name == b.Name
 }
 
 // resource finds what is meant by a kind: its name, its plural, and the group behind a dot.

@@ -40,8 +40,8 @@ func writeExplanation(e *explanation, output Format, streams IO) error {
 
 func (p *planPrinter) finding(f *explainedFinding) {
 	p.printf("\n  %s  %s/%s\n  %s\n", p.paint(red, strings.ToUpper(string(f.Result))), f.Policy, f.Rule, f.Message)
-	if who := originText(f.DriftedBy); who != "" {
-		p.printf("  drifted by %s\n", who)
+	if drift := driftText(f.DriftedBy); drift != "" {
+		p.printf("  %s\n", drift)
 	}
 	switch {
 	case f.Target != nil:

@@ -2,6 +2,7 @@ package app
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/csv"
 	"encoding/json"
 	"fmt"
@@ -74,12 +75,13 @@ func (w *entryWriter) close() error {
 
 // table writes a line for each entry, and its message below where the terminal is narrow.
 func (w *entryWriter) table(entries []ledger.Entry, first bool) {
-	tw := tabwriter.NewWriter(w.buffered, 0, 0, 2, ' ', 0)
+	var lines bytes.Buffer // in which every line has every cell, or columns would end where one is empty
+	tw := tabwriter.NewWriter(&lines, 0, 0, 2, ' ', 0)
 	row := func(cells ...string) {
 		for i := range cells {
 			cells[i] = plainCell(cells[i])
 		}
-		_, _ = fmt.Fprintln(tw, strings.TrimRight(strings.Join(cells, "\t"), "\t")) // Flush tells
+		_, _ = fmt.Fprintln(tw, strings.Join(cells, "\t")) // into a buffer
 	}
 	if first {
 		if len(entries) == 0 {
@@ -108,7 +110,10 @@ func (w *entryWriter) table(entries []ledger.Entry, first bool) {
 		}
 		row(e.Time.Format(time.DateTime), what, object, policy, who, cutCell(e.Message))
 	}
-	_ = tw.Flush() // into the buffer
+	_ = tw.Flush() // into a buffer
+	for line := range strings.Lines(lines.String()) {
+		_, _ = fmt.Fprintln(w.buffered, strings.TrimRight(line, " \n")) // Flush tells
+	}
 }
 
 // cutCell shortens a message to what a line of a table takes.

@@ -96,8 +96,8 @@ func (p *planPrinter) target(t *v1alpha1.Target, indent string) {
 	if len(t.Repairs) > 0 {
 		p.printf("%s  also repairs %s\n", indent, strings.Join(t.Repairs, ", "))
 	}
-	if who := originText(t.DriftedBy); who != "" {
-		p.printf("%s  drifted by %s\n", indent, who)
+	if drift := driftText(t.DriftedBy); drift != "" {
+		p.printf("%s  %s\n", indent, drift)
 	}
 	if o := t.Obstacle; o != nil {
 		p.printf("%s  %s\n", indent, p.paint(yellow, string(o.Reason)+": "+o.Message))
@@ -167,6 +167,18 @@ func originText(o *v1alpha1.Origin) string {
 		text += " (" + o.Slip + ")"
 	}
 	return text
+}
+
+// driftText says who brought an object into its state; nothing where nobody knows.
+func driftText(o *v1alpha1.Origin) string {
+	switch who := originText(o); {
+	case who == "":
+		return ""
+	case o.User == "":
+		return "drifted by a write " + who
+	default:
+		return "drifted by " + who
+	}
 }
 
 // remediationOf reads a Remediation as a dynamic client has it.

@@ -16,7 +16,7 @@ func (c *cli) explain() *cobra.Command {
 wants, who brought it about and when, as far as that is known, what would mend it, and what stands in
 the way. The API server is asked to try each change, which needs the right to patch the object; nothing
 is written.`,
-		Example: `  holdfast explain deployment/shop --namespace web
+		Example: `  holdfast explain deployment/shop -n web
 
   # for a program
   holdfast explain clusterrole/admins -o json`,
@@ -32,7 +32,7 @@ is written.`,
 	}
 	flags := cmd.Flags()
 	bundleFlags(cmd, &opts.Bundle, &opts.Packs)
-	flags.StringVar(&opts.Namespace, "namespace", "default", "`NAMESPACE` of the object")
+	flags.StringVarP(&opts.Namespace, "namespace", "n", "default", "`NAMESPACE` of the object")
 	flags.StringVar(&opts.Kubeconfig, "kubeconfig", "", "`FILE` that leads to the cluster (default: $KUBECONFIG or ~/.kube/config)")
 	flags.VarP(config.NewChoice(&opts.Output, app.PlanFormats()), "output", "o", "form of the answer")
 	lookupFlags(cmd, &opts.Lookups)

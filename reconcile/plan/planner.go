@@ -178,7 +178,7 @@ func (o *planning) own() ([]Item, error) {
 			return nil, err
 		}
 		if f.toRead {
-			f.block(v1alpha1.NotCarriedOut, "what a rule wants of another object serve --reconcile makes at once, where the policy's mode is enforce or is not said: by a Remediation it is never made")
+			f.block(v1alpha1.NotCarriedOut, "what a rule wants of another object no Remediation makes: serve --reconcile does, where the mode of the policy is enforce or is not said")
 		}
 		it, err := f.item(o)
 		if err != nil {

@@ -97,11 +97,11 @@ func TestWhatIsPlanned(t *testing.T) {
 		},
 		"what is generated, to be read where nobody makes it": {
 			policies: []string{policy("twin", "", "ConfigMap", "generate: {apiVersion: v1, kind: Secret, name: twin, namespace: web, synchronize: true, data: {stringData: {a: b}}}")}, subject: shop,
-			others: ReadOthers, want: `twin/r Secret/twin [NotCarriedOut: what a rule wants of another object serve --reconcile makes at once, where the policy's mode is enforce or is not said: by a Remediation it is never made]`,
+			others: ReadOthers, want: `twin/r Secret/twin [NotCarriedOut: what a rule wants of another object no Remediation makes: serve --reconcile does, where the mode of the policy is enforce or is not said]`,
 		},
 		"what is generated, to be read where the policy says less": {
 			policies: []string{policy("twin", "holdfast.dev/reconcile: approve", "ConfigMap", "generate: {apiVersion: v1, kind: Secret, name: twin, namespace: web, synchronize: true, data: {stringData: {a: b}}}")}, subject: shop,
-			want: `twin/r Secret/twin [NotCarriedOut: what a rule wants of another object serve --reconcile makes at once, where the policy's mode is enforce or is not said: by a Remediation it is never made]`,
+			want: `twin/r Secret/twin [NotCarriedOut: what a rule wants of another object no Remediation makes: serve --reconcile does, where the mode of the policy is enforce or is not said]`,
 		},
 		"nothing that is generated, where the policy enforces": {
 			policies: []string{policy("twin", "holdfast.dev/reconcile: enforce", "ConfigMap", "generate: {apiVersion: v1, kind: Secret, name: twin, namespace: web, synchronize: true, data: {stringData: {a: b}}}")}, subject: shop,
