@@ -111,7 +111,7 @@ func (o *ServeOptions) admission(ctx context.Context, p admissionParts) (made *d
 		registration.Owners = clusterRole(p.clients.kube, o.WebhookOwner)
 	}
 	if source, ok := p.policies.(*live.Source); ok {
-		reviews, err := webhook.NewPolicyHandler(webhook.PolicyOptions{Checker: source, BreakGlass: spared.BreakGlass, Memory: p.seen.memory, Written: p.record.policyWritten, Logger: log, Metrics: p.metrics})
+		reviews, err := webhook.NewPolicyHandler(webhook.PolicyOptions{Checker: source, BreakGlass: spared.BreakGlass, Memory: p.seen.memory, Written: p.record.policyWritten, Refused: p.record.policyRefused, Logger: log, Metrics: p.metrics})
 		if err != nil {
 			return nil, err
 		}

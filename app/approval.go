@@ -51,7 +51,7 @@ func (o *ServeOptions) approvalKeys(clients *cluster) approval.Keys {
 func (o *ServeOptions) stamps(p admissionParts) (http.Handler, error) {
 	opts := approval.Options{
 		Access: approval.Reviews{Client: p.clients.kube.AuthorizationV1().SubjectAccessReviews()},
-		Keys:   o.approvalKeys(p.clients), Lasts: o.Approvals.Lasts, Logger: p.streams.Log, Metrics: p.metrics, Tracer: p.tracer,
+		Keys:   o.approvalKeys(p.clients), Lasts: o.Approvals.Lasts, Refused: p.record.decisionRefused, Logger: p.streams.Log, Metrics: p.metrics, Tracer: p.tracer,
 	}
 	if o.Approvals.NotByAuthor {
 		opts.Authors = authors{client: p.clients.dynamic, served: p.served, writes: p.seen, record: p.record}

@@ -3,6 +3,7 @@ package app
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -13,8 +14,10 @@ import (
 	"testing"
 	"time"
 
+	admissionv1 "k8s.io/api/admission/v1"
 	authenticationv1 "k8s.io/api/authentication/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/holdfast-io/holdfast/api/v1alpha1"
@@ -134,12 +137,19 @@ func TestEachKindOfEntryIsWritten(t *testing.T) {
 		UID: "request", Operation: engine.Update, Kind: schema.GroupVersionKind{Group: "kyverno.io", Version: "v1", Kind: "ClusterPolicy"}, User: user,
 		Object: map[string]any{"metadata": map[string]any{"name": "p", "uid": "u", "generation": 2.0}},
 	})
+	r.policyRefused(&engine.Request{
+		UID: "request", Operation: engine.Create, Kind: schema.GroupVersionKind{Group: "kyverno.io", Version: "v1", Kind: "Policy"}, User: user,
+		Object: map[string]any{"metadata": map[string]any{"name": "q", "namespace": "shop"}},
+	}, []engine.Problem{{Path: []any{"spec"}, Message: "is empty"}})
+	asked, err := json.Marshal(plannedFor(s, "r"))
+	must(err)
+	r.decisionRefused(&admissionv1.AdmissionRequest{UID: "request", Name: "r", Operation: admissionv1.Update, UserInfo: *user, OldObject: runtime.RawExtension{Raw: asked}}, "ana may not decide")
 	findings := newFindingRecord(r.Recorder, snapshots, nil, log)
 	found := audit.Finding{Object: configMap("x"), Digest: s.Digest(), Seen: time.Now(), Origins: make([]audit.Origin, 1)}
 	found.Origins[0].Write = audit.Write{User: "ana", Manager: "kubectl"}
 	found.Result.Decisions = []engine.Decision{{Policy: p, Rule: p.Rules[0], Status: engine.Fail, Message: "no a"}}
 	findings.Found(&found)
-	_, err := findings.step(ctx)
+	_, err = findings.step(ctx)
 	must(err)
 
 	one := plannedFor(s, "r")
@@ -209,6 +219,8 @@ func TestEachKindOfEntryIsWritten(t *testing.T) {
 		}
 	}
 	const want = `denied | ConfigMap shop/y | p/a (digest) | ana kubectl | fail | no a
+denied | Policy shop/q | shop/q/ | ana  | fail | spec: is empty
+denied | Remediation r | p/a (digest) | ana  | fail | ana may not decide
 policy-written | ClusterPolicy p | p/ | ana  | admitted | 
 finding-opened | ConfigMap shop/x | p/a (digest) | ana kubectl | fail | no a
 finding-closed | ConfigMap shop/x | p/a (digest) |   |  | the object is gone, or no rule matches it any more

@@ -2,11 +2,13 @@ package app
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"strconv"
 	"strings"
 	"time"
 
+	admissionv1 "k8s.io/api/admission/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
@@ -88,6 +90,21 @@ func decidedAs(kind ledger.Kind, one *v1alpha1.Remediation) ledger.Entry {
 		e.Details["expires"] = a.Expires.UTC().Format(time.RFC3339)
 	}
 	return e
+}
+
+// decisionRefused records a decision that was refused: who wanted what, and may not.
+func (c *chronicle) decisionRefused(req *admissionv1.AdmissionRequest, reason string) {
+	if c == nil {
+		return
+	}
+	var about v1alpha1.Remediation
+	_ = json.Unmarshal(req.OldObject.Raw, &about) // of what is created there is none, and less is known
+	e := entryFor(&about)
+	e.Kind, e.Outcome, e.Message, e.Request, e.Remediation = ledger.Denied, "fail", reason, string(req.UID), req.Name
+	e.Object = ledger.Object{APIVersion: v1alpha1.GroupVersion().String(), Kind: v1alpha1.KindRemediation, Name: req.Name, UID: string(about.UID)}
+	e.Actor = ledger.Actor{User: req.UserInfo.Username, Groups: req.UserInfo.Groups}
+	e.Details["operation"] = string(req.Operation)
+	c.Note(e)
 }
 
 // maxPlanDiff is as much of a plan's diffs as an entry takes.

@@ -18,22 +18,38 @@ func (c *chronicle) policyWritten(req *engine.Request) {
 		return
 	}
 	u := &unstructured.Unstructured{Object: req.Object}
+	e := policyEntry(ledger.PolicyWritten, req, u)
+	e.Outcome, e.Details[detailGeneration], e.Details[detailNewest] = "admitted", generationIn(u), newestWrite(u)
+	c.Note(e)
+}
+
+// policyRefused records a policy that was refused because it is broken.
+func (c *chronicle) policyRefused(req *engine.Request, problems []engine.Problem) {
+	if c == nil {
+		return
+	}
+	e := policyEntry(ledger.Denied, req, &unstructured.Unstructured{Object: req.Object})
+	e.Outcome, e.Message, e.Details["problems"] = "fail", problems[0].String(), strconv.Itoa(len(problems))
+	c.Note(e)
+}
+
+// policyEntry is what the entries about a write of a policy have.
+func policyEntry(as ledger.Kind, req *engine.Request, u *unstructured.Unstructured) ledger.Entry {
 	apiVersion, kind := req.Kind.ToAPIVersionAndKind()
 	name := u.GetName()
 	if ns := u.GetNamespace(); ns != "" {
 		name = ns + "/" + name
 	}
 	e := ledger.Entry{
-		Kind:   ledger.PolicyWritten,
+		Kind:   as,
 		Object: ledger.Object{APIVersion: apiVersion, Kind: kind, Namespace: u.GetNamespace(), Name: u.GetName(), UID: string(u.GetUID())},
-		Policy: ledger.Policy{Kind: kind, Name: name}, Request: req.UID, Outcome: "admitted",
-		Details: map[string]string{"operation": string(req.Operation), detailGeneration: generationIn(u), detailNewest: newestWrite(u)},
+		Policy: ledger.Policy{Kind: kind, Name: name}, Request: req.UID, Details: map[string]string{"operation": string(req.Operation)},
 	}
 	if req.User != nil {
 		e.Actor.User, e.Actor.Groups = req.User.Username, req.User.Groups
 	}
 	e.Actor.Manager, _ = req.Options["fieldManager"].(string)
-	c.Note(e)
+	return e
 }
 
 // By these an entry of a written policy is known again from the policy: its generation, and the newest time of its managedFields.

@@ -25,7 +25,7 @@ func newMetrics(reg prometheus.Registerer, k *Keeper) (*metrics, error) {
 		}),
 		dropped: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "holdfast_reconcile_dropped_total",
-			Help: "Requests whose consequences were given up: too many waited, or they failed again and again.",
+			Help: "Requests whose consequences were given up: too many waited, they failed again and again, or everything was stopped.",
 		}),
 	}
 	if reg == nil {

@@ -43,6 +43,9 @@ type PolicyOptions struct {
 	// Written is told of each write that changes what a policy says and is let pass; of its object there is the metadata.
 	// Whether the API server stored it is not known. It must return at once. Default: nil, nobody.
 	Written func(*engine.Request)
+	// Refused is told of each policy that is refused, unless it is a dry run, and why; of its object there is the metadata. It
+	// must return at once. Default: nil, nobody.
+	Refused func(*engine.Request, []engine.Problem)
 	// Logger default: nothing is written.
 	Logger *slog.Logger
 	// Metrics is where holdfast_policy_reviews_total is registered. Default: nowhere.
@@ -56,6 +59,7 @@ type PolicyHandler struct {
 	excused BreakGlass
 	memory  *Memory
 	written func(*engine.Request)
+	refused func(*engine.Request, []engine.Problem)
 	logger  *slog.Logger
 	reviews *prometheus.CounterVec
 	limiter limiter
@@ -77,7 +81,7 @@ func NewPolicyHandler(opts PolicyOptions) (*PolicyHandler, error) {
 		return nil, fmt.Errorf("webhook policy options: %w", err)
 	}
 	h := &PolicyHandler{
-		checker: opts.Checker, excused: opts.BreakGlass, memory: opts.Memory, written: opts.Written, logger: opts.Logger,
+		checker: opts.Checker, excused: opts.BreakGlass, memory: opts.Memory, written: opts.Written, refused: opts.Refused, logger: opts.Logger,
 		limiter: limiter{maxCount: maxPolicyReviews, maxBytes: maxPolicyReviews * maxPolicyReviewBytes},
 		reviews: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "holdfast_policy_reviews_total",
@@ -89,6 +93,9 @@ func NewPolicyHandler(opts PolicyOptions) (*PolicyHandler, error) {
 	}
 	if h.written == nil {
 		h.written = func(*engine.Request) {}
+	}
+	if h.refused == nil {
+		h.refused = func(*engine.Request, []engine.Problem) {}
 	}
 	if opts.Metrics != nil {
 		if err := opts.Metrics.Register(h.reviews); err != nil {
@@ -179,6 +186,9 @@ func (h *PolicyHandler) answer(ctx context.Context, req *request) (resp *admissi
 		return Allowed(req.UID, notes), allowed
 	}
 	h.logger.InfoContext(ctx, "refused a policy", "uid", req.UID, "policy", describe(subject), "user", subject.User.Username, "problem", problems[0].String())
+	if !subject.DryRun {
+		h.refused(&write, problems)
+	}
 	return brokenPolicy(req.UID, problems, notes), denied
 }
 

@@ -334,3 +334,44 @@ func FuzzReviews(f *testing.F) {
 		}
 	})
 }
+
+// Who may not decide is told, to be on record; not who only tries.
+func TestRefusedDecisionsAreTold(t *testing.T) {
+	var told []string
+	h, err := NewHandler(Options{
+		Access: office{}, Keys: office{}, Now: func() time.Time { return now }, Logger: slog.New(slog.DiscardHandler),
+		Refused: func(req *admissionv1.AdmissionRequest, reason string) {
+			told = append(told, req.UserInfo.Username+" of "+req.Name+": "+reason)
+		},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := proposed(t, "a")
+	wanted := r.DeepCopy()
+	wanted.Spec.Approval = &v1alpha1.Approval{Decision: v1alpha1.DecisionApprove}
+	if _, resp := write(t, h, "tom", r, wanted); resp.Allowed {
+		t.Error("tom approves")
+	}
+	decide(t, h, "jane", r, v1alpha1.DecisionApprove)
+	if _, resp := write(t, h, "broken", r, wanted); resp.Allowed {
+		t.Error("it is let pass where nobody knows")
+	}
+	raw := func(r *v1alpha1.Remediation) []byte {
+		out, err := json.Marshal(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return out
+	}
+	dry := true
+	req := &admissionv1.AdmissionRequest{UID: "u", Name: "a", Operation: admissionv1.Update, DryRun: &dry, UserInfo: authenticationv1.UserInfo{Username: "tom"}}
+	req.Object.Raw, req.OldObject.Raw = raw(wanted), raw(r)
+	if h.answer(t.Context(), req).Allowed {
+		t.Error("tom approves in a dry run")
+	}
+	const want = `tom of a: tom may not decide about Remediation a: the verb "approve" on remediations.holdfast.dev is missing`
+	if got := strings.Join(told, "\n"); got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+}

@@ -54,6 +54,9 @@ type Options struct {
 	Authors Authors
 	// Lasts is how long an approval counts. Who approves may ask for less. Default: DefaultLasts.
 	Lasts time.Duration
+	// Refused is told of each decision that is refused, unless it is a dry run, and why. It must return at once. Default: nil,
+	// nobody.
+	Refused func(req *admissionv1.AdmissionRequest, reason string)
 	// Now is the clock. Default: time.Now.
 	Now     func() time.Time
 	Logger  *slog.Logger
@@ -88,6 +91,9 @@ func NewHandler(opts Options) (*Handler, error) {
 	}
 	if opts.Now == nil {
 		opts.Now = time.Now
+	}
+	if opts.Refused == nil {
+		opts.Refused = func(*admissionv1.AdmissionRequest, string) {}
 	}
 	h := &Handler{opts: opts, reviews: prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "holdfast_approval_reviews_total",
@@ -144,6 +150,9 @@ func (h *Handler) answer(ctx context.Context, req *admissionv1.AdmissionRequest)
 	case errors.As(err, &refused):
 		outcome = "refused"
 		h.opts.Logger.Info("refused a write of a remediation", "uid", string(req.UID), "name", req.Name, "user", req.UserInfo.Username, "reason", refused.reason)
+		if req.DryRun == nil || !*req.DryRun {
+			h.opts.Refused(req, refused.reason)
+		}
 		out.Result = &metav1.Status{Status: metav1.StatusFailure, Code: http.StatusForbidden, Reason: metav1.StatusReasonForbidden, Message: refused.reason}
 	case err != nil:
 		outcome = "failed"
