@@ -26,7 +26,7 @@ func (g *gates) breakers() ([]breaker, bool) {
 		}
 		seen[policy] = true
 		limits := g.settings.Breaker
-		if p := policyIn(snapshot, &policy); p != nil {
+		if p := policyOfSnapshot(snapshot, &policy); p != nil {
 			policy.Digest = p.Digest
 			if s, err := gate.Effective(g.settings, p.Annotations, nil); err == nil {
 				limits = s.Breaker
@@ -37,8 +37,8 @@ func (g *gates) breakers() ([]breaker, bool) {
 	return out, true
 }
 
-// policyIn finds a policy among those in force; nil if it is not there.
-func policyIn(s *engine.Snapshot, ref *v1alpha1.PolicyReference) *engine.Policy {
+// policyOfSnapshot finds a policy among those in force; nil if it is not there.
+func policyOfSnapshot(s *engine.Snapshot, ref *v1alpha1.PolicyReference) *engine.Policy {
 	policies := s.Policies()
 	at := slices.IndexFunc(policies, func(p *engine.Policy) bool {
 		return p.Kind == ref.Kind && p.Namespace == ref.Namespace && p.Name == ref.Name

@@ -29,6 +29,7 @@ import (
 	"github.com/holdfast-io/holdfast/reconcile/act"
 	"github.com/holdfast-io/holdfast/reconcile/gate"
 	"github.com/holdfast-io/holdfast/reconcile/plan"
+	"github.com/holdfast-io/holdfast/report"
 	"github.com/holdfast-io/holdfast/webhook"
 )
 
@@ -148,7 +149,7 @@ func TestEachKindOfEntryIsWritten(t *testing.T) {
 	found := audit.Finding{Object: configMap("x"), Digest: s.Digest(), Seen: time.Now(), Origins: make([]audit.Origin, 1)}
 	found.Origins[0].Write = audit.Write{User: "ana", Manager: "kubectl"}
 	found.Result.Decisions = []engine.Decision{{Policy: p, Rule: p.Rules[0], Status: engine.Fail, Message: "no a"}}
-	findings.Found(&found)
+	findings.Found(&found, resultsOf(&found, func(report.Status) bool { return true }))
 	_, err = findings.step(ctx)
 	must(err)
 

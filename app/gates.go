@@ -114,7 +114,7 @@ func (g *gates) facts(ctx context.Context, r *v1alpha1.Remediation, namespace st
 	snapshot := g.snapshots.Current()
 	ref := &r.Spec.Plan.Policy
 	var policy map[string]string
-	if p := policyIn(snapshot, ref); p != nil {
+	if p := policyOfSnapshot(snapshot, ref); p != nil {
 		policy = p.Annotations
 		f.Mode = v1alpha1.Strictest(g.mode, plan.PolicyMode(p), plan.NamespaceMode(f.Namespace))
 	}
