@@ -33,7 +33,7 @@ func TestWhatIsDoneIsInTheTraceOfItsRemediation(t *testing.T) {
 			for _, s := range spans.Ended() {
 				of := map[string]string{}
 				for _, a := range s.Attributes() {
-					of[string(a.Key)] = a.Value.Emit()
+					of[string(a.Key)] = a.Value.String()
 				}
 				if of["holdfast.remediation"] != "r" || of["holdfast.policy"] != "tier" || of["holdfast.rule"] != "gold" {
 					t.Errorf("%s is about %v", s.Name(), of)

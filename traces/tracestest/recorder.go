@@ -36,7 +36,7 @@ func (r *Recorder) Named(name string) (spans []sdktrace.ReadOnlySpan, attributes
 		}
 		of := map[string]string{}
 		for _, a := range s.Attributes() {
-			of[string(a.Key)] = a.Value.Emit()
+			of[string(a.Key)] = a.Value.String()
 		}
 		spans, attributes = append(spans, s), append(attributes, of)
 	}
