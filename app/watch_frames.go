@@ -2,6 +2,7 @@ package app
 
 import (
 	"bytes"
+	"errors"
 	"io"
 
 	"k8s.io/apimachinery/pkg/runtime"
@@ -70,7 +71,7 @@ func (f *frames) fill() error {
 	switch {
 	case n > 0:
 		return nil // an error comes again
-	case err == io.EOF && len(f.buffer) > 0: //nolint:errorlint // as encoding/json has it, whose place this takes
+	case errors.Is(err, io.EOF) && len(f.buffer) > 0:
 		return io.ErrUnexpectedEOF
 	default:
 		return err //nolint:wrapcheck // client-go tells by it what became of the connection
