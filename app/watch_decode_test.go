@@ -59,7 +59,7 @@ func TestWatchesAreDecodedAsClientGoDoes(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			got, gotErr := watched(t, plainWatches{theirs}, text)
 			want, wantErr := watched(t, theirs, text)
-			if name == broken && len(got) == 0 && gotErr != io.EOF && wantErr != io.EOF {
+			if name == broken && len(got) == 0 && !errors.Is(gotErr, io.EOF) && !errors.Is(wantErr, io.EOF) {
 				return
 			}
 			if !reflect.DeepEqual(got, want) || gotErr.Error() != wantErr.Error() {
@@ -78,12 +78,12 @@ func TestEventsArePartedWhereverTheyAreCut(t *testing.T) {
 			r := plainFrames{}.NewFrameReader(io.NopCloser(&cut{strings.NewReader(text), by}))
 			for _, want := range events {
 				var got []byte
-				for err := io.ErrShortBuffer; err == io.ErrShortBuffer; {
+				for err := io.ErrShortBuffer; errors.Is(err, io.ErrShortBuffer); {
 					var n int
 					into := make([]byte, room)
 					n, err = r.Read(into)
 					got = append(got, into[:n]...)
-					if err != nil && err != io.ErrShortBuffer {
+					if err != nil && !errors.Is(err, io.ErrShortBuffer) {
 						t.Fatalf("cut at %d bytes: %v", by, err)
 					}
 				}
