@@ -177,7 +177,7 @@ func TestUnknownNamesAreTold(t *testing.T) {
 		"a slip in a pack":      {pack.Choice{Packs: map[string]pack.Mode{"strickt": pack.Audit}}, `the bundle has no pack "strickt": did you mean strict?`},
 		"another pack":          {pack.Choice{Packs: map[string]pack.Mode{"network": pack.Audit}}, `the bundle has no pack "network": expected one of loose, strict`},
 		"another policy":        {pack.Choice{Policies: map[string]pack.Mode{"require-labels": pack.Off}}, `the bundle has no policy "require-labels"`},
-		"a slip in a parameter": {pack.Choice{Parameters: map[string][]string{"alowed": nil}}, `the bundle has no parameter "alowed": did you mean allowed?`},
+		"a slip in a parameter": {pack.Choice{Parameters: map[string][]string{"alloved": nil}}, `the bundle has no parameter "alloved": did you mean allowed?`},
 		"two at once": {
 			pack.Choice{Packs: map[string]pack.Mode{"strickt": pack.Audit, "lose": pack.Off}},
 			"the bundle has no pack \"lose\": did you mean loose?\nthe bundle has no pack \"strickt\": did you mean strict?",
