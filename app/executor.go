@@ -43,6 +43,7 @@ type executorParts struct {
 	inputs    func() *engine.Inputs
 	matches   *matches
 	auditor   func() *audit.Auditor
+	leads     func() bool
 	stopped   func() *gate.Switch
 	keys      approval.Keys
 	part      string
@@ -97,7 +98,7 @@ func (o *ServeOptions) executor(p executorParts, g *gates) (executor, error) {
 	}
 	return act.New(act.Options{
 		Objects: act.NewServer(proposedOn(p.clients, p.served)), Book: p.book, Gates: g, Journal: p.record.deeds(), Snapshots: p.snapshots,
-		Inputs: p.inputs, Resource: resourceOf(p.served), Tell: tellChanges(p.recorder), Logger: p.log, Metrics: p.metrics, Tracer: p.tracer,
+		Inputs: p.inputs, Resource: resourceOf(p.served), Leads: p.leads, Tell: tellChanges(p.recorder), Logger: p.log, Metrics: p.metrics, Tracer: p.tracer,
 	})
 }
 

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"bufio"
 	"context"
 	"encoding/json"
 	"errors"
@@ -232,7 +233,7 @@ func followEntries(ctx context.Context, store *ledger.Store, q ledger.Query, out
 // VerifyOptions are what `holdfast history verify` takes.
 type VerifyOptions struct {
 	Place LedgerPlace
-	// File is an export to verify instead of a ledger; - for standard input.
+	// File is an export to verify instead of a ledger, or a ledger's file that was put aside; - for standard input.
 	File string
 	// Anchors are ends of the chain that were kept elsewhere, as SEQ:HASH.
 	Anchors []string
@@ -296,6 +297,9 @@ func HistoryVerify(ctx context.Context, opts VerifyOptions, streams IO) (Exit, e
 	return exit, p.err
 }
 
+// sqliteMagic begins each SQLite file (https://www.sqlite.org/fileformat2.html#magic_header_string).
+const sqliteMagic = "SQLite format 3\x00"
+
 func verifyWhat(ctx context.Context, opts *VerifyOptions, anchors []ledger.Receipt, streams IO) (ledger.Verification, error) {
 	var in io.Reader
 	switch opts.File {
@@ -314,7 +318,16 @@ func verifyWhat(ctx context.Context, opts *VerifyOptions, anchors []ledger.Recei
 			return ledger.Verification{}, fmt.Errorf("reading an export: %w", err)
 		}
 		defer func() { _ = f.Close() }() // it was only read
-		in = f
+		text := bufio.NewReader(f)
+		if begin, _ := text.Peek(len(sqliteMagic)); string(begin) == sqliteMagic {
+			store, err := ledger.OpenForReading(ctx, ledger.Source{File: opts.File})
+			if err != nil {
+				return ledger.Verification{}, err
+			}
+			defer func() { _ = store.Close() }() // it was only read
+			return store.Verify(ctx, anchors...)
+		}
+		in = text
 	}
 	return ledger.VerifyExport(in, anchors...)
 }

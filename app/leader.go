@@ -26,6 +26,22 @@ type leadership struct {
 	identity  string
 	log       *slog.Logger
 	leading   atomic.Bool
+	elector   atomic.Pointer[leaderelection.LeaderElector] // of the term
+}
+
+const (
+	// leaseDuration is how long a lease counts that nobody renews, renewDeadline when its holder gives it up. Between the two
+	// nobody leads.
+	leaseDuration, renewDeadline = 15 * time.Second, 10 * time.Second
+	// renewPeriod is how often it is renewed, or looked at by those who wait for it.
+	renewPeriod = 2 * time.Second
+)
+
+// holds reports whether this replica leads by its own clock. A process that has stood still for a while, as on a machine that
+// was suspended, goes on where it was before it hears that its term has ended.
+func (l *leadership) holds() bool {
+	e := l.elector.Load()
+	return l.leading.Load() && e != nil && e.IsLeader() && e.Check(renewDeadline-leaseDuration) == nil
 }
 
 // leaseName is the lease of the one that audits everything; each shard has one of its own, with its ordinal behind.
@@ -63,7 +79,7 @@ func (l *leadership) term(ctx context.Context, lead func(context.Context) error)
 			Client:     l.kube.CoordinationV1(),
 			LockConfig: resourcelock.ResourceLockConfig{Identity: l.identity},
 		},
-		LeaseDuration: 15 * time.Second, RenewDeadline: 10 * time.Second, RetryPeriod: 2 * time.Second,
+		LeaseDuration: leaseDuration, RenewDeadline: renewDeadline, RetryPeriod: renewPeriod,
 		Name: l.name, ReleaseOnCancel: true,
 		Callbacks: leaderelection.LeaderCallbacks{
 			OnStartedLeading: func(leading context.Context) {
@@ -83,6 +99,7 @@ func (l *leadership) term(ctx context.Context, lead func(context.Context) error)
 	if err != nil {
 		return fmt.Errorf("preparing the election of a leader: %w", err)
 	}
+	l.elector.Store(elector)
 	go func() {
 		defer close(ended)
 		elector.Run(electing)

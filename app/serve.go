@@ -135,7 +135,7 @@ func Serve(ctx context.Context, opts ServeOptions, streams IO) (exit Exit, err e
 	matches := opts.matches()
 	acting := executorParts{
 		clients: clients, served: served, snapshots: snapshots, inputs: func() *engine.Inputs { return &inputs }, matches: matches,
-		auditor: func() *audit.Auditor { return auditor }, stopped: halt.State, keys: opts.approvalKeys(clients), part: division.part(),
+		auditor: func() *audit.Auditor { return auditor }, leads: division.leader.holds, stopped: halt.State, keys: opts.approvalKeys(clients), part: division.part(),
 		remediations: remediations, book: act.NewClusterBook(remediations, clients.dynamic, division.part()), record: record, recorder: recorder, log: log, metrics: metrics, tracer: spans.Tracer(),
 	}
 	gates, err := opts.gates(acting)

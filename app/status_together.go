@@ -34,6 +34,9 @@ func together(replicas []replicaStatus) *clusterStatus {
 		if s.Ledger.Error != "" {
 			out.gap("replica %s cannot write its ledger: %s", r.Name, s.Ledger.Error)
 		}
+		if s.Ledger.Aside != "" {
+			out.gap("replica %s has begun a new ledger, because its file was damaged: the old one is %s", r.Name, s.Ledger.Aside)
+		}
 		if !s.Leader {
 			continue
 		}

@@ -213,6 +213,67 @@ func TestADamagedFileIsPutAsideAndANewLedgerBegun(t *testing.T) {
 	}
 }
 
+// damagePage overwrites the page that holds an entry in the middle of a file, which its ends do not tell.
+func damagePage(t *testing.T, file string, seq int) {
+	t.Helper()
+	raw, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const leaf = 13 // of a table
+	for at := pageBytes; at < len(raw); at += pageBytes {
+		if page := raw[at : at+pageBytes]; page[0] == leaf && strings.Contains(string(page), fmt.Sprintf(`"seq":%d,`, seq)) {
+			for i := range page {
+				page[i] = 0xAA
+			}
+			if err := os.WriteFile(file, raw, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			return
+		}
+	}
+	t.Fatalf("entry %d is on no page", seq)
+}
+
+func TestAPageThatIsDamagedIsNamedAndWhoeverAsksHasTheFilePutAside(t *testing.T) {
+	src := Source{File: filepath.Join(t.TempDir(), "ledger.db")}
+	s := filled(t, src, 60)
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	damagePage(t, src.File, 30)
+	reading, err := OpenForReading(t.Context(), src)
+	if err != nil {
+		t.Fatal(err)
+	}
+	v, err := reading.Verify(t.Context())
+	if err != nil || v.Break == nil || v.Break.Seq <= 20 || v.Break.Seq > 30 || v.Entries != v.Break.Seq-1 || !strings.Contains(v.Break.Error(), ": it cannot be read: the ledger is damaged: ") {
+		t.Errorf("%d entries, break %v, %v", v.Entries, v.Break, err)
+	}
+	if err := reading.Close(); err != nil {
+		t.Fatal(err)
+	}
+
+	r := newRecording(t, Options{Source: src}).run(t)
+	if _, err := r.Append(t.Context(), Entry{Kind: Intended}); err != nil { // behind what is whole
+		t.Fatal(err)
+	}
+	if _, err := r.Query(t.Context(), Query{ObjectName: "o30"}); !errors.Is(err, ErrCorrupt) {
+		t.Fatalf("asking: %v, want %v", err, ErrCorrupt)
+	}
+	eventually(t, "the new one is asked", func() bool {
+		page, err := r.Query(t.Context(), Query{ObjectName: "o30"})
+		return err == nil && len(page.Entries) == 0
+	})
+	if aside := r.Status(t.Context()).Aside; !strings.HasPrefix(aside, src.File+".damaged-") {
+		t.Errorf("the status says %q", aside)
+	}
+	r.stop()
+	if k := kinds(t, src); k[Begun] != 1 || k[Denied] != 0 {
+		t.Errorf("the new one holds %v", k)
+	}
+}
+
 func TestASecondProgramWaitsForTheFile(t *testing.T) {
 	src := Source{File: filepath.Join(t.TempDir(), "ledger.db")}
 	first := newRecording(t, Options{Source: src}).run(t)

@@ -37,7 +37,7 @@ func newMetrics(reg prometheus.Registerer, r *Recorder) (*metrics, error) {
 			Buckets: []float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10},
 		}),
 		intact: prometheus.NewGauge(prometheus.GaugeOpts{
-			Name: "holdfast_ledger_intact", Help: "0 when the chain was found to be broken when it was last verified, else 1.",
+			Name: "holdfast_ledger_intact", Help: "0 when the chain was found to be broken when it was last verified, or the file damaged since; else 1.",
 		}),
 		verifyAt: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "holdfast_ledger_last_verify_timestamp_seconds", Help: "When the chain was last verified; 0 for not since the start.",

@@ -9,13 +9,14 @@ import (
 	"time"
 )
 
-// Details of Pruned, FindingStanding and Dropped.
+// Details of Begun, Pruned, FindingStanding and Dropped.
 const (
 	detailThrough = "through" // the last entry that is cut off
 	detailHash    = "hash"    // its hash
 	detailChain   = "chain"
 	detailEntries = "entries"
 	detailSince   = "since"
+	detailDamaged = "damaged" // where a damaged file is now, in whose place this ledger has begun
 )
 
 // Cut says what is to be cut off at the beginning of the chain: what is older than Before, and the oldest Entries; of the

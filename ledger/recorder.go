@@ -72,12 +72,21 @@ type Recorder struct {
 	appends chan *appending
 	notes   chan Entry
 	store   atomic.Pointer[Store]
+	// damaged tells Run what a question has found out.
+	damaged chan damage
 
 	mu      sync.Mutex
-	failure error     // why nothing is written; nil while all is well
-	since   time.Time // when that began
-	oldest  time.Time // the first entry that waits for it to pass
+	aside   map[string]string // what is to be told of a damaged file where a new one begins; nil for none
+	failure error             // why nothing is written; nil while all is well
+	since   time.Time         // when that began
+	oldest  time.Time         // the first entry that waits for it to pass
 	lost    lost
+}
+
+// damage is found in a store while it is open.
+type damage struct {
+	store *Store
+	err   error
 }
 
 // lost counts the entries that found the queue full.
@@ -103,7 +112,7 @@ func NewRecorder(opts Options) (*Recorder, error) {
 	if err := opts.Validate(); err != nil {
 		return nil, err
 	}
-	r := &Recorder{opts: opts, appends: make(chan *appending), notes: make(chan Entry, opts.Queue), failure: errNotOpen, since: time.Now()}
+	r := &Recorder{opts: opts, appends: make(chan *appending), notes: make(chan Entry, opts.Queue), damaged: make(chan damage, 1), failure: errNotOpen, since: time.Now()}
 	var err error
 	r.metrics, err = newMetrics(opts.Metrics, r)
 	return r, err
@@ -165,7 +174,9 @@ func (r *Recorder) Query(ctx context.Context, q Query) (Page, error) {
 	if err != nil {
 		return Page{}, err
 	}
-	return s.Query(ctx, q)
+	page, err := s.Query(ctx, q)
+	r.asked(s, err)
+	return page, err
 }
 
 // OpenFindings gives the entries of the findings that are open, as Store.OpenFindings does.
@@ -174,14 +185,31 @@ func (r *Recorder) OpenFindings(ctx context.Context) ([]Entry, error) {
 	if err != nil {
 		return nil, err
 	}
-	return s.OpenFindings(ctx)
+	entries, err := s.OpenFindings(ctx)
+	r.asked(s, err)
+	return entries, err
+}
+
+// asked has a store replaced that turns out to be damaged where it was asked: whoever asks again would never get an answer.
+func (r *Recorder) asked(s *Store, err error) {
+	if !errors.Is(err, ErrCorrupt) || r.opts.Source.File == "" {
+		return
+	}
+	select {
+	case r.damaged <- damage{s, err}:
+	default: // Run knows
+	}
 }
 
 func (r *Recorder) open() (*Store, error) {
 	if s := r.store.Load(); s != nil {
 		return s, nil
 	}
-	return nil, fmt.Errorf("asking the ledger: %w", r.failing())
+	why := r.failing()
+	if why == nil { // another is about to be opened
+		why = errNotOpen
+	}
+	return nil, fmt.Errorf("asking the ledger: %w", why)
 }
 
 // failing says why nothing is written, or nothing.
@@ -198,6 +226,8 @@ type Status struct {
 	// Error says why nothing is written, and Since when that began; empty while all is well.
 	Error string     `json:"error,omitempty"`
 	Since *time.Time `json:"since,omitempty"`
+	// Aside is where a damaged file was put since the program began, in whose place this ledger is.
+	Aside string `json:"aside,omitempty"`
 	// Waiting is how many entries wait to be written.
 	Waiting int `json:"waiting"`
 	// Head is the end of the chain, as SEQ:HASH: an anchor for `holdfast history verify`.
@@ -217,6 +247,7 @@ func (r *Recorder) Status(ctx context.Context) Status {
 		since := r.since
 		out.Error, out.Since = r.failure.Error(), &since
 	}
+	out.Aside = r.aside[detailDamaged]
 	r.mu.Unlock()
 	if s := r.store.Load(); s != nil {
 		ctx, cancel := context.WithTimeout(ctx, time.Second) // whoever asks for the status waits

@@ -73,7 +73,7 @@ func (r *Recorder) openStore(ctx context.Context, damage error) (*Store, error) 
 	ctx, cancel := context.WithTimeout(ctx, openWithin)
 	defer cancel()
 	if damage == nil {
-		s, err := Open(ctx, r.opts.Source)
+		s, err := openStore(ctx, r.opts.Source, r.aside) // the new one may not have been opened yet
 		if !errors.Is(err, ErrCorrupt) || r.opts.Source.File == "" {
 			return s, err
 		}
@@ -92,7 +92,11 @@ func (r *Recorder) openStore(ctx context.Context, damage error) (*Store, error) 
 		return nil, err
 	}
 	r.opts.Logger.Error("the ledger's file is damaged: it is put aside, and a new ledger begun", "aside", aside, "error", damage)
-	return openStore(ctx, r.opts.Source, map[string]string{"damaged": aside, "damage": damage.Error()})
+	r.metrics.intact.Set(0)
+	r.mu.Lock()
+	r.aside = map[string]string{detailDamaged: aside, "damage": damage.Error()}
+	r.mu.Unlock()
+	return openStore(ctx, r.opts.Source, r.aside)
 }
 
 // putAside renames the file and what SQLite keeps beside it.
@@ -124,6 +128,11 @@ func (r *Recorder) write(ctx context.Context, store *Store) (damage error) {
 			w.commit(w.gather(a))
 		case e := <-notes:
 			w.hold(e)
+		case d := <-r.damaged:
+			if d.store == store { // or it is put aside already
+				r.giveBack(w.held)
+				return d.err
+			}
 		}
 		w.flush()
 		if errors.Is(w.failure, ErrCorrupt) {

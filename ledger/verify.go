@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"io"
 	"reflect"
@@ -174,6 +175,10 @@ func (s *Store) Verify(ctx context.Context, anchors ...Receipt) (Verification, e
 func (v *verifier) result(err error) (Verification, error) {
 	if b, ok := err.(*Break); ok { //nolint:errorlint // it is never wrapped
 		v.out.Break = b
+		return v.out, nil
+	}
+	if errors.Is(err, ErrCorrupt) { // the disk's doing, or somebody's: what is behind cannot be read
+		v.out.Break = broken(v.at.Seq+1, "it cannot be read: %v", err)
 		return v.out, nil
 	}
 	if err != nil {

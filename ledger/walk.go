@@ -26,14 +26,14 @@ func (s *Store) walk(ctx context.Context, tx *sql.Tx, q Query, each func(*walked
 		if err != nil {
 			return fmt.Errorf("reading the chain: %w", err)
 		}
-		page, err := scanWalked(rows)
-		if err != nil {
-			return fmt.Errorf("reading the chain: %w", err)
-		}
-		for i := range page {
+		page, failed := scanWalked(rows)
+		for i := range page { // what is before a damaged place can be read
 			if err := each(&page[i]); err != nil {
 				return err
 			}
+		}
+		if failed != nil {
+			return fmt.Errorf("reading the chain: %w", failed)
 		}
 		if len(page) < walkPage {
 			return nil
@@ -42,6 +42,7 @@ func (s *Store) walk(ctx context.Context, tx *sql.Tx, q Query, each func(*walked
 	}
 }
 
+// scanWalked gives what could be read, with an error too.
 func scanWalked(rows *sql.Rows) (page []walked, err error) {
 	defer func() { err = errors.Join(err, rows.Close()) }()
 	for rows.Next() {
@@ -49,7 +50,7 @@ func scanWalked(rows *sql.Rows) (page []walked, err error) {
 		var hash []byte
 		c := &w.columns
 		if err := rows.Scan(&w.seq, &c.at, &c.kind, &c.objectKind, &c.objectName, &c.namespace, &c.uid, &c.policyKind, &c.policy, &c.rule, &c.actor, &c.remedy, &w.body, &hash); err != nil {
-			return nil, err //nolint:wrapcheck // the caller says what was being done
+			return page, err //nolint:wrapcheck // the caller says what was being done
 		}
 		w.hash, _ = hashOf(hash)
 		page = append(page, w)

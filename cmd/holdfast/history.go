@@ -75,9 +75,9 @@ func (c *cli) historyVerify() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "verify [FILE]",
 		Short: "Prove that nobody has changed the ledger",
-		Long: `Verify follows the chain of hashes through the whole ledger, or through an export in FILE (- for
-standard input), and names the first entry that was changed, taken out, put in or cut off. Then the
-exit code is 1.
+		Long: `Verify follows the chain of hashes through the whole ledger, or through FILE: an export (- for standard
+input), or a ledger's file that was put aside. It names the first entry that was changed, taken out, put in
+or cut off, or cannot be read. Then the exit code is 1.
 
 Somebody who may write to the ledger can write it anew up to its end. --anchor holds it to an end that
 was kept elsewhere: serve logs one every hour.`,

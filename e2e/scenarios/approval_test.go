@@ -92,6 +92,30 @@ func decidedIn(t *testing.T, u *unstructured.Unstructured) decided {
 	return out.Spec
 }
 
+// awaitGuards waits until the webhook is asked about approvals, and about policies, so that it remembers who writes them.
+func (c *cluster) awaitGuards(t *testing.T) {
+	t.Helper()
+	eventually(t, "the webhook to be asked about approvals", func(ctx context.Context) string {
+		config, err := c.kube.AdmissionregistrationV1().MutatingWebhookConfigurations().Get(ctx, "holdfast", metav1.GetOptions{})
+		if err != nil {
+			return err.Error()
+		}
+		for i := range config.Webhooks {
+			if config.Webhooks[i].Name == "approvals.guard.holdfast.dev" {
+				return ""
+			}
+		}
+		return "there is no such entry"
+	})
+	eventually(t, "the webhook to be asked about policies", func(ctx context.Context) string {
+		_, err := c.dynamic.Resource(clusterPolicies).Create(ctx, misspelled(needsLabel("ClusterPolicy", "broken", "a")), metav1.CreateOptions{DryRun: []string{metav1.DryRunAll}})
+		if err == nil {
+			return "a broken policy is let pass"
+		}
+		return ""
+	})
+}
+
 // Who approves is who asked the API server to write it, whatever is written: no other name, no other time, no right that
 // somebody does not have, and nobody who wrote the policy.
 func TestApprovalsSayWhoDecided(t *testing.T) {
@@ -108,18 +132,7 @@ func TestApprovalsSayWhoDecided(t *testing.T) {
 	o := c.options(t, "holdfast", c.emptyBundle(t))
 	o.Args = append(o.Args, "--approval-not-by-author", "--settle", "0s")
 	p := c.serve(t, o)
-	eventually(t, "the webhook to be asked about approvals", func(ctx context.Context) string {
-		config, err := c.kube.AdmissionregistrationV1().MutatingWebhookConfigurations().Get(ctx, "holdfast", metav1.GetOptions{})
-		if err != nil {
-			return err.Error()
-		}
-		for i := range config.Webhooks {
-			if config.Webhooks[i].Name == "approvals.guard.holdfast.dev" {
-				return ""
-			}
-		}
-		return "there is no such entry"
-	})
+	c.awaitGuards(t)
 	max, _ := c.by(t, "max")
 	policy := parsed(t, `
 apiVersion: kyverno.io/v1
@@ -131,14 +144,6 @@ spec:
       match: {any: [{resources: {kinds: [ConfigMap], names: [m]}}]}
       validate: {message: The tier is gold., pattern: {data: {tier: gold}}}
 `)
-	// The policy's own webhook has to answer before its author can be remembered.
-	eventually(t, "the webhook to be asked about policies", func(ctx context.Context) string {
-		_, err := max.Resource(clusterPolicies).Create(ctx, misspelled(needsLabel("ClusterPolicy", "broken", "a")), metav1.CreateOptions{DryRun: []string{metav1.DryRunAll}})
-		if err == nil {
-			return "a broken policy is let pass"
-		}
-		return ""
-	})
 	if _, err := max.Resource(clusterPolicies).Create(t.Context(), policy, metav1.CreateOptions{}); err != nil {
 		t.Fatal(err)
 	}

@@ -4,123 +4,25 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"net/http"
-	"net/http/httptest"
-	"net/http/httputil"
-	"net/url"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/client-go/rest"
-
-	"github.com/holdfast-io/holdfast/e2e/serving"
 )
-
-// gateway stands between holdfast and the API server, and kills holdfast at one of the writes by which it carries out a
-// Remediation: before the API server hears of it, or when it has been done and the answer is on its way.
-type gateway struct {
-	forward http.Handler
-
-	mu      sync.Mutex
-	process *serving.Process
-	at      int  // the write that is still to come; 0 for none
-	after   bool // it is done first
-	died    chan struct{}
-	// done counts the writes of each object that the API server took.
-	done map[string]int
-}
-
-// newGateway starts a gateway, and writes a kubeconfig that leads to it.
-func (c *cluster) newGateway(t *testing.T) (g *gateway, kubeconfig string) {
-	t.Helper()
-	transport, err := rest.TransportFor(c.RESTConfig())
-	if err != nil {
-		t.Fatal(err)
-	}
-	target, err := url.Parse(c.RESTConfig().Host)
-	if err != nil {
-		t.Fatal(err)
-	}
-	g = &gateway{done: map[string]int{}}
-	g.forward = &httputil.ReverseProxy{
-		Rewrite:   func(r *httputil.ProxyRequest) { r.SetURL(target) },
-		Transport: transport, FlushInterval: -1,
-		ErrorHandler: func(w http.ResponseWriter, _ *http.Request, _ error) { w.WriteHeader(http.StatusBadGateway) },
-	}
-	server := httptest.NewServer(g)
-	t.Cleanup(server.Close)
-	kubeconfig = filepath.Join(c.dir, "gateway.kubeconfig")
-	text := fmt.Sprintf(`{"apiVersion": "v1", "kind": "Config", "clusters": [{"name": "c", "cluster": {"server": %q}}], "contexts": [{"name": "c", "context": {"cluster": "c"}}], "current-context": "c"}`, server.URL)
-	if err := os.WriteFile(kubeconfig, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	return g, kubeconfig
-}
-
-// steps reports whether a request is one of those writes, and of which object it is, if it is of one.
-func steps(r *http.Request) (is bool, object string) {
-	if r.Method != http.MethodPatch || r.URL.Query().Get("dryRun") != "" || r.URL.Query().Get("fieldManager") != "holdfast-reconcile" {
-		return false, ""
-	}
-	if _, name, ok := strings.Cut(r.URL.Path, "/configmaps/"); ok {
-		return true, name
-	}
-	return strings.HasSuffix(r.URL.Path, "/status"), ""
-}
-
-func (g *gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	is, object := steps(r)
-	if !is {
-		g.forward.ServeHTTP(w, r)
-		return
-	}
-	g.mu.Lock()
-	kill := false
-	if g.at > 0 {
-		g.at--
-		kill = g.at == 0
-	}
-	process, after, died := g.process, g.after, g.died
-	g.mu.Unlock()
-	if kill && !after {
-		process.Kill()
-		close(died)
-		return
-	}
-	answer := httptest.NewRecorder()
-	g.forward.ServeHTTP(answer, r.WithContext(context.WithoutCancel(r.Context())))
-	if answer.Code == http.StatusOK && object != "" {
-		g.mu.Lock()
-		g.done[object]++
-		g.mu.Unlock()
-	}
-	if kill {
-		process.Kill()
-		close(died)
-		return
-	}
-	for key, values := range answer.Header() {
-		w.Header()[key] = values
-	}
-	w.WriteHeader(answer.Code)
-	_, _ = w.Write(answer.Body.Bytes()) // whoever asked may be gone
-}
 
 // TestRemediationsSurviveDeath kills the program at its writes, one after the other, and lets another go on: every object is
 // changed once, and the ledger has each intent with one outcome.
 func TestRemediationsSurviveDeath(t *testing.T) {
 	c := newCluster(t)
-	g, kubeconfig := c.newGateway(t)
+	g := c.newGateway(t, "gateway")
 	o := c.executing(t, "holdfast")
-	o.Kubeconfig = kubeconfig
-	g.process = c.serve(t, o)
+	o.Kubeconfig = g.kubeconfig
+	p := c.serve(t, o)
 	// A canary and a wave of one take nine writes: a mark, the object, what became of it and of its health, twice, and the end.
 	// In CI some of them, because each takes some seconds: HOLDFAST_DEATHS=all has all. Each has a Namespace of its own, because
 	// there are budgets.
@@ -137,25 +39,12 @@ func TestRemediationsSurviveDeath(t *testing.T) {
 			t.Fatal(err)
 		}
 		names = append(names, set...)
-		g.mu.Lock()
-		g.at, g.after, g.died = n/2+1, n%2 == 1, make(chan struct{})
-		died := g.died
-		g.mu.Unlock()
+		death := &blow{at: atWrite(n/2 + 1), after: n%2 == 1, strike: func() bool { p.Kill(); return false }}
+		g.await(death)
 		c.tiers(t, namespace, set...)
-		select {
-		case <-died:
-		case <-t.Context().Done():
-			t.Fatal("it has not died")
-		}
-		// Its lease runs out in fifteen seconds; nobody waits for that here.
-		err := c.kube.CoordinationV1().Leases("holdfast").Delete(t.Context(), "holdfast-audit", metav1.DeleteOptions{})
-		if err != nil && !apierrors.IsNotFound(err) {
-			t.Fatal(err)
-		}
-		next := c.serve(t, o)
-		g.mu.Lock()
-		g.process = next
-		g.mu.Unlock()
+		awaitBlow(t, death)
+		c.dropLease(t)
+		p = c.serve(t, o)
 		eventually(t, fmt.Sprintf("all to be well after a death at write %d (after it: %v)", n/2+1, n%2 == 1), func(ctx context.Context) string {
 			for _, name := range set {
 				if tier := c.tier(ctx, namespace, name); tier != "gold" {
@@ -174,19 +63,39 @@ func TestRemediationsSurviveDeath(t *testing.T) {
 			return ""
 		})
 	}
-	stop(t, g.process)
+	stop(t, p)
 	for _, name := range names {
-		if g.done[name] != 1 {
-			t.Errorf("%s was written %d times", name, g.done[name])
+		if n := g.writes(name); n != 1 {
+			t.Errorf("%s was written %d times", name, n)
 		}
 	}
-	c.checkDeeds(t, o.StateDir, len(names))
+	c.checkDeeds(t, len(names), "--state-dir", o.StateDir)
 }
 
-// checkDeeds holds the ledger to what was done: each intent has one outcome, and so many are done.
-func (c *cluster) checkDeeds(t *testing.T, stateDir string, want int) {
+// awaitBlow waits until it has fallen.
+func awaitBlow(t *testing.T, b *blow) {
 	t.Helper()
-	out, err := exec.CommandContext(t.Context(), c.binary, "history", "export", "--state-dir", stateDir).Output()
+	select {
+	case <-b.fell:
+	case <-time.After(patience):
+		t.Fatal("the write at which something was to happen has not come")
+	}
+}
+
+// dropLease takes the lease of one that was killed away: it runs out in fifteen seconds, for which nobody waits here.
+func (c *cluster) dropLease(t *testing.T) {
+	t.Helper()
+	err := c.kube.CoordinationV1().Leases("holdfast").Delete(t.Context(), "holdfast-audit", metav1.DeleteOptions{})
+	if err != nil && !apierrors.IsNotFound(err) {
+		t.Fatal(err)
+	}
+}
+
+// checkDeeds holds the ledger to what was done: each intent has one outcome, each Remediation one end, and so many objects
+// are changed. The last arguments say where the ledger is.
+func (c *cluster) checkDeeds(t *testing.T, want int, place ...string) {
+	t.Helper()
+	out, err := exec.CommandContext(t.Context(), c.binary, append([]string{"history", "export"}, place...)...).Output()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -195,7 +104,7 @@ func (c *cluster) checkDeeds(t *testing.T, stateDir string, want int) {
 		Object                 struct{ Name string }
 		Details                map[string]string
 	}
-	intents, outcomes, done := map[string]int{}, map[string]int{}, 0
+	intents, outcomes, ends, done := map[string]int{}, map[string]int{}, map[string]int{}, 0
 	for line := range strings.Lines(string(out)) {
 		var e entry
 		if err := json.Unmarshal([]byte(line), &e); err != nil {
@@ -213,6 +122,13 @@ func (c *cluster) checkDeeds(t *testing.T, stateDir string, want int) {
 			if e.Outcome == "done" {
 				done++
 			}
+		case "concluded":
+			ends[e.Details["remediationUID"]]++
+		}
+	}
+	for uid, n := range ends {
+		if n != 1 {
+			t.Errorf("remediation %s has ended %d times", uid, n)
 		}
 	}
 	for deed, n := range intents {

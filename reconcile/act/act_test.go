@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -209,6 +211,55 @@ func TestNothingIsDoneThatCannotBeRecorded(t *testing.T) {
 	if err := w.agree(); err != nil {
 		t.Error(err)
 	}
+}
+
+// A process that stands still in the middle, and wakes up when another has gone on, leaves everything to that one.
+func TestWhoeverLeadsNoMoreWritesAndRecordsNothing(t *testing.T) {
+	for name, test := range map[string]struct{ objects, ledger string }{
+		"before the intents":            {"a lead, b lead", ""},
+		"between the intents and a":     {"a lead, b lead", "intended a there 1, intended b there 1"},
+		"between a and b":               {"a gold, b lead", "intended a there 1, intended b there 1"},
+		"between b and what became":     {"a gold, b gold", "intended a there 1, intended b there 1"},
+		"between what became and after": {"a gold, b gold", "intended a there 1, intended b there 1, done a there 1, done b there 1"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, "a", "b")
+			w.rems["r"].Spec.Plan.Strategy.Canary = 2
+			asked := 0
+			steps := []string{"before the intents", "between the intents and a", "between a and b", "between b and what became", "between what became and after"}
+			w.leads = func() bool { asked++; return asked <= slices.Index(steps, name) }
+			w.run(t, "r", time.Second)
+			expect(t, "the objects", w.tiers(), test.objects)
+			expect(t, "the ledger", strings.Join(w.ledger, ", "), test.ledger)
+			w.leads = nil // the next
+			w.run(t, "r", long)
+			expect(t, "the objects in other hands", w.tiers(), "a gold, b gold")
+			if err := w.agree(); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+// Where each replica has a ledger of its own, the next one knows of no intent.
+func TestWhatWasDoneIsPutOnRecordWhereverItsIntentIs(t *testing.T) {
+	w := newWorld(t, "a", "b")
+	w.rems["r"].Spec.Plan.Strategy.Canary = 2
+	w.onWrite = func(name string) error {
+		if name == "b" {
+			w.ledger = nil // that of another
+			panic(crash{"at " + name})
+		}
+		return nil
+	}
+	e := w.executor(t)
+	if _, _, died := w.work(e, "r"); !died {
+		t.Fatal("it has not died")
+	}
+	w.onWrite = nil
+	w.run(t, "r", long)
+	expect(t, "the objects", w.tiers(), "a gold, b gold")
+	expect(t, "the ledger", strings.Join(w.ledger, ", "), "done a there 1, intended b there 2, done b there 2, concluded Succeeded")
 }
 
 func TestChangingBackByHand(t *testing.T) {

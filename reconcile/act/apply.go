@@ -187,8 +187,7 @@ func (w *working) carryOut(ready []prepared) (time.Duration, bool, error) {
 		}
 		t := w.target(p.target)
 		stored, err := w.send(spanApply, p.target, &Write{
-			Kind: kindOf(t), Namespace: t.Namespace, Name: t.Name, UID: t.UID, Manager: FieldManager,
-			ResourceVersion: metaText(p.object, "resourceVersion"), Patch: p.ops,
+			Kind: kindOf(t), Namespace: t.Namespace, Name: t.Name, Object: p.object, Patch: p.ops, Manager: FieldManager,
 		})
 		if err != nil && !errors.Is(err, ErrChanged) && !errors.Is(err, ErrRefused) {
 			unknown = fmt.Errorf("changing %s: %w", t, err)

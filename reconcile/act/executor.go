@@ -28,6 +28,9 @@ func New(opts Options) (*Executor, error) {
 	if err != nil {
 		return nil, err
 	}
+	if opts.Leads != nil {
+		opts.Objects, opts.Journal = fencedObjects{opts.Objects, opts.Leads}, fencedJournal{opts.Journal, opts.Leads}
+	}
 	return &Executor{opts: opts, metrics: m}, nil
 }
 

@@ -29,7 +29,8 @@ func (w *working) find(targets []int) (time.Duration, bool, error) {
 		if err != nil {
 			return 0, false, fmt.Errorf("asking what is on record of %s: %w", d.Target, err)
 		}
-		if known.Intended && !known.Settled {
+		// What was done is put on record also where the intent is on another: each replica may have one of its own.
+		if !known.Settled && (known.Intended || became == nil) {
 			outcomes = append(outcomes, Outcome{d, became})
 		}
 	}

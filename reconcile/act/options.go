@@ -29,16 +29,16 @@ const BackManager = "holdfast-rollback"
 type Objects interface {
 	plan.Server
 	// Write makes a change over the very state that was read, and gives what is stored then. The error is ErrChanged or
-	// ErrRefused if nothing was written; after any other it may have been.
+	// ErrRefused if nothing was written by it; after any other it may have been.
 	Write(ctx context.Context, w *Write) (map[string]any, error)
 }
 
 // Write is a change of one object.
 type Write struct {
-	Kind                 schema.GroupVersionKind
-	Namespace, Name      string
-	UID, ResourceVersion string // of the state that was read
-	Patch                []mutate.Operation
+	Kind            schema.GroupVersionKind
+	Namespace, Name string
+	Object          map[string]any // as it was read
+	Patch           []mutate.Operation
 	// Manager is FieldManager, or BackManager on the way back.
 	Manager string
 }
@@ -175,6 +175,9 @@ type Options struct {
 	Inputs func() *engine.Inputs
 	// Resource gives the resource of a kind, and whether the cluster serves it.
 	Resource func(schema.GroupVersionKind) (schema.GroupVersionResource, bool)
+	// Leads reports whether this process may still act, by its own clock: nothing is written or recorded once it does not. nil
+	// for one that nobody takes the place of.
+	Leads func() bool
 	// Tell says on an object what was done with it; nil for nobody.
 	Tell    func(t *v1alpha1.Target, what Event, message string)
 	Logger  *slog.Logger

@@ -7,6 +7,7 @@ import (
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/dynamic"
 
@@ -38,8 +39,8 @@ func (s *Server) Write(ctx context.Context, w *Write) (map[string]any, error) {
 		objects = s.opts.Client.Resource(resource).Namespace(w.Namespace)
 	}
 	ops := append([]mutate.Operation{
-		{Op: "test", Path: "/metadata/uid", Value: w.UID},
-		{Op: "replace", Path: "/metadata/resourceVersion", Value: w.ResourceVersion}, // which has it compared
+		{Op: "test", Path: "/metadata/uid", Value: metaText(w.Object, "uid")},
+		{Op: "replace", Path: "/metadata/resourceVersion", Value: metaText(w.Object, "resourceVersion")}, // which has it compared
 	}, w.Patch...)
 	raw, err := json.Marshal(ops)
 	if err != nil {
@@ -49,17 +50,43 @@ func (s *Server) Write(ctx context.Context, w *Write) (map[string]any, error) {
 	switch {
 	case err == nil:
 		return engine.Normalize(u.Object), nil
-	case apierrors.IsConflict(err), apierrors.IsNotFound(err):
+	case apierrors.IsNotFound(err):
 		return nil, fmt.Errorf("%w: %w", ErrChanged, err)
-	case !refused(err):
+	case !apierrors.IsConflict(err) && !refused(err):
 		return nil, err
 	}
-	// A test that fails is refused like a patch that is wrong.
 	now, failed := objects.Get(ctx, w.Name, metav1.GetOptions{})
-	if apierrors.IsNotFound(failed) || failed == nil && (string(now.GetUID()) != w.UID || now.GetResourceVersion() != w.ResourceVersion) {
+	switch {
+	case failed == nil && w.arrived(now):
+		return nil, fmt.Errorf("it may be written already: %w", err)
+	case apierrors.IsConflict(err), apierrors.IsNotFound(failed):
 		return nil, fmt.Errorf("%w: %w", ErrChanged, err)
+	case failed == nil && (string(now.GetUID()) != metaText(w.Object, "uid") || now.GetResourceVersion() != metaText(w.Object, "resourceVersion")):
+		return nil, fmt.Errorf("%w: %w", ErrChanged, err) // a test that fails is refused like a patch that is wrong
+	default:
+		return nil, fmt.Errorf("%w: %w", ErrRefused, err)
 	}
-	return nil, fmt.Errorf("%w: %w", ErrRefused, err)
+}
+
+// arrived reports whether the object has been written under the name of the write since it was read. After some errors a client
+// asks again by itself, although the first request may have been carried out; and whoever leads next may have been faster.
+// Either way the refusal says nothing of what became of the change.
+func (w *Write) arrived(now *unstructured.Unstructured) bool {
+	before, after := writtenBy(w.Manager, w.Object), writtenBy(w.Manager, now.Object)
+	return string(now.GetUID()) == metaText(w.Object, "uid") && after != "" && after != before
+}
+
+// writtenBy is when a manager wrote an object last; empty for never.
+func writtenBy(manager string, object map[string]any) string {
+	entries, _, _ := unstructured.NestedSlice(object, "metadata", "managedFields") // as the API server writes them
+	last := ""
+	for _, entry := range entries {
+		entry, _ := entry.(map[string]any)
+		if at, _ := entry["time"].(string); entry["manager"] == manager && entry["subresource"] == nil && at > last {
+			last = at
+		}
+	}
+	return last
 }
 
 // refused reports whether the API server, or a webhook, will say the same again of the same object. Then nothing was written.

@@ -138,8 +138,7 @@ func (w *working) goBack(ready []prepared) error {
 		}
 		t, res := w.target(p.target), result(w.r, p.target)
 		_, err := w.send(spanRollBack, p.target, &Write{
-			Kind: kindOf(t), Namespace: t.Namespace, Name: t.Name, UID: t.UID, Manager: BackManager,
-			ResourceVersion: metaText(p.object, "resourceVersion"), Patch: p.ops,
+			Kind: kindOf(t), Namespace: t.Namespace, Name: t.Name, Object: p.object, Patch: p.ops, Manager: BackManager,
 		})
 		switch {
 		case err == nil:

@@ -66,6 +66,8 @@ type world struct {
 	status func(object map[string]any)
 	// unrecorded is why nothing can be recorded.
 	unrecorded error
+	// leads says whether the process still leads; nil for yes.
+	leads func() bool
 }
 
 // call is a call of the process to the world: done is what it does there.
@@ -179,7 +181,7 @@ func (w *world) Current() *engine.Snapshot { return w.snapshot }
 func (w *world) executor(t testing.TB) *Executor {
 	t.Helper()
 	e, err := New(Options{
-		Objects: w, Book: book{w}, Gates: w, Journal: w, Snapshots: w, Inputs: w.inputs, Logger: slog.New(slog.DiscardHandler), Tracer: w.tracer,
+		Objects: w, Book: book{w}, Gates: w, Journal: w, Snapshots: w, Inputs: w.inputs, Logger: slog.New(slog.DiscardHandler), Tracer: w.tracer, Leads: w.leads,
 		Resource: func(schema.GroupVersionKind) (schema.GroupVersionResource, bool) {
 			return schema.GroupVersionResource{Group: "example.com", Version: "v1", Resource: "things"}, true
 		},
@@ -311,7 +313,7 @@ func (w *world) Write(_ context.Context, c *Write) (out map[string]any, err erro
 			}
 		}
 		object, ok := w.objects[c.Name]
-		if !ok || metaText(object, "uid") != c.UID || metaText(object, "resourceVersion") != c.ResourceVersion {
+		if !ok || metaText(object, "uid") != metaText(c.Object, "uid") || metaText(object, "resourceVersion") != metaText(c.Object, "resourceVersion") {
 			return ErrChanged
 		}
 		if out, err = mutate.ApplyPatch(object, c.Patch); err != nil {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"sync"
 	"time"
 
@@ -80,14 +81,35 @@ type FileKeys struct{ Path string }
 func (k FileKeys) Key(context.Context) ([]byte, error) {
 	key, err := os.ReadFile(k.Path)
 	if errors.Is(err, fs.ErrNotExist) {
-		if key, err = newKey(); err == nil {
-			err = os.WriteFile(k.Path, key, 0o600)
+		if err = k.make(); err == nil {
+			key, err = os.ReadFile(k.Path)
 		}
 	}
 	if err != nil {
 		return nil, fmt.Errorf("reading the key of approvals: %w", err)
 	}
 	return checkKey(key)
+}
+
+// make makes a key, whole or not at all: half of one, on a full disk, would stay. One that is there by now stays.
+func (k FileKeys) make() (err error) {
+	key, err := newKey()
+	if err != nil {
+		return err
+	}
+	temp, err := os.CreateTemp(filepath.Dir(k.Path), "."+filepath.Base(k.Path)+"-*") // of mode 0600
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, os.Remove(temp.Name())) }()
+	_, err = temp.Write(key)
+	if err = errors.Join(err, temp.Close()); err != nil {
+		return err
+	}
+	if err := os.Link(temp.Name(), k.Path); err != nil && !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	return nil
 }
 
 func newKey() ([]byte, error) {

@@ -3,6 +3,7 @@ package approval
 import (
 	"bytes"
 	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"testing"
@@ -66,5 +67,28 @@ func TestAKeyInAFile(t *testing.T) {
 	}
 	if info, err := os.Stat(keys.Path); err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("%v, %v", info.Mode(), err)
+	}
+}
+
+// What a full disk leaves of a key must not be there for good.
+func TestAKeyInAFileIsThereWholeOrNotAtAll(t *testing.T) {
+	dir := t.TempDir()
+	keys := FileKeys{filepath.Join(dir, "gone", "approval.key")}
+	if _, err := keys.Key(t.Context()); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("without the folder: %v", err)
+	}
+	keys.Path = filepath.Join(dir, "approval.key")
+	first, err := keys.Key(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := keys.make(); err != nil { // as another who has found none
+		t.Fatal(err)
+	}
+	if again, err := keys.Key(t.Context()); err != nil || !bytes.Equal(first, again) {
+		t.Errorf("it is another since: %v", err)
+	}
+	if left, err := filepath.Glob(filepath.Join(dir, ".approval*")); err != nil || len(left) > 0 {
+		t.Errorf("left behind are %v, %v", left, err)
 	}
 }
