@@ -213,6 +213,21 @@ func TestNothingIsDoneThatCannotBeRecorded(t *testing.T) {
 	}
 }
 
+// While what was done cannot be recorded it is looked at again and again, and told once.
+func TestWhatCannotBeRecordedIsToldOnce(t *testing.T) {
+	w := newWorld(t, "a")
+	w.onWrite = func(string) error { w.unrecorded = errors.New("the database is away"); return nil }
+	w.run(t, "r", 5*time.Second)
+	expect(t, "what is told", strings.Join(w.told, ", "), "")
+	expect(t, "the remediation", w.stand("r"), "Running: wave 1 of 1\na Applying")
+	w.onWrite, w.unrecorded = nil, nil
+	w.run(t, "r", long)
+	expect(t, "what is told after that", strings.Join(w.told, ", "), fmt.Sprint("a ", Changed))
+	if err := w.agree(); err != nil {
+		t.Error(err)
+	}
+}
+
 // A process that stands still in the middle, and wakes up when another has gone on, leaves everything to that one.
 func TestWhoeverLeadsNoMoreWritesAndRecordsNothing(t *testing.T) {
 	for name, test := range map[string]struct{ objects, ledger string }{

@@ -204,6 +204,7 @@ func (w *working) carryOut(ready []prepared) (time.Duration, bool, error) {
 	if err := w.opts.Journal.Settle(ctx, outcomes); err != nil {
 		return 0, false, errors.Join(fmt.Errorf("recording what was done: %w", err), unknown) // the marks stay, and it is done again
 	}
+	w.tell()
 	return 0, true, errors.Join(unknown, w.save())
 }
 
@@ -217,11 +218,13 @@ func (w *working) wrote(p *prepared, stored map[string]any, failed error) error 
 			state = v1alpha1.TargetWaiting
 		}
 		w.put(w.r, p.target, state, failed.Error())
-		w.metrics.applies.WithLabelValues("failed").Inc()
-		if state == v1alpha1.TargetFailed {
-			w.opts.Tell(t, ChangeFailed, w.about(failed.Error()))
-		}
-		w.opts.Logger.Warn("could not change an object", "object", t.String(), "remediation", w.r.Name, "error", failed)
+		w.news = append(w.news, func() {
+			w.metrics.applies.WithLabelValues("failed").Inc()
+			if state == v1alpha1.TargetFailed {
+				w.opts.Tell(t, ChangeFailed, w.about(failed.Error()))
+			}
+			w.opts.Logger.Warn("could not change an object", "object", t.String(), "remediation", w.r.Name, "error", failed)
+		})
 		return nil
 	}
 	after, err := fingerprint(stored, p.ops)
@@ -236,9 +239,12 @@ func (w *working) wrote(p *prepared, stored map[string]any, failed error) error 
 func (w *working) landed(target int, after, version string) {
 	res := w.put(w.r, target, v1alpha1.TargetVerifying, "")
 	res.After, res.ResourceVersionAfter, res.Applied = after, version, res.Time
-	w.metrics.applies.WithLabelValues("done").Inc()
-	w.opts.Tell(w.target(target), Changed, w.about(w.target(target).Diff))
-	w.opts.Logger.Info("changed an object", "object", w.target(target).String(), "remediation", w.r.Name, "attempt", res.Attempts)
+	attempt := res.Attempts
+	w.news = append(w.news, func() {
+		w.metrics.applies.WithLabelValues("done").Inc()
+		w.opts.Tell(w.target(target), Changed, w.about(w.target(target).Diff))
+		w.opts.Logger.Info("changed an object", "object", w.target(target).String(), "remediation", w.r.Name, "attempt", attempt)
+	})
 }
 
 // about says by which plan something is done.

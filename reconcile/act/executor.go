@@ -127,6 +127,16 @@ type working struct {
 	ctx    context.Context
 	r      *v1alpha1.Remediation
 	before *v1alpha1.RemediationStatus // as it was read or last written
+	// news are told once what they are about is on record: until then it may be looked at again, and told again.
+	news []func()
+}
+
+// tell gives out the news.
+func (w *working) tell() {
+	for _, n := range w.news {
+		n()
+	}
+	w.news = nil
 }
 
 // save writes the status.

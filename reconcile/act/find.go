@@ -18,7 +18,7 @@ var errNotWritten = errors.New("not written: the writer ended before")
 func (w *working) find(targets []int) (time.Duration, bool, error) {
 	var outcomes []Outcome
 	for _, i := range targets {
-		res := result(w.r, i)
+		res, told := result(w.r, i), len(w.news)
 		d := w.deed(i)
 		d.Back = res.State == v1alpha1.TargetRollingBack
 		became, err := w.found(i, d.Back)
@@ -33,11 +33,15 @@ func (w *working) find(targets []int) (time.Duration, bool, error) {
 		if !known.Settled && (known.Intended || became == nil) {
 			outcomes = append(outcomes, Outcome{d, became})
 		}
+		if known.Settled {
+			w.news = w.news[:told] // it was told when it was recorded
+		}
 	}
 	w.stopIfFailed(w.r)
 	if err := w.opts.Journal.Settle(w.ctx, outcomes); err != nil {
 		return 0, false, fmt.Errorf("recording what was done: %w", err)
 	}
+	w.tell()
 	return w.saved()
 }
 

@@ -147,7 +147,7 @@ func (w *working) goBack(ready []prepared) error {
 			w.put(w.r, p.target, w.unreturned(), res.Message)
 		case errors.Is(err, ErrChanged), errors.Is(err, ErrRefused):
 			w.put(w.r, p.target, v1alpha1.TargetKept, err.Error())
-			w.metrics.rollbacks.WithLabelValues("failed").Inc()
+			w.news = append(w.news, w.metrics.rollbacks.WithLabelValues("failed").Inc)
 		default:
 			unknown = fmt.Errorf("changing %s back: %w", t, err)
 			continue
@@ -159,6 +159,7 @@ func (w *working) goBack(ready []prepared) error {
 	if err := w.opts.Journal.Settle(ctx, outcomes); err != nil {
 		return errors.Join(fmt.Errorf("recording what was changed back: %w", err), unknown)
 	}
+	w.tell()
 	if unknown != nil {
 		return errors.Join(unknown, w.save())
 	}
@@ -179,9 +180,12 @@ func (w *working) returned(i int) {
 		}
 	}
 	res = w.put(w.r, i, v1alpha1.TargetRolledBack, why)
-	w.metrics.rollbacks.WithLabelValues("done").Inc()
-	w.opts.Tell(w.target(i), ChangedBack, w.about(res.Message))
-	w.opts.Logger.Info("changed an object back", "object", w.target(i).String(), "remediation", w.r.Name)
+	message := res.Message
+	w.news = append(w.news, func() {
+		w.metrics.rollbacks.WithLabelValues("done").Inc()
+		w.opts.Tell(w.target(i), ChangedBack, w.about(message))
+		w.opts.Logger.Info("changed an object back", "object", w.target(i).String(), "remediation", w.r.Name)
+	})
 }
 
 // conflict says why a target is not changed back.

@@ -66,6 +66,8 @@ type world struct {
 	status func(object map[string]any)
 	// unrecorded is why nothing can be recorded.
 	unrecorded error
+	// told are the events on objects, as NAME EVENT.
+	told []string
 	// leads says whether the process still leads; nil for yes.
 	leads func() bool
 }
@@ -182,6 +184,7 @@ func (w *world) executor(t testing.TB) *Executor {
 	t.Helper()
 	e, err := New(Options{
 		Objects: w, Book: book{w}, Gates: w, Journal: w, Snapshots: w, Inputs: w.inputs, Logger: slog.New(slog.DiscardHandler), Tracer: w.tracer, Leads: w.leads,
+		Tell: func(t *v1alpha1.Target, what Event, _ string) { w.told = append(w.told, fmt.Sprint(t.Name, " ", what)) },
 		Resource: func(schema.GroupVersionKind) (schema.GroupVersionResource, bool) {
 			return schema.GroupVersionResource{Group: "example.com", Version: "v1", Resource: "things"}, true
 		},
@@ -408,6 +411,9 @@ func (w *world) Intend(_ context.Context, deeds []Deed) error {
 
 func (w *world) Settle(_ context.Context, outcomes []Outcome) error {
 	return w.call("recording outcomes", func() error {
+		if w.unrecorded != nil && len(outcomes) > 0 {
+			return w.unrecorded
+		}
 		for i := range outcomes {
 			how := "done "
 			if outcomes[i].Err != nil {
