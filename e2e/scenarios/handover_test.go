@@ -175,6 +175,7 @@ func (r *replica) goneOn(object string) bool {
 // there is, and what it stands on go away and come back. Every object is changed once, and the ledger, which both write, has
 // each intent with one outcome.
 func TestRemediationsGoOnInOtherHands(t *testing.T) {
+	t.Parallel() // it waits for leases to run out, most of the time
 	c := newCluster(t)
 	c.installPolicyTypes(t)
 	p := newPair(t, c)

@@ -16,23 +16,37 @@ func (w *working) apply(targets []int) (time.Duration, bool, error) {
 	if why := w.opts.Gates.Stopped(); why != "" {
 		return w.orVerify(w.pause(why, w.opts.Again))
 	}
+	w.deciding.Lock()
+	ready, otherwise, err := w.decide(targets)
+	w.deciding.Unlock()
+	switch {
+	case err != nil:
+		return 0, false, err
+	case otherwise != nil:
+		return otherwise()
+	default:
+		return w.carryOut(ready)
+	}
+}
+
+// decide marks the targets that are to be changed now, or says what is done otherwise.
+func (w *working) decide(targets []int) (ready []prepared, otherwise func() (time.Duration, bool, error), err error) {
 	begun := w.begun()
 	w.r.Status.Gates = nil
-	var ready []prepared
 	left := map[int]string{} // why a target is left alone
 	held := Verdict{Way: Go}
 	var stops []v1alpha1.GateStatus
 	for _, i := range targets {
 		object, gone, err := w.look(i)
 		if err != nil {
-			return 0, false, err
+			return nil, nil, err
 		}
 		v, err := w.opts.Gates.Apply(w.ctx, w.r, i, object)
 		if err != nil {
-			return 0, false, fmt.Errorf("asking the gates for %s: %w", w.target(i), err)
+			return nil, nil, fmt.Errorf("asking the gates for %s: %w", w.target(i), err)
 		}
 		if v.Way == End {
-			return w.end(v)
+			return nil, func() (time.Duration, bool, error) { return w.end(v) }, nil
 		}
 		if v.Way != Go {
 			stops = together(stops, v.Gates)
@@ -53,7 +67,7 @@ func (w *working) apply(targets []int) (time.Duration, bool, error) {
 		}
 		p, why, err := w.prepare(i, object)
 		if err != nil {
-			return 0, false, err
+			return nil, nil, err
 		}
 		if why != "" {
 			left[i] = why
@@ -61,29 +75,26 @@ func (w *working) apply(targets []int) (time.Duration, bool, error) {
 		}
 		// The gates count it from now on.
 		if err := w.mark(&p); err != nil {
-			return 0, false, err
+			return nil, nil, err
 		}
 		ready = append(ready, p)
 	}
 	held.Gates = stops
 	if len(ready) == 0 && held.Way == Wait {
-		return w.orVerify(w.wait(held))
+		return nil, func() (time.Duration, bool, error) { return w.orVerify(w.wait(held)) }, nil
 	}
 	if len(ready) == 0 && !begun {
 		// Nothing has been done: whoever plans puts another plan in its place, and gates may let it pass later.
 		if held.Way == Go {
 			held = Verdict{Message: first(left, targets)}
 		}
-		return w.wait(held)
+		return nil, func() (time.Duration, bool, error) { return w.wait(held) }, nil
 	}
 	for i, why := range left {
 		w.put(w.r, i, v1alpha1.TargetSkipped, why)
 	}
 	w.start(ready)
-	if err := w.write(w.ctx, w.r, w.before); err != nil {
-		return 0, false, err
-	}
-	return w.carryOut(ready)
+	return ready, nil, w.write(w.ctx, w.r, w.before)
 }
 
 // together counts what stands in the way: gates that stop for the same reason are one.

@@ -125,5 +125,6 @@ func (b *ClusterBook) Write(ctx context.Context, r *v1alpha1.Remediation) error 
 		return err
 	}
 	r.ResourceVersion = u.GetResourceVersion()
+	b.known.Wrote(r)
 	return nil
 }

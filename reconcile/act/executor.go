@@ -17,6 +17,9 @@ import (
 type Executor struct {
 	opts    Options
 	metrics *metrics
+	// deciding is held from asking the gates until what they let pass is marked: budgets and breakers count what all are about
+	// to do.
+	deciding sync.Mutex
 }
 
 // New checks the options and makes an Executor.

@@ -23,6 +23,7 @@ type Remediations struct {
 	client  dynamic.Interface
 	log     *slog.Logger
 	changes atomic.Int64
+	fresh   fresh
 	// informer is there while they are followed.
 	informer atomic.Pointer[cache.SharedIndexInformer]
 
@@ -72,6 +73,12 @@ func (r *Remediations) changed(was, is any) {
 	r.changes.Add(1)
 	before, _ := was.(*unstructured.Unstructured)
 	after, _ := is.(*unstructured.Unstructured)
+	switch {
+	case after != nil:
+		r.fresh.heard(after.GetName(), after.GetUID(), after.GetResourceVersion())
+	case before != nil:
+		r.fresh.gone(before.GetName())
+	}
 	r.mu.Lock()
 	listeners := r.listeners
 	r.mu.Unlock()
@@ -137,10 +144,20 @@ func (r *Remediations) Get(name string) *unstructured.Unstructured {
 	return u
 }
 
-// All gives them as their type has it.
+// Wrote has All give a Remediation as it was written just now: the watch may tell of it late.
+func (r *Remediations) Wrote(written *v1alpha1.Remediation) {
+	r.fresh.wrote(written)
+	r.changes.Add(1)
+}
+
+// All gives them as their type has it, with what was written here a moment ago.
 func (r *Remediations) All() []v1alpha1.Remediation {
 	var out []v1alpha1.Remediation
 	for _, u := range r.List() {
+		if written := r.fresh.instead(u.GetName(), u.GetUID(), u.GetResourceVersion()); written != nil {
+			out = append(out, *written)
+			continue
+		}
 		var one v1alpha1.Remediation
 		if runtime.DefaultUnstructuredConverter.FromUnstructured(u.Object, &one) == nil {
 			out = append(out, one)
