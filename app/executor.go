@@ -77,6 +77,7 @@ func (o *ServeOptions) gates(p executorParts) (*gates, error) {
 	g := &gates{
 		settings: settings, mode: v1alpha1.Mode(o.ReconcileMode), part: p.part, snapshots: p.snapshots, remediations: p.remediations,
 		namespaces: p.clients.metadata, keys: p.keys, stopped: p.stopped, now: time.Now,
+		present: present{p.inputs, resourceOf(p.served), o.Settle.audit()},
 		matched: func(policy *v1alpha1.PolicyReference) (int, bool) {
 			if p.matches == nil || !swept(p.auditor()) {
 				return 0, false

@@ -35,6 +35,7 @@ type gates struct {
 	stopped func() *gate.Switch
 	// matched is how many objects a rule of a policy is about; false while that is not known.
 	matched func(p *v1alpha1.PolicyReference) (int, bool)
+	present present
 	now     func() time.Time
 
 	mu    sync.Mutex
@@ -53,6 +54,9 @@ func (g *gates) Apply(ctx context.Context, r *v1alpha1.Remediation, target int, 
 		return act.Verdict{}, err
 	}
 	f.Target, f.Object = t, object
+	if err := g.present.add(ctx, g.snapshots.Current(), f); err != nil {
+		return act.Verdict{}, err
+	}
 	v, stops := gate.First(f)
 	if f.Approval.Decision == gate.Rejected { // that ends it, whatever else stands in the way for now
 		v, stops = gate.Verdict{Gate: "approval", Reason: gate.ApprovalRejected, Message: "it was rejected by " + f.Approval.By}, true

@@ -19,6 +19,8 @@ import (
 	clienttesting "k8s.io/client-go/testing"
 
 	"github.com/holdfast-io/holdfast/api/v1alpha1"
+	"github.com/holdfast-io/holdfast/audit"
+	"github.com/holdfast-io/holdfast/bundle"
 	"github.com/holdfast-io/holdfast/engine"
 	"github.com/holdfast-io/holdfast/engine/enginetest"
 	"github.com/holdfast-io/holdfast/reconcile/act"
@@ -48,24 +50,61 @@ type gateSite struct {
 
 func newGateSite(t *testing.T, mode string) *gateSite {
 	t.Helper()
-	s := enginetest.Snapshot(t, `
-apiVersion: kyverno.io/v1
-kind: ClusterPolicy
-metadata: {name: p, annotations: {holdfast.dev/reconcile: `+mode+`}}
-spec:
-  rules:
-  - {name: a, match: {any: [{resources: {kinds: [ConfigMap]}}]}, validate: {message: m, pattern: {data: {a: b}}}}
-`)
+	s := enginetest.Snapshot(t, gatedPolicy(mode))
 	out := &gateSite{
 		gates: &gates{
 			settings: gate.DefaultSettings(), mode: v1alpha1.Enforce, snapshots: current{s}, keys: stampKeys{}, stopped: func() *gate.Switch { return &gate.Switch{} },
 			matched: func(*v1alpha1.PolicyReference) (int, bool) { return 10, true }, now: time.Now,
+			present: present{
+				inputs: func() *engine.Inputs { return &engine.Inputs{} },
+				resource: func(schema.GroupVersionKind) (schema.GroupVersionResource, bool) {
+					return schema.GroupVersionResource{Version: "v1", Resource: "configmaps"}, true
+				},
+				settle: audit.Settle{Default: 10 * time.Second},
+			},
 		},
 		r:         plannedFor(s, "r"),
 		object:    map[string]any{"metadata": map[string]any{"name": "x", "uid": "x"}},
 		namespace: &metav1.PartialObjectMetadata{TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "Namespace"}, ObjectMeta: metav1.ObjectMeta{Name: "shop"}},
 	}
 	return out
+}
+
+// gatedPolicy is p in a mode.
+func gatedPolicy(mode string) string {
+	return `
+apiVersion: kyverno.io/v1
+kind: ClusterPolicy
+metadata: {name: p, annotations: {holdfast.dev/reconcile: ` + mode + `}}
+spec:
+  rules:
+  - {name: a, match: {any: [{resources: {kinds: [ConfigMap]}}]}, validate: {message: m, pattern: {data: {a: b}}}}
+`
+}
+
+// except excuses ConfigMaps from the policy.
+func except(t *testing.T, s *gateSite) {
+	t.Helper()
+	snapshot, _, err := bundle.Load(t.Context(), bundle.Sources{Paths: []string{"-"}, Stdin: strings.NewReader(gatedPolicy("enforce") + `
+---
+apiVersion: kyverno.io/v2
+kind: PolicyException
+metadata: {name: leave, namespace: shop}
+spec:
+  match: {any: [{resources: {kinds: [ConfigMap]}}]}
+  exceptions: [{policyName: p, ruleNames: [a]}]
+`)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.snapshots = current{snapshot}
+}
+
+// written has the object written six seconds ago.
+func (s *gateSite) written(subresource string) {
+	u := unstructured.Unstructured{Object: s.object}
+	at := metav1.NewTime(time.Now().Add(-6 * time.Second))
+	u.SetManagedFields([]metav1.ManagedFieldsEntry{{Manager: "kubectl", Operation: "Update", Time: &at, Subresource: subresource}})
 }
 
 // start puts what the test has made of the site into a cluster, and follows it.
@@ -159,7 +198,18 @@ func TestTheGatesGoByWhatIsThere(t *testing.T) {
 			approve(t, s)
 			s.now = func() time.Time { return time.Now().Add(48 * time.Hour) }
 		}, "wait AwaitingApproval approval: the approval of jane has expired: approve it again"},
-		"the object is gone": {"enforce", func(_ *testing.T, s *gateSite) { s.object = nil }, "skip Approved object: the object is gone"},
+		"the object is gone":      {"enforce", func(_ *testing.T, s *gateSite) { s.object = nil }, "skip Approved object: the object is gone"},
+		"an exception":            {"enforce", except, "skip Approved exception: PolicyException shop/leave excuses it"},
+		"it was written just now": {"enforce", func(_ *testing.T, s *gateSite) { s.written("") }, "wait Approved settled: it may be a passing state: it was written just now"},
+		"it was written just now, and a while is not long": {"enforce", func(_ *testing.T, s *gateSite) {
+			s.written("")
+			s.present.settle = audit.Settle{Default: 10 * time.Second, Namespaces: []audit.NamespaceSettle{{Namespaces: "sh*", Time: 5 * time.Second}}}
+		}, "go Approved"},
+		"its status was written just now": {"enforce", func(_ *testing.T, s *gateSite) { s.written("status") }, "go Approved"},
+		"its controller has acted on what was written just now": {"enforce", func(_ *testing.T, s *gateSite) {
+			s.written("")
+			s.object["metadata"].(map[string]any)["generation"], s.object["status"] = int64(3), map[string]any{"observedGeneration": int64(3)}
+		}, "go Approved"},
 		"not all has been looked at": {"enforce", func(_ *testing.T, s *gateSite) {
 			s.matched = func(*v1alpha1.PolicyReference) (int, bool) { return 0, false }
 		}, "wait Approved share: it is not known how many objects the rule matches"},

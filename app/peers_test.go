@@ -32,7 +32,7 @@ func certified(t *testing.T, host string) certs.Source {
 	}
 	done := make(chan error)
 	go func() { done <- source.Run(t.Context()) }()
-	t.Cleanup(func() { _ = <-done }) // the test's context has ended by then
+	t.Cleanup(func() { <-done }) //nolint:errcheck // the test's context has ended by then
 	<-source.Ready()
 	return source
 }

@@ -160,7 +160,7 @@ var errGivenUp = errors.New("the watch has ended")
 func (w *watcher) endBeside() {
 	if b := w.beside; b != nil {
 		b.stop()
-		_ = <-b.done // given up, whatever became of it
+		<-b.done //nolint:errcheck // given up, whatever became of it
 		b.sweep.end(errGivenUp)
 		w.setBeside(nil)
 	}

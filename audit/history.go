@@ -250,7 +250,7 @@ func (h *history) origin(ctx context.Context, l *look, d *engine.Decision, befor
 		h.tell.detected(&o, e)
 	}
 	seen, inSpec := observed(l.object), strings.HasPrefix(d.Path, "/spec/")
-	if wait := h.opts.Settle.of(d.Policy, f.Object.Namespace); wait > 0 && !(inSpec && seen > 0 && seen >= f.Object.Generation) {
+	if wait := h.opts.Settle.For(d.Policy, f.Object.Namespace); wait > 0 && !(inSpec && seen > 0 && seen >= f.Object.Generation) {
 		if !l.fresh() && !e.write.Time.IsZero() {
 			wait = min(max(e.write.Time.Add(wait).Sub(f.Seen), 0), wait)
 		}

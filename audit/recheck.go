@@ -119,7 +119,7 @@ func (r *rechecks) ended() {
 func (r *rechecks) close() {
 	if r.done != nil {
 		r.stop()
-		_ = <-r.done
+		<-r.done //nolint:errcheck // what is left waits for the next watch
 		r.done = nil
 	}
 }

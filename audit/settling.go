@@ -28,7 +28,8 @@ type NamespaceSettle struct {
 
 const defaultSettle = 10 * time.Second
 
-func (s *Settle) of(p *engine.Policy, namespace string) time.Duration {
+// For gives the time of a policy in a namespace.
+func (s *Settle) For(p *engine.Policy, namespace string) time.Duration {
 	if p.Settle != nil {
 		return *p.Settle
 	}

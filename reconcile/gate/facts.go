@@ -26,7 +26,8 @@ type Facts struct {
 	Mode v1alpha1.Mode
 	// Exception is the name of the PolicyException that excuses the finding; "" for none.
 	Exception string
-	// Settles is when the finding stops being a passing state; zero if it has.
+	// Settles is until when what is wrong may pass by itself, because whoever wrote the object may not be done; zero if it
+	// will not.
 	Settles time.Time
 	// Approval is what was decided about the plan (see package approval).
 	Approval Approval

@@ -128,7 +128,7 @@ func TestEachGateStopsWithItsReason(t *testing.T) {
 		"the Namespace is held":             {func(f *Facts) { f.Namespace[v1alpha1.AnnotationHold] = "always" }, "hold Held: Namespace web is held"},
 		"a hold that cannot be read":        {annotate("soon"), `hold Held: the object is held without an end: holdfast.dev/hold: "soon": expected the time until when (2026-12-24T18:00:00Z, or 2026-12-24 for the end of that day in UTC) or "always", and behind a blank the reason`},
 		"an exception":                      {func(f *Facts) { f.Exception = "web/shop" }, "exception Excepted: PolicyException web/shop excuses it"},
-		"it was found just now":             {func(f *Facts) { f.Settles = now.Add(time.Minute) }, "settled NotSettled: it may be a passing state: it was found just now until 2026-05-04 12:01"},
+		"it was written just now":           {func(f *Facts) { f.Settles = now.Add(time.Minute) }, "settled NotSettled: it may be a passing state: it was written just now until 2026-05-04 12:01"},
 		"the controller is behind":          {func(f *Facts) { metadata(f.Object)["generation"] = 3.0 }, "observed NotObserved: its controller has seen generation 2, and it has 3"},
 		"out of the window":                 {func(f *Facts) { f.Settings.Windows = windows(t, "allow 0 22 * * * for 6h") }, `window WindowClosed: the policy makes no changes now: "allow 0 22 * * * for 6h", until 2026-05-04 22:00 UTC until 2026-05-04 22:00`},
 		"within the window":                 {func(f *Facts) { f.Settings.Windows = windows(t, "allow 0 22 * * * for 6h; allow 0 11 * * 1 for 2h") }, ""},

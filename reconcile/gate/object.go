@@ -79,20 +79,25 @@ func exception(f *Facts) Verdict {
 // settled stops what may be a passing state.
 func settled(f *Facts) Verdict {
 	if f.Now.Before(f.Settles) {
-		return stop(NotSettled, "it may be a passing state: it was found just now").until(f.Settles)
+		return stop(NotSettled, "it may be a passing state: it was written just now").until(f.Settles)
 	}
 	return pass()
 }
 
 // observed stops while the object's controller has not yet seen how it is: two changes at once could not be told apart.
 func observed(f *Facts) Verdict {
-	status, _ := f.Object["status"].(map[string]any)
-	seen, says := number.Float(status["observedGeneration"])
-	generation, has := number.Float(metadata(f.Object)["generation"])
-	if says && has && seen < generation {
+	if seen, generation, says := Observed(f.Object); says && seen < generation {
 		return stop(NotObserved, fmt.Sprintf("its controller has seen generation %.0f, and it has %.0f", seen, generation))
 	}
 	return pass()
+}
+
+// Observed gives the generation of an object that its controller has seen and the one that it has, if it says so.
+func Observed(object map[string]any) (seen, generation float64, says bool) {
+	status, _ := object["status"].(map[string]any)
+	seen, says = number.Float(status["observedGeneration"])
+	generation, has := number.Float(metadata(object)["generation"])
+	return seen, generation, says && has
 }
 
 func metadata(object map[string]any) map[string]any {
