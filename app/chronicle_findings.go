@@ -170,21 +170,24 @@ func (r *findingRecord) run(ctx context.Context) error {
 		return nil
 	}
 	defer r.reset()
+	whenWoken(ctx, r.wake, r.step, func(err error) { r.log.Debug("findings cannot be recorded yet", "error", err) })
+	return nil
+}
+
+// whenWoken takes steps at each wake as long as there are more, until ctx ends. A step that fails is taken again after a while.
+func whenWoken(ctx context.Context, wake <-chan struct{}, step func(context.Context) (more bool, err error), failed func(error)) {
 	for {
 		select {
 		case <-ctx.Done():
-			return nil
-		case <-r.wake:
+			return
+		case <-wake:
 		}
-		for ctx.Err() == nil {
-			more, err := r.step(ctx)
-			if err != nil {
-				r.log.Debug("findings cannot be recorded yet", "error", err)
+		for more := true; more && ctx.Err() == nil; {
+			var err error
+			if more, err = step(ctx); err != nil && ctx.Err() == nil {
+				failed(err)
 				sleepFor(ctx, recordAgain)
-				continue
-			}
-			if !more {
-				break
+				more = true
 			}
 		}
 	}

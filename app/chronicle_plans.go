@@ -88,20 +88,19 @@ func (r *planRecord) run(ctx context.Context) error {
 		return nil
 	}
 	defer r.reset()
-	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-r.wake:
+	whenWoken(ctx, r.wake, func(ctx context.Context) (bool, error) {
+		name := r.next()
+		if name == "" {
+			return false, nil
 		}
-		for name := r.next(); name != "" && ctx.Err() == nil; name = r.next() {
-			if err := r.record(ctx, name); err != nil && ctx.Err() == nil {
-				r.log.Debug("plans cannot be recorded yet", "remediation", name, "error", err)
-				r.again(name)
-				sleepFor(ctx, recordAgain)
-			}
+		err := r.record(ctx, name)
+		if err != nil {
+			r.again(name)
+			err = fmt.Errorf("remediation %s: %w", name, err)
 		}
-	}
+		return true, err
+	}, func(err error) { r.log.Debug("plans cannot be recorded yet", "error", err) })
+	return nil
 }
 
 func (r *planRecord) reset() {
