@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/holdfast-io/holdfast/engine/enginetest"
 	"github.com/holdfast-io/holdfast/ledger"
 )
 
@@ -14,7 +15,7 @@ import (
 func BenchmarkOpenFindings(b *testing.B) {
 	const objects, rules = 20_000, 8
 	for b.Loop() {
-		before := heap()
+		before := enginetest.Heap()
 		r := newFindingRecord(nil, nil, nil, slog.New(slog.DiscardHandler))
 		r.open = map[string]openFindings{}
 		for i := range objects {
@@ -27,15 +28,7 @@ func BenchmarkOpenFindings(b *testing.B) {
 			}
 			r.recorded([]*judged{j})
 		}
-		b.ReportMetric(float64(heap()-before)/objects, "B/object")
+		b.ReportMetric(float64(enginetest.Heap()-before)/objects, "B/object")
 		runtime.KeepAlive(r)
 	}
-}
-
-// heap collects garbage and gives the bytes that live.
-func heap() uint64 {
-	var m runtime.MemStats
-	runtime.GC()
-	runtime.ReadMemStats(&m)
-	return m.HeapAlloc
 }

@@ -20,7 +20,8 @@ type present struct {
 	settle   audit.Settle
 }
 
-// add says of the facts' object until when it may be in a passing state, and which exception excuses it from the rule.
+// add says of the facts' object until when it may be in a passing state, and, where there are exceptions at all, which one
+// excuses it from the rule.
 func (p *present) add(ctx context.Context, s *engine.Snapshot, f *gate.Facts) error {
 	ref := &f.Remediation.Spec.Plan.Policy
 	policy := policyOfSnapshot(s, ref)
@@ -32,6 +33,9 @@ func (p *present) add(ctx context.Context, s *engine.Snapshot, f *gate.Facts) er
 		if last := lastWritten(object); last != nil {
 			f.Settles = last.Time.Add(p.settle.For(policy, t.Namespace))
 		}
+	}
+	if len(s.Exceptions()) == 0 {
+		return nil
 	}
 	kind := schema.FromAPIVersionAndKind(t.APIVersion, t.Kind)
 	resource, _ := p.resource(kind)

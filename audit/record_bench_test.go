@@ -9,6 +9,7 @@ import (
 	"unique"
 
 	"github.com/holdfast-io/holdfast/engine"
+	"github.com/holdfast-io/holdfast/engine/enginetest"
 )
 
 // BenchmarkRecord weighs what is kept of an object, with its name and its place in the map.
@@ -16,7 +17,7 @@ func BenchmarkRecord(b *testing.B) {
 	const objects = 100_000
 	by := &ruleSet{}
 	for b.Loop() {
-		before := heap()
+		before := enginetest.Heap()
 		known := records{known: map[uid]record{}}
 		for i := range objects {
 			known.put(uidOf(fmt.Sprintf("00000000-0000-4000-8000-%012d", i)), record{
@@ -24,7 +25,7 @@ func BenchmarkRecord(b *testing.B) {
 				print: engine.Fingerprint{}, version: uint64(i), round: 1,
 			})
 		}
-		b.ReportMetric(float64(heap()-before)/objects, "B/object")
+		b.ReportMetric(float64(enginetest.Heap()-before)/objects, "B/object")
 		runtime.KeepAlive(&known)
 	}
 }
@@ -40,7 +41,7 @@ func BenchmarkHistory(b *testing.B) {
 	opts := &Options{Settle: Settle{Default: -1}}
 	w := &watcher{}
 	for b.Loop() {
-		before := heap()
+		before := enginetest.Heap()
 		h := newHistory(opts, newFindingMetrics())
 		for i := range objects {
 			f := &Finding{Object: Object{Namespace: strings.Clone(fmt.Sprintf("team-%d-prod", i/100)), Generation: 1}, Seen: time.Now()}
@@ -52,15 +53,7 @@ func BenchmarkHistory(b *testing.B) {
 			}}}}
 			h.judged(b.Context(), &look{subject: subject{w, uidOf(fmt.Sprintf("00000000-0000-4000-8000-%012d", i))}, object: object, finding: f, why: swept}, s)
 		}
-		b.ReportMetric(float64(heap()-before)/objects, "B/object")
+		b.ReportMetric(float64(enginetest.Heap()-before)/objects, "B/object")
 		runtime.KeepAlive(h)
 	}
-}
-
-// heap collects garbage and gives the bytes that live.
-func heap() uint64 {
-	var m runtime.MemStats
-	runtime.GC()
-	runtime.ReadMemStats(&m)
-	return m.HeapAlloc
 }

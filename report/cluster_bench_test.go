@@ -6,6 +6,8 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+
+	"github.com/holdfast-io/holdfast/engine/enginetest"
 )
 
 // BenchmarkWriter weighs what is kept of a report that is written.
@@ -13,7 +15,7 @@ func BenchmarkWriter(b *testing.B) {
 	const objects = 20_000
 	whole, brief := (&server{}).clients()
 	for b.Loop() {
-		before := heap()
+		before := enginetest.Heap()
 		w, err := NewWriter(WriterOptions{Client: whole, Metadata: brief, Logger: slog.New(slog.DiscardHandler)})
 		if err != nil {
 			b.Fatal(err)
@@ -33,16 +35,8 @@ func BenchmarkWriter(b *testing.B) {
 			w.settle(j, outcomeDone, nil)
 			w.queue.Done(key)
 		}
-		b.ReportMetric(float64(heap()-before)/objects, "B/object")
+		b.ReportMetric(float64(enginetest.Heap()-before)/objects, "B/object")
 		w.queue.ShutDown()
 		runtime.KeepAlive(w)
 	}
-}
-
-// heap collects garbage and gives the bytes that live.
-func heap() uint64 {
-	var m runtime.MemStats
-	runtime.GC()
-	runtime.ReadMemStats(&m)
-	return m.HeapAlloc
 }

@@ -98,29 +98,13 @@ func (p *pair) now(t *testing.T) (leader, other *replica) {
 	return leader, other
 }
 
-// waves is a policy for five objects, which are changed in three waves of one, two and two. Admission does not know it, so that
-// nothing waits for one that stands still.
-func waves(name string) string {
-	return fmt.Sprintf(`
-apiVersion: kyverno.io/v1
-kind: ClusterPolicy
-metadata: {name: %[1]s, annotations: {holdfast.dev/reconcile: enforce}}
-spec:
-  admission: false
-  rules:
-    - name: gold
-      match: {any: [{resources: {kinds: [ConfigMap], names: ["%[1]s-*"]}}]}
-      validate: {message: The tier is gold., pattern: {data: {tier: gold}}}
-`, name)
-}
-
-// begin makes the objects of a policy and then the policy, so that they are found and planned for together, and waits until the
-// blow has fallen on the one that leads.
+// begin makes the five objects of a policy and then the policy, so that they are found and planned for together and changed in
+// three waves of one, two and two, and waits until the blow has fallen on the one that leads.
 func (p *pair) begin(t *testing.T, name string, leader *replica, b *blow) {
 	t.Helper()
 	p.tiers(t, metav1.NamespaceDefault, objectsOf(name)...)
 	leader.gateway.await(b)
-	if _, err := p.dynamic.Resource(clusterPolicies).Create(t.Context(), parsed(t, waves(name)), metav1.CreateOptions{}); err != nil {
+	if _, err := p.dynamic.Resource(clusterPolicies).Create(t.Context(), parsed(t, golden(name, "enforce")), metav1.CreateOptions{}); err != nil {
 		t.Fatal(err)
 	}
 	awaitBlow(t, b)

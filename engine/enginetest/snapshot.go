@@ -1,4 +1,5 @@
-// Package enginetest makes snapshots of the engine for the tests of who asks it. It is not part of the program.
+// Package enginetest makes snapshots of the engine for the tests of who asks it, and weighs what these keep. It is not part
+// of the program.
 package enginetest
 
 import (
